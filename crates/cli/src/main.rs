@@ -1,0 +1,2 @@
+//! The `clerk-mcp` binary.
+fn main() {}
