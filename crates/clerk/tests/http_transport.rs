@@ -1,0 +1,1 @@
+//! `HttpTransport` against real sockets on this machine.
