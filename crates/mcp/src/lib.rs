@@ -1,1 +1,22 @@
-//! mcp
+//! What the Clerk MCP server answers to a principal: tools, prompts, resources, completion,
+//! confirmation of destructive calls, progress, audit.
+//!
+//! There is no transport and no runtime here. [`Service`] speaks in plain values; the feature
+//! `rmcp` adds one adapter over it ([`rmcp_adapter`]), which stdio and HTTP servers share.
+
+pub mod audit;
+mod call;
+mod completion;
+mod confirmation;
+mod prompts;
+mod resources;
+#[cfg(feature = "rmcp")]
+pub mod rmcp_adapter;
+mod service;
+
+pub use call::{Asking, CallAnswer, CallRequest, Decision, Host, Question, ToolResult};
+pub use completion::{CompletionTarget, Completions};
+pub use confirmation::{Confirm, Sealer};
+pub use prompts::{Prompt, PromptArgument, PromptError};
+pub use resources::{ResourceError, ResourceKind, ResourceText};
+pub use service::{Service, Shared};

@@ -1,1 +1,29 @@
-//! toolkit
+//! Clerk operations as tools for AI agents.
+//!
+//! Tools are data: a row of the operations table ([`operations`]) says which Clerk operation a tool
+//! is, what it takes, who may call it and what it answers. A request and a shaped answer are pure
+//! functions of the row; only [`ClerkToolkit::call`] talks to Clerk.
+
+pub mod arguments;
+mod auth_context;
+pub mod cut;
+mod error;
+pub mod find_users;
+pub mod operation;
+pub mod operations;
+pub mod pattern;
+pub mod pointer;
+pub mod redact;
+pub mod request;
+pub mod schema;
+mod scope;
+pub mod shape;
+pub mod text;
+pub mod time_expression;
+mod tool;
+mod toolkit;
+
+pub use auth_context::AuthContext;
+pub use error::{ArgumentError, ToolError};
+pub use tool::{Bound, Tool};
+pub use toolkit::{BuildError, ClerkToolkit, ClerkToolkitBuilder, Outcome, Progress, Quiet};

@@ -1,0 +1,272 @@
+//! A tool call, from the client's words to the result, with the question in between.
+
+use clerk::BoxFuture;
+use serde_json::{Map, Value, json};
+use toolkit::{Outcome, Progress, Tool, ToolError, redact};
+
+use crate::{
+    audit::AuditRow,
+    confirmation::{Confirm, StateError, digest},
+    service::Service,
+};
+
+/// The client's side of a call: what it is, and what it can be asked.
+pub trait Host: Progress {
+    /// The client as it names itself.
+    fn client(&self) -> Option<String>;
+    /// How its person can be asked.
+    fn asking(&self) -> Asking;
+    /// Asks now and waits. Only called when [`Host::asking`] is [`Asking::Now`].
+    fn ask(&self, question: Question) -> BoxFuture<'_, Decision>;
+}
+
+/// How the person behind a client can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// By a request of the server's in the middle of the call (`elicitation/create`).
+    Now,
+    /// By a result that says what is needed; the client calls again (protocol 2026-07-28).
+    ByResult,
+    /// Not at all.
+    Never,
+}
+
+/// What a person is asked before a destructive call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The tool's title: what accepting does.
+    pub title: String,
+    /// The whole question.
+    pub message: String,
+}
+
+/// What the person said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes, explicitly.
+    Accepted,
+    /// No.
+    Declined,
+    /// The question was closed, or could not be put.
+    Unanswered,
+}
+
+/// A `tools/call`.
+#[derive(Clone, Debug, Default)]
+pub struct CallRequest {
+    /// The tool's name.
+    pub name: String,
+    /// Its arguments.
+    pub arguments: Value,
+    /// The answer to an earlier [`CallAnswer::Ask`], with the state given then.
+    pub answer: Option<(String, Decision)>,
+}
+
+/// What a call comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallAnswer {
+    /// A result, good or bad.
+    Result(ToolResult),
+    /// The person has to be asked first; call again with the answer and this state.
+    Ask {
+        /// The question.
+        question: Question,
+        /// The sealed state.
+        state: String,
+    },
+}
+
+/// A tool's result as MCP carries it: structured, and the same as JSON text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolResult {
+    /// The structured content.
+    pub structured: Map<String, Value>,
+    /// Whether it is an error.
+    pub is_error: bool,
+}
+
+impl ToolResult {
+    /// The structured content as compact JSON.
+    #[must_use]
+    pub fn text(&self) -> String {
+        // A map of JSON values always serializes.
+        serde_json::to_string(&self.structured).unwrap_or_default()
+    }
+
+    fn error(code: &str, message: &str, hint: &str) -> Self {
+        let error = json!({"error": {"code": code, "message": message, "hint": hint}});
+        let structured = match error {
+            Value::Object(error) => error,
+            _ => Map::new(),
+        };
+        Self {
+            structured,
+            is_error: true,
+        }
+    }
+}
+
+/// What stands between a checked call and its execution.
+enum Gate {
+    Open,
+    Shut(CallAnswer, &'static str),
+}
+
+impl Service {
+    /// Calls a tool. Dropping the future cancels the call; what was sent to Clerk by then has been
+    /// sent. Every call that ends is recorded.
+    pub async fn call_tool(&self, request: CallRequest, host: &dyn Host) -> CallAnswer {
+        let started = self.toolkit.client().env().now();
+        let (answer, outcome, trace_id) = self.run(&request, host).await;
+        let now = self.toolkit.client().env().now();
+        let session = self.toolkit.auth_context();
+        self.shared.audit.record(&AuditRow {
+            at: now,
+            duration_ms: now.saturating_sub(started),
+            user_id: session.map(|session| session.user_id().to_owned()),
+            organization_id: session.and_then(|s| s.organization_id()).map(str::to_owned),
+            client: host.client(),
+            tool: printable(&request.name),
+            arguments: redact::redact_arguments_for_audit(&request.arguments),
+            outcome,
+            clerk_trace_id: trace_id,
+        });
+        answer
+    }
+
+    async fn run(
+        &self,
+        request: &CallRequest,
+        host: &dyn Host,
+    ) -> (CallAnswer, String, Option<String>) {
+        let checked = self.toolkit.check(&request.name, &request.arguments);
+        let gate = match &checked {
+            Ok((tool, _)) if tool.hints().destructive => self.confirm(tool, request, host).await,
+            _ => Gate::Open,
+        };
+        if let Gate::Shut(answer, outcome) = gate {
+            return (answer, outcome.to_owned(), None);
+        }
+        let called = match checked {
+            Ok(_) => {
+                self.toolkit
+                    .call(&request.name, &request.arguments, host)
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        match called {
+            Ok(Outcome {
+                structured,
+                clerk_trace_id,
+            }) => {
+                let result = ToolResult {
+                    structured,
+                    is_error: false,
+                };
+                (CallAnswer::Result(result), "ok".to_owned(), clerk_trace_id)
+            }
+            Err(error) => {
+                let trace_id = error
+                    .clerk()
+                    .and_then(clerk::Error::trace_id)
+                    .map(str::to_owned);
+                let code = error.code().to_owned();
+                (CallAnswer::Result(failed(&error)), code, trace_id)
+            }
+        }
+    }
+
+    async fn confirm(&self, tool: &Tool, request: &CallRequest, host: &dyn Host) -> Gate {
+        let question = question(tool, &request.arguments);
+        match (self.shared.confirm, host.asking()) {
+            (Confirm::Never, _) | (Confirm::Auto, Asking::Never) => Gate::Open,
+            (Confirm::Always, Asking::Never) => shut(
+                "confirmation_impossible",
+                "a person must confirm this call, and this client cannot ask one",
+                "use a client with elicitation, or start the server with --confirm auto",
+            ),
+            (_, Asking::Now) => decided(host.ask(question).await),
+            (_, Asking::ByResult) => self.confirm_by_result(question, request),
+        }
+    }
+
+    fn confirm_by_result(&self, question: Question, request: &CallRequest) -> Gate {
+        let env = self.toolkit.client().env();
+        let call = digest(&request.name, &request.arguments, &self.principal());
+        let Some((state, decision)) = &request.answer else {
+            let state = self.shared.sealer.seal(&call, env.now(), env.random());
+            return Gate::Shut(CallAnswer::Ask { question, state }, "asked");
+        };
+        match self.shared.sealer.take(state, &call, env.now()) {
+            Ok(()) => decided(*decision),
+            Err(fault) => shut(
+                "confirmation_invalid",
+                match fault {
+                    StateError::Forged => "the confirmation was not given by this server",
+                    StateError::OtherCall => "the confirmation belongs to another call",
+                    StateError::Expired => "the confirmation came too late",
+                    StateError::Used => "the confirmation was used before",
+                },
+                "call again without it to be asked anew",
+            ),
+        }
+    }
+}
+
+fn decided(decision: Decision) -> Gate {
+    match decision {
+        Decision::Accepted => Gate::Open,
+        Decision::Declined => shut(
+            "declined",
+            "the person declined; nothing was changed",
+            "do not try again unless the person asks for it",
+        ),
+        Decision::Unanswered => shut(
+            "not_confirmed",
+            "the person did not answer; nothing was changed",
+            "ask the person, then call again",
+        ),
+    }
+}
+
+fn shut(code: &'static str, message: &str, hint: &str) -> Gate {
+    Gate::Shut(
+        CallAnswer::Result(ToolResult::error(code, message, hint)),
+        code,
+    )
+}
+
+fn failed(error: &ToolError) -> ToolResult {
+    let mut value = Value::Object(error.to_json());
+    // Clerk's messages can quote what users wrote.
+    toolkit::text::escape_invisible(&mut value);
+    let structured = match value {
+        Value::Object(structured) => structured,
+        _ => Map::new(),
+    };
+    ToolResult {
+        structured,
+        is_error: true,
+    }
+}
+
+fn question(tool: &Tool, arguments: &Value) -> Question {
+    let title = tool.operation().title.to_owned();
+    let mut lines = vec![format!("{title}? {}", tool.operation().description)];
+    for (name, value) in arguments.as_object().into_iter().flatten() {
+        if name != "fields" {
+            lines.push(format!("{name}: {}", printable(&value.to_string())));
+        }
+    }
+    Question {
+        title,
+        message: lines.join("\n"),
+    }
+}
+
+/// At most 200 characters, none of them invisible.
+fn printable(text: &str) -> String {
+    let short: String = text.chars().take(200).collect();
+    toolkit::text::escape_str(&short).into_owned()
+}

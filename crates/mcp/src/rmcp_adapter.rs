@@ -1,0 +1,436 @@
+//! The service as an rmcp server handler. What rmcp lacks and every transport needs is added here:
+//! tool definitions from the table, confirmation by either mechanism, progress and cancellation.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use clerk::BoxFuture;
+use futures_util::future::{Either, select};
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+        CompleteResult, CompletionInfo, ContentBlock, ElicitRequest, ElicitRequestParams,
+        ElicitResult, ElicitationAction, ElicitationSchema, GetPromptRequestParams,
+        GetPromptResponse, GetPromptResult, Implementation, InputRequest, InputRequests,
+        InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProgressToken, Prompt,
+        PromptArgument, PromptMessage, ProtocolVersion, ReadResourceRequestParams,
+        ReadResourceResponse, ReadResourceResult, Reference, Resource, ResourceContents,
+        ResourceTemplate, Role, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    },
+    service::RequestContext,
+};
+use serde_json::Value;
+use toolkit::Progress;
+
+use crate::{
+    call::{Asking, CallAnswer, CallRequest, Decision, Host, Question, ToolResult},
+    completion::CompletionTarget,
+    resources::{ResourceError, ResourceKind},
+    service::Service,
+};
+
+/// How long clients may keep lists, milliseconds: they change only when the server restarts.
+const LIST_TTL_MS: u64 = 300_000;
+/// How long a person has to answer an `elicitation/create`.
+const ASK_TIMEOUT: Duration = Duration::from_secs(300);
+/// The name of the one input that a confirmation asks for.
+const CONFIRMATION: &str = "confirmation";
+/// The member of the answer that says yes.
+const CONFIRM: &str = "confirm";
+
+/// An MCP server over a [`Service`], for any rmcp transport.
+#[derive(Clone, Debug)]
+pub struct ClerkMcpServer {
+    service: Arc<Service>,
+    tools: Arc<OnceLock<Vec<Tool>>>,
+    version: &'static str,
+}
+
+impl ClerkMcpServer {
+    /// Serves `service`; `version` is what the server says of itself.
+    #[must_use]
+    pub fn new(service: Service, version: &'static str) -> Self {
+        Self {
+            service: Arc::new(service),
+            tools: Arc::default(),
+            version,
+        }
+    }
+
+    /// The definitions of `tools/list`.
+    #[must_use]
+    pub fn definitions(&self) -> &[Tool] {
+        self.tools
+            .get_or_init(|| self.service.tools().iter().map(definition).collect())
+    }
+}
+
+impl ServerHandler for ClerkMcpServer {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_resources()
+            .enable_completions()
+            .build();
+        ServerConfig::new(capabilities)
+            .with_server_info(Implementation::new("clerk-mcp", self.version).with_title("Clerk"))
+            .with_instructions(self.service.instructions())
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.definitions().to_vec())
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.definitions()
+            .iter()
+            .find(|tool| tool.name == name)
+            .cloned()
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let answer = match (request.request_state, request.input_responses) {
+            (Some(state), responses) => {
+                let response = responses.and_then(|mut rows| rows.remove(CONFIRMATION));
+                Some((
+                    state,
+                    response.map_or(Decision::Unanswered, |value| decision_of_json(&value)),
+                ))
+            }
+            (None, _) => None,
+        };
+        let request = CallRequest {
+            name: request.name.into_owned(),
+            arguments: request.arguments.map_or(Value::Null, Value::Object),
+            answer,
+        };
+        let host = RmcpHost {
+            context: &context,
+            progress_token: context.meta.get_progress_token(),
+        };
+        let call = std::pin::pin!(self.service.call_tool(request, &host));
+        let cancelled = std::pin::pin!(context.ct.cancelled());
+        match select(call, cancelled).await {
+            Either::Left((answer, _)) => Ok(response(answer)),
+            // The client does not wait for this answer any more.
+            Either::Right(_) => Err(ErrorData::internal_error("the call was cancelled", None)),
+        }
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let prompts = self.service.prompts().map(|prompt| {
+            let arguments = prompt.arguments.iter().map(|argument| {
+                PromptArgument::new(argument.name)
+                    .with_description(argument.description)
+                    .with_required(argument.required)
+            });
+            Prompt::new(
+                prompt.name,
+                Some(prompt.description),
+                Some(arguments.collect()),
+            )
+            .with_title(prompt.title)
+        });
+        Ok(ListPromptsResult::with_all_items(prompts.collect())
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let given = request.arguments.unwrap_or_default();
+        let mut arguments = Vec::new();
+        for (name, value) in &given {
+            let Some(value) = value.as_str() else {
+                let message = format!("argument {name:?} must be text");
+                return Err(ErrorData::invalid_params(message, None));
+            };
+            arguments.push((name.as_str(), value));
+        }
+        let (prompt, text) = self
+            .service
+            .prompt(&request.name, arguments.iter().copied())
+            .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
+        let messages = vec![PromptMessage::new_text(Role::User, text)];
+        Ok(GetPromptResult::new(messages)
+            .with_description(prompt.description)
+            .into())
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let mut resources = Vec::new();
+        let session = self.service.toolkit().auth_context();
+        for kind in self.service.resources() {
+            let own = match kind {
+                ResourceKind::Instance => Some(kind.uri_template().to_owned()),
+                ResourceKind::User => session.map(|s| own_uri(kind, s.user_id())),
+                ResourceKind::Organization => session
+                    .and_then(|s| s.organization_id())
+                    .map(|id| own_uri(kind, id)),
+            };
+            if let Some(uri) = own {
+                resources.push(
+                    Resource::new(uri, kind.name())
+                        .with_description(kind.description())
+                        .with_mime_type("application/json"),
+                );
+            }
+        }
+        Ok(ListResourcesResult::with_all_items(resources)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let templates = self
+            .service
+            .resources()
+            .filter(|kind| *kind != ResourceKind::Instance)
+            .map(|kind| {
+                ResourceTemplate::new(kind.uri_template(), kind.name())
+                    .with_description(kind.description())
+                    .with_mime_type("application/json")
+            })
+            .collect();
+        Ok(ListResourceTemplatesResult::with_all_items(templates)
+            .with_ttl_ms(LIST_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        match self.service.read_resource(&request.uri).await {
+            Ok(read) => {
+                let contents = ResourceContents::TextResourceContents {
+                    uri: read.uri,
+                    mime_type: Some("application/json".into()),
+                    text: read.text,
+                    meta: None,
+                };
+                Ok(ReadResourceResult::new(vec![contents])
+                    .with_ttl_ms(0)
+                    .with_cache_scope(CacheScope::Private)
+                    .into())
+            }
+            Err(error) => Err(resource_error(&error)),
+        }
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let target = match &request.r#ref {
+            Reference::Resource(resource) => CompletionTarget::Resource {
+                uri_template: &resource.uri,
+            },
+            Reference::Prompt(prompt) => CompletionTarget::Prompt {
+                name: &prompt.name,
+                argument: &request.argument.name,
+            },
+            _ => return Ok(CompleteResult::default()),
+        };
+        let completions = self.service.complete(target, &request.argument.value).await;
+        let total = (!completions.has_more)
+            .then(|| u32::try_from(completions.values.len()).unwrap_or(u32::MAX));
+        let info = CompletionInfo::with_pagination(completions.values, total, completions.has_more)
+            .map_err(|message| ErrorData::internal_error(message, None))?;
+        Ok(CompleteResult::new(info))
+    }
+}
+
+/// The client's side of one request.
+struct RmcpHost<'a> {
+    context: &'a RequestContext<RoleServer>,
+    progress_token: Option<ProgressToken>,
+}
+
+impl Progress for RmcpHost<'_> {
+    fn report(&self, done: u64, total: Option<u64>, message: String) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let Some(token) = self.progress_token.clone() else {
+                return;
+            };
+            let mut progress =
+                ProgressNotificationParam::new(token, number(done)).with_message(message);
+            if let Some(total) = total {
+                progress = progress.with_total(number(total));
+            }
+            // A client that is gone needs no progress; the call ends by its cancellation.
+            let _ = self.context.peer.notify_progress(progress).await;
+        })
+    }
+}
+
+impl Host for RmcpHost<'_> {
+    fn client(&self) -> Option<String> {
+        let client = self.context.client_info()?;
+        let name = format!("{} {}", client.name, client.version);
+        let short: String = name.chars().take(100).collect();
+        Some(toolkit::text::escape_str(&short).into_owned())
+    }
+
+    fn asking(&self) -> Asking {
+        let capabilities = self.context.client_capabilities();
+        let can_ask = capabilities
+            .and_then(|c| c.elicitation)
+            .is_some_and(|elicitation| {
+                // Clients older than URL mode declare neither mode and mean forms.
+                elicitation.form.is_some() || elicitation.url.is_none()
+            });
+        let is_new = self
+            .context
+            .protocol_version()
+            .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28);
+        match (can_ask, is_new) {
+            (false, _) => Asking::Never,
+            (true, true) => Asking::ByResult,
+            (true, false) => Asking::Now,
+        }
+    }
+
+    fn ask(&self, question: Question) -> BoxFuture<'_, Decision> {
+        Box::pin(async move {
+            let asked = self
+                .context
+                .peer
+                .create_elicitation_with_timeout(elicitation(question), Some(ASK_TIMEOUT))
+                .await;
+            asked.map_or(Decision::Unanswered, |result| decision(&result))
+        })
+    }
+}
+
+fn definition(tool: &toolkit::Tool) -> Tool {
+    let row = tool.operation();
+    let hints = tool.hints();
+    let mut definition =
+        Tool::new(row.name, row.description, Arc::new(tool.input_schema())).with_title(row.title);
+    definition.output_schema = Some(Arc::new(tool.output_schema()));
+    definition.annotations = Some(ToolAnnotations::from_raw(
+        None,
+        Some(hints.read_only),
+        Some(hints.destructive),
+        Some(hints.idempotent),
+        Some(hints.open_world),
+    ));
+    definition
+}
+
+fn response(answer: CallAnswer) -> CallToolResponse {
+    match answer {
+        CallAnswer::Result(result) => tool_result(result).into(),
+        CallAnswer::Ask { question, state } => {
+            let request = InputRequest::Elicitation(ElicitRequest::new(elicitation(question)));
+            let requests = InputRequests::from([(CONFIRMATION.to_owned(), request)]);
+            InputRequiredResult::new(Some(requests), Some(state)).into()
+        }
+    }
+}
+
+fn tool_result(result: ToolResult) -> CallToolResult {
+    let content = vec![ContentBlock::text(result.text())];
+    let mut call_result = if result.is_error {
+        CallToolResult::error(content)
+    } else {
+        CallToolResult::success(content)
+    };
+    call_result.structured_content = Some(Value::Object(result.structured));
+    call_result
+}
+
+fn elicitation(question: Question) -> ElicitRequestParams {
+    let schema = ElicitationSchema::builder()
+        .required_bool_property(CONFIRM, |schema| schema.title(question.title))
+        .build()
+        .unwrap_or_else(|_| ElicitationSchema::new(Default::default()));
+    ElicitRequestParams::FormElicitationParams {
+        meta: None,
+        message: question.message,
+        requested_schema: schema,
+    }
+}
+
+/// Only an accepted form with an explicit yes is a yes.
+fn decision(result: &ElicitResult) -> Decision {
+    let confirmed = result
+        .content
+        .as_ref()
+        .and_then(|content| content.get(CONFIRM));
+    match (&result.action, confirmed) {
+        (ElicitationAction::Accept, Some(Value::Bool(true))) => Decision::Accepted,
+        (ElicitationAction::Accept | ElicitationAction::Decline, _) => Decision::Declined,
+        _ => Decision::Unanswered,
+    }
+}
+
+fn decision_of_json(value: &Value) -> Decision {
+    serde_json::from_value(value.clone()).map_or(Decision::Unanswered, |result: ElicitResult| {
+        decision(&result)
+    })
+}
+
+fn resource_error(error: &ResourceError) -> ErrorData {
+    let mut message = Value::from(error.to_string());
+    toolkit::text::escape_invisible(&mut message);
+    let message = message.as_str().unwrap_or_default().to_owned();
+    match error {
+        ResourceError::NotFound(_) => ErrorData::resource_not_found(message, None),
+        ResourceError::Tool(error) => {
+            let data = Some(Value::Object(error.to_json()));
+            match error {
+                toolkit::ToolError::Arguments(_) => ErrorData::invalid_params(message, data),
+                error if error.clerk().and_then(clerk::Error::status) == Some(404) => {
+                    ErrorData::resource_not_found(message, data)
+                }
+                _ => ErrorData::internal_error(message, data),
+            }
+        }
+    }
+}
+
+fn own_uri(kind: ResourceKind, id: &str) -> String {
+    kind.uri_template().replace("{id}", id)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of users are far below 2^53"
+)]
+fn number(count: u64) -> f64 {
+    count as f64
+}

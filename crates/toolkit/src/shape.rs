@@ -1,0 +1,190 @@
+//! What comes back: from Clerk's JSON to the object a model reads. Hidden is what is private, made
+//! visible is what would deceive, and what is too long is cut with a word on how to get the rest.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    arguments::Arguments,
+    cut,
+    error::ToolError,
+    operation::{ClerkOperation, Output},
+    pointer::Selection,
+    redact,
+    request::{DEFAULT_LIMIT, MAX_LIMIT},
+    text,
+    tool::Tool,
+};
+
+/// Shapes the answer of a tool's last request.
+///
+/// # Errors
+/// [`ToolError::Answer`] when it is not the kind of JSON that the operation answers.
+pub fn shape(
+    tool: &Tool,
+    operation: &'static ClerkOperation,
+    arguments: &Arguments,
+    answer: Value,
+    allow_private_metadata: bool,
+) -> Result<Map<String, Value>, ToolError> {
+    let policy = redact::Policy {
+        private_metadata: allow_private_metadata,
+        ticket_urls: arguments.is_true("includeUrl"),
+    };
+    let expected = |expected| ToolError::Answer {
+        operation: operation.id,
+        expected,
+    };
+    match tool.operation().output {
+        Output::Object(_) | Output::Plain(_) => match answer {
+            Value::Object(_) => Ok(object(answer, arguments, &policy)),
+            _ => Err(expected("a JSON object")),
+        },
+        Output::List(_) => {
+            let page = match answer {
+                Value::Array(rows) => Page { rows, total: None },
+                Value::Object(mut list) => match list.remove("data") {
+                    Some(Value::Array(rows)) => Page {
+                        rows,
+                        total: list.get("total_count").and_then(Value::as_u64),
+                    },
+                    _ => return Err(expected("a list")),
+                },
+                _ => return Err(expected("a list")),
+            };
+            Ok(list(tool, page, arguments, &policy))
+        }
+    }
+}
+
+struct Page {
+    rows: Vec<Value>,
+    total: Option<u64>,
+}
+
+fn object(mut answer: Value, arguments: &Arguments, policy: &redact::Policy) -> Map<String, Value> {
+    redact::redact(&mut answer, policy);
+    text::escape_invisible(&mut answer);
+    let selection = selection(arguments);
+    let unmatched = unmatched_hint(selection.as_ref(), Some(&answer));
+    if let Some(selection) = &selection {
+        answer = selection.apply(&answer);
+    }
+    let mut object = match answer {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    };
+    let mut hints = Vec::new();
+    hints.extend(unmatched);
+    let cut = cut::cut_members(&mut object, cut::RESULT_LIMIT);
+    if !cut.is_empty() {
+        let names = cut.join(", ");
+        hints.push(format!(
+            "left out to stay under 100 KB: {names}; ask for parts with fields"
+        ));
+    }
+    put_hints(&mut object, &hints);
+    object
+}
+
+fn list(
+    tool: &Tool,
+    page: Page,
+    arguments: &Arguments,
+    policy: &redact::Policy,
+) -> Map<String, Value> {
+    let Page { mut rows, total } = page;
+    let limit = arguments.integer("limit").unwrap_or(DEFAULT_LIMIT);
+    let offset = arguments.integer("offset").unwrap_or(0);
+    let received = rows.len() as u64;
+    let mut more = match total {
+        Some(total) => offset.saturating_add(received) < total && received > 0,
+        None => received > limit || (limit == MAX_LIMIT && received == MAX_LIMIT),
+    };
+    rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let ids: Vec<Option<String>> = rows.iter().map(id_of).collect();
+    let selection = selection(arguments);
+    let unmatched = unmatched_hint(selection.as_ref(), rows.first());
+    for row in &mut rows {
+        redact::redact(row, policy);
+        text::escape_invisible(row);
+        if let Some(selection) = &selection {
+            *row = selection.apply(row);
+        }
+    }
+    let cut = cut::cut_items(&mut rows, cut::RESULT_LIMIT);
+    more |= cut.dropped > 0;
+    let next = Next {
+        offset: offset + rows.len() as u64,
+        after: rows
+            .len()
+            .checked_sub(1)
+            .and_then(|last| ids.get(last).cloned().flatten()),
+    };
+    let mut hints = Vec::new();
+    if cut.dropped > 0 {
+        hints.push(match rows.len() {
+            0 => "the first row alone is over 100 KB: ask for parts with fields".to_owned(),
+            kept => format!("cut after {kept} rows at 100 KB; fields makes rows shorter"),
+        });
+    }
+    if more && !rows.is_empty() {
+        hints.push(next.hint(tool, arguments));
+    }
+    hints.extend(unmatched);
+    let mut shaped = Map::new();
+    shaped.insert("data".into(), Value::Array(rows));
+    if let Some(total) = total {
+        shaped.insert("total_count".into(), total.into());
+    }
+    shaped.insert("has_more".into(), more.into());
+    put_hints(&mut shaped, &hints);
+    shaped
+}
+
+/// Where the next page begins.
+struct Next {
+    offset: u64,
+    after: Option<String>,
+}
+
+impl Next {
+    /// By cursor where the operation has one and the order allows it, else by offset.
+    fn hint(&self, tool: &Tool, arguments: &Arguments) -> String {
+        let has_cursor = tool
+            .parameters()
+            .any(|parameter| parameter.name == "startingAfter");
+        let order = arguments.text("orderBy").unwrap_or("-created_at");
+        let by_time = order.trim_start_matches(['+', '-']) == "created_at";
+        match &self.after {
+            Some(id) if has_cursor && by_time && arguments.integer("offset").is_none() => {
+                format!("more remain: call again with startingAfter={id} and the same filters")
+            }
+            _ => format!(
+                "more remain: call again with offset={} and the same filters",
+                self.offset
+            ),
+        }
+    }
+}
+
+fn selection(arguments: &Arguments) -> Option<Selection> {
+    let pointers = arguments.texts("fields");
+    (!pointers.is_empty())
+        .then(|| Selection::parse(&pointers).ok())
+        .flatten()
+}
+
+fn unmatched_hint(selection: Option<&Selection>, sample: Option<&Value>) -> Option<String> {
+    let unmatched = selection?.unmatched(sample?);
+    (!unmatched.is_empty()).then(|| format!("fields that match nothing: {}", unmatched.join(", ")))
+}
+
+fn id_of(row: &Value) -> Option<String> {
+    row.get("id").and_then(Value::as_str).map(str::to_owned)
+}
+
+fn put_hints(object: &mut Map<String, Value>, hints: &[String]) {
+    if !hints.is_empty() {
+        object.insert("hint".into(), hints.join(". ").into());
+    }
+}

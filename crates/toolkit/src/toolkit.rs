@@ -1,0 +1,343 @@
+use std::fmt;
+
+use clerk::{BoxFuture, Client};
+use serde_json::{Map, Value};
+
+use crate::{
+    arguments::{self, Arguments},
+    auth_context::AuthContext,
+    error::ToolError,
+    find_users,
+    operation::{ClerkOperation, Run},
+    operations,
+    pattern::{PatternError, Patterns},
+    request, schema, scope, shape,
+    tool::{Bound, Tool},
+};
+
+/// A set of tools with the client they use, for one principal.
+#[derive(Clone, Debug)]
+pub struct ClerkToolkit {
+    client: Client,
+    session: Option<AuthContext>,
+    allow_private_metadata: bool,
+    read_only: bool,
+    tools: Vec<Tool>,
+}
+
+/// Chooses the tools of a [`ClerkToolkit`].
+#[derive(Debug)]
+pub struct ClerkToolkitBuilder {
+    client: Client,
+    session: Option<AuthContext>,
+    allow_private_metadata: bool,
+    read_only: bool,
+    patterns: Option<Patterns>,
+}
+
+/// Why a toolkit cannot be built.
+#[derive(Debug)]
+pub enum BuildError {
+    /// A tool pattern is wrong.
+    Pattern(PatternError),
+    /// The patterns name only tools that this toolkit does not have.
+    Empty {
+        /// What they name.
+        named: Vec<&'static str>,
+        /// What took them away.
+        reason: &'static str,
+    },
+}
+
+/// What a call came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The result, always an object.
+    pub structured: Map<String, Value>,
+    /// Clerk's trace id of the last request.
+    pub clerk_trace_id: Option<String>,
+}
+
+/// Where long calls tell how far they are.
+pub trait Progress: Send + Sync {
+    /// `done` of `total` users were read.
+    fn report(&self, done: u64, total: Option<u64>, message: String) -> BoxFuture<'_, ()>;
+}
+
+/// A [`Progress`] that nobody watches.
+#[derive(Clone, Copy, Debug)]
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn report(&self, _: u64, _: Option<u64>, _: String) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl ClerkToolkitBuilder {
+    /// Binds the toolkit to a signed-in person.
+    #[must_use]
+    pub fn auth_context(self, session: AuthContext) -> Self {
+        Self {
+            session: Some(session),
+            ..self
+        }
+    }
+
+    /// Lets `private_metadata` through in results. Off unless set.
+    #[must_use]
+    pub fn allow_private_metadata(self, allow: bool) -> Self {
+        Self {
+            allow_private_metadata: allow,
+            ..self
+        }
+    }
+
+    /// Offers only tools that change nothing, whatever the patterns say. Off unless set.
+    #[must_use]
+    pub fn read_only(self, read_only: bool) -> Self {
+        Self { read_only, ..self }
+    }
+
+    /// Offers only these tools. All unless set.
+    #[must_use]
+    pub fn patterns(self, patterns: Patterns) -> Self {
+        Self {
+            patterns: Some(patterns),
+            ..self
+        }
+    }
+
+    /// Builds it.
+    ///
+    /// # Errors
+    /// When a pattern names nothing, or nothing that remains.
+    pub fn build(self) -> Result<ClerkToolkit, BuildError> {
+        let bound = Bound {
+            user: self.session.is_some(),
+            organization: self
+                .session
+                .as_ref()
+                .is_some_and(|s| s.organization_id().is_some()),
+        };
+        let rows: Vec<_> = operations::all().collect();
+        let catalogue: Vec<(&str, &str)> = rows
+            .iter()
+            .map(|row| (row.category.name(), row.name))
+            .collect();
+        let chosen = match &self.patterns {
+            Some(patterns) => patterns.select(&catalogue).map_err(BuildError::Pattern)?,
+            None => (0..rows.len()).collect(),
+        };
+        let chosen: Vec<_> = chosen
+            .iter()
+            .filter_map(|&index| rows.get(index).copied())
+            .collect();
+        let tools: Vec<Tool> = chosen
+            .iter()
+            .filter(|row| !self.read_only || row.hints.read_only)
+            .filter_map(|row| Tool::new(row, bound))
+            .collect();
+        if tools.is_empty() {
+            let reason = if self.read_only {
+                "--read-only"
+            } else {
+                "the bound session"
+            };
+            return Err(BuildError::Empty {
+                named: chosen.iter().map(|r| r.name).collect(),
+                reason,
+            });
+        }
+        Ok(ClerkToolkit {
+            client: self.client,
+            session: self.session,
+            allow_private_metadata: self.allow_private_metadata,
+            read_only: self.read_only,
+            tools,
+        })
+    }
+}
+
+impl ClerkToolkit {
+    /// Begins a toolkit of all tools, unbound.
+    #[must_use]
+    pub fn builder(client: Client) -> ClerkToolkitBuilder {
+        ClerkToolkitBuilder {
+            client,
+            session: None,
+            allow_private_metadata: false,
+            read_only: false,
+            patterns: None,
+        }
+    }
+
+    /// The tools, in table order.
+    #[must_use]
+    pub fn tools(&self) -> &[Tool] {
+        &self.tools
+    }
+
+    /// The tool of this name, if this toolkit has it.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools.iter().find(|tool| tool.name() == name)
+    }
+
+    /// Whom it acts for; `None` when it has the secret key's power.
+    #[must_use]
+    pub fn auth_context(&self) -> Option<&AuthContext> {
+        self.session.as_ref()
+    }
+
+    /// The client it uses.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Checks a call without making it.
+    ///
+    /// # Errors
+    /// [`ToolError::UnknownTool`] or [`ToolError::Arguments`].
+    pub fn check(&self, name: &str, given: &Value) -> Result<(Tool, Arguments), ToolError> {
+        let tool = *self.tool(name).ok_or_else(|| self.unknown_tool(name))?;
+        let arguments = arguments::check(&tool, given, self.client.env().now())
+            .map_err(ToolError::Arguments)?;
+        Ok((tool, arguments))
+    }
+
+    /// Calls a tool. Dropping the future cancels the call: no further request is sent.
+    ///
+    /// # Errors
+    /// Whatever [`ToolError`] says.
+    pub async fn call(
+        &self,
+        name: &str,
+        given: &Value,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, ToolError> {
+        let (tool, mut arguments) = self.check(name, given)?;
+        if let Some(session) = &self.session {
+            scope::authorize(&self.client, session, &tool, &mut arguments).await?;
+        }
+        match tool.operation().run {
+            Run::SessionUserId => Ok(self.session_user_id()),
+            Run::FindUsers => {
+                find_users::run(
+                    &self.client,
+                    &arguments,
+                    self.allow_private_metadata,
+                    progress,
+                )
+                .await
+            }
+            Run::Requests(operations) => self.send(&tool, operations, &arguments).await,
+        }
+    }
+
+    async fn send(
+        &self,
+        tool: &Tool,
+        operations: &'static [ClerkOperation],
+        arguments: &Arguments,
+    ) -> Result<Outcome, ToolError> {
+        let requests =
+            request::build(tool, arguments, self.session.as_ref()).map_err(clerk::Error::from)?;
+        let mut answer = None;
+        for request in &requests {
+            match self.client.send(request).await {
+                Ok(response) => answer = Some(response),
+                Err(error) if answer.is_none() => return Err(error.into()),
+                Err(source) => {
+                    let failed = request.operation();
+                    let done = requests.first().map_or("", |first| first.operation());
+                    return Err(ToolError::Partial {
+                        done,
+                        failed,
+                        source,
+                    });
+                }
+            }
+        }
+        let sent = operations
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| {
+                operations.len() == 1 || !request::is_skipped(tool, *index, arguments)
+            })
+            .map(|(_, operation)| operation)
+            .next_back();
+        let (Some(response), Some(operation)) = (answer, sent) else {
+            return Err(ToolError::Answer {
+                operation: tool.name(),
+                expected: "one request",
+            });
+        };
+        let structured = shape::shape(
+            tool,
+            operation,
+            arguments,
+            response.body,
+            self.allow_private_metadata,
+        )?;
+        Ok(Outcome {
+            structured,
+            clerk_trace_id: response.trace_id,
+        })
+    }
+
+    fn session_user_id(&self) -> Outcome {
+        let user_id = self.session.as_ref().map(AuthContext::user_id);
+        let mut structured = Map::new();
+        structured.insert("userId".into(), user_id.into());
+        Outcome {
+            structured,
+            clerk_trace_id: None,
+        }
+    }
+
+    fn unknown_tool(&self, name: &str) -> ToolError {
+        let hint = match operations::find(name) {
+            Some(row) if self.read_only && !row.hints.read_only => {
+                "the server runs with --read-only, which leaves out tools that change anything"
+            }
+            Some(_) => "the server was started without it: see --tools and the bound session",
+            None => "tools/list names the tools of this server",
+        };
+        ToolError::UnknownTool {
+            name: name.to_owned(),
+            hint: hint.to_owned(),
+        }
+    }
+}
+
+/// The schemas of a tool, as `tools/list` shows them.
+impl Tool {
+    /// The schema of its arguments.
+    #[must_use]
+    pub fn input_schema(&self) -> Map<String, Value> {
+        schema::input(self)
+    }
+
+    /// The schema of its structured result.
+    #[must_use]
+    pub fn output_schema(&self) -> Map<String, Value> {
+        schema::output(self)
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pattern(error) => error.fmt(f),
+            Self::Empty { named, reason } => {
+                let named = named.join(", ");
+                write!(f, "no tool is left: {reason} leaves out {named}")?;
+                write!(f, "\nhint: choose other --tools, or do without {reason}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
