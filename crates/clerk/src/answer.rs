@@ -34,7 +34,7 @@ pub(crate) fn read(
     answer: &http::Response<Bytes>,
 ) -> Result<Response, Error> {
     let status = answer.status();
-    let header_trace = trace_id_of_headers(answer.headers());
+    let header_trace = trace_id_of_headers(context, answer.headers());
     if status.is_success() {
         let body = success_body(context, answer.body());
         return match body {
@@ -108,13 +108,7 @@ fn details(body: &Value) -> Vec<ClerkErrorDetail> {
 }
 
 fn detail(error: &Value) -> ClerkErrorDetail {
-    let text = |name: &str| {
-        error
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text = |name: &str| one_line(error.get(name).and_then(Value::as_str).unwrap_or_default());
     let code = text("code");
     ClerkErrorDetail {
         code: if code.is_empty() {
@@ -131,15 +125,29 @@ fn detail(error: &Value) -> ClerkErrorDetail {
 fn trace_id_of_body(body: &Value) -> Option<String> {
     body.get("clerk_trace_id")?
         .as_str()
-        .map(str::to_owned)
+        .map(one_line)
         .filter(|id| !id.is_empty())
 }
 
-fn trace_id_of_headers(headers: &HeaderMap) -> Option<String> {
+fn trace_id_of_headers(context: &Context<'_>, headers: &HeaderMap) -> Option<String> {
     ["x-clerk-trace-id", "cf-ray"]
         .iter()
-        .find_map(|name| headers.get(*name)?.to_str().ok().map(str::to_owned))
-        .filter(|id| !id.is_empty())
+        .find_map(|name| {
+            headers
+                .get(*name)?
+                .to_str()
+                .ok()
+                .filter(|id| !id.is_empty())
+        })
+        .map(|id| without_key(id.to_owned(), context.key))
+}
+
+/// Texts from outside end in terminals and logs: without line breaks and other control characters
+/// they can neither pose as a hint of ours nor move a cursor.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 /// Seconds. The other form of `Retry-After`, a date, is not used by Clerk and not read.

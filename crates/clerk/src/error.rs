@@ -166,7 +166,7 @@ impl ApiError {
             f.write_str(error.best_message())?;
             write!(f, " ({}", error.code)?;
             if let Some(parameter) = error.parameter() {
-                write!(f, ", parameter {parameter}")?;
+                write!(f, ", parameter {}", parameter.escape_debug())?;
             }
             f.write_str(")")?;
         }

@@ -35,7 +35,7 @@ pub(crate) fn for_status(situation: &Situation<'_>) -> Option<String> {
             format!("{api_url} answered with a redirect, which is not followed: check the API URL")
         }
         429 => match retry_after {
-            Some(seconds) => format!("wait {seconds} seconds, then try again"),
+            Some(seconds) => format!("wait {seconds} s, then try again"),
             None => "wait a few seconds, then try again".to_owned(),
         },
         500..=599 => format!(
@@ -107,7 +107,13 @@ fn for_parameters(errors: &[ClerkErrorDetail]) -> Option<String> {
         .iter()
         .filter(|error| !error.best_message().is_empty())
         .map(|error| match error.parameter() {
-            Some(parameter) => format!("correct {parameter}: {}", error.best_message()),
+            Some(parameter) => {
+                format!(
+                    "correct {}: {}",
+                    parameter.escape_debug(),
+                    error.best_message()
+                )
+            }
             None => error.best_message().to_owned(),
         })
         .collect();

@@ -10,7 +10,7 @@ use crate::api_url::is_loopback;
 use crate::env::BoxFuture;
 use crate::transport::{Transport, TransportError, TransportErrorKind};
 
-/// Sends requests over HTTP/1.1 with kept-alive connections and rustls, inside a tokio runtime.
+/// Sends requests over kept-alive connections, with rustls, inside a tokio runtime.
 ///
 /// Nothing is loaded before the first request: reading the machine's certificates would cost more
 /// than the whole start of a program may take. No redirect is followed, no cookie kept, nothing
@@ -25,8 +25,19 @@ pub struct HttpTransport {
     connect_timeout: Duration,
     timeout: Duration,
     largest_body: usize,
-    remote: OnceLock<reqwest::Client>,
-    loopback: OnceLock<reqwest::Client>,
+    clients: [OnceLock<reqwest::Client>; 3],
+}
+
+/// Where a request goes; each way has connections and settings of its own.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// To another machine.
+    Remote,
+    /// To this machine, with TLS.
+    Loopback,
+    /// To this machine, in plain text. Needs no certificates, so that a machine without any can
+    /// use a local emulator.
+    PlainLoopback,
 }
 
 impl HttpTransport {
@@ -37,8 +48,7 @@ impl HttpTransport {
             connect_timeout: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
             largest_body: 32 * 1024 * 1024,
-            remote: OnceLock::new(),
-            loopback: OnceLock::new(),
+            clients: [const { OnceLock::new() }; 3],
         }
     }
 
@@ -63,24 +73,22 @@ impl HttpTransport {
         self
     }
 
-    fn client(&self, loopback: bool) -> Result<&reqwest::Client, TransportError> {
-        let cell = if loopback {
-            &self.loopback
-        } else {
-            &self.remote
-        };
+    fn client(&self, way: Way) -> Result<&reqwest::Client, TransportError> {
+        let cell = &self.clients[way as usize];
         if let Some(client) = cell.get() {
             return Ok(client);
         }
-        let mut builder = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
             .connect_timeout(self.connect_timeout)
             .timeout(self.timeout)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .tcp_nodelay(true);
-        if loopback {
-            builder = builder.no_proxy();
-        }
+        let builder = match way {
+            Way::Remote => builder,
+            Way::Loopback => builder.no_proxy(),
+            Way::PlainLoopback => builder.no_proxy().tls_certs_only([]),
+        };
         let client = builder.build().map_err(|error| self.failure(&error))?;
         Ok(cell.get_or_init(|| client))
     }
@@ -89,7 +97,7 @@ impl HttpTransport {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<http::Response<Bytes>, TransportError> {
-        let client = self.client(request.uri().host().is_some_and(is_loopback))?;
+        let client = self.client(Way::of(request.uri()))?;
         let request = reqwest::Request::try_from(request).map_err(|error| self.failure(&error))?;
         let mut answer = client
             .execute(request)
@@ -124,7 +132,13 @@ impl HttpTransport {
     /// reqwest's own message names the URL with its query, so ours is made of the kind and of the
     /// innermost causes, which know nothing of the request.
     fn failure(&self, error: &reqwest::Error) -> TransportError {
-        let (kind, what) = if error.is_connect() {
+        let (kind, what) = if error.is_builder() {
+            // Nothing was sent, as when no connection could be made.
+            (
+                TransportErrorKind::Connect,
+                "the connection could not be set up".to_owned(),
+            )
+        } else if error.is_connect() {
             (TransportErrorKind::Connect, "could not connect".to_owned())
         } else if error.is_timeout() {
             let seconds = self.timeout.as_secs_f32();
@@ -148,6 +162,17 @@ impl HttpTransport {
             _ => what,
         };
         TransportError { kind, message }
+    }
+}
+
+impl Way {
+    fn of(address: &http::Uri) -> Self {
+        let plain = address.scheme() == Some(&http::uri::Scheme::HTTP);
+        match (address.host().is_some_and(is_loopback), plain) {
+            (false, _) => Self::Remote,
+            (true, false) => Self::Loopback,
+            (true, true) => Self::PlainLoopback,
+        }
     }
 }
 

@@ -83,3 +83,97 @@ fn may_repeat(only_reads: bool, failure: Failure) -> bool {
         Failure::Status { .. } | Failure::Transport(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::TransportErrorKind::{
+        BodyTooLarge, Connect, Interrupted, Other, Timeout,
+    };
+    use proptest::prelude::*;
+
+    fn status(status: u16) -> Failure {
+        Failure::Status {
+            status,
+            retry_after: None,
+        }
+    }
+
+    fn repeats(only_reads: bool, failure: Failure) -> bool {
+        delay(&RetryPolicy::default(), only_reads, 1, failure, 0).is_some()
+    }
+
+    #[test]
+    fn reads_are_repeated_when_it_may_help() {
+        for code in [429, 500, 502, 503, 504] {
+            assert!(repeats(true, status(code)), "{code}");
+        }
+        for code in [301, 400, 401, 402, 403, 404, 409, 422, 501, 505] {
+            assert!(!repeats(true, status(code)), "{code}");
+        }
+        for kind in [Connect, Timeout, Interrupted] {
+            assert!(repeats(true, Failure::Transport(kind)), "{kind:?}");
+        }
+        for kind in [BodyTooLarge, Other] {
+            assert!(!repeats(true, Failure::Transport(kind)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn writes_are_repeated_only_when_they_surely_did_not_run() {
+        assert!(repeats(false, status(429)));
+        assert!(repeats(false, Failure::Transport(Connect)));
+        for code in [500, 502, 503, 504, 404] {
+            assert!(!repeats(false, status(code)), "{code}");
+        }
+        for kind in [Timeout, Interrupted, BodyTooLarge, Other] {
+            assert!(!repeats(false, Failure::Transport(kind)), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_obeyed_up_to_ten_seconds() {
+        let policy = RetryPolicy::default();
+        let after = |seconds| Failure::Status {
+            status: 429,
+            retry_after: Some(seconds),
+        };
+        assert_eq!(
+            delay(&policy, false, 1, after(10), 7),
+            Some(Duration::from_secs(10))
+        );
+        assert_eq!(delay(&policy, true, 1, after(0), 7), Some(Duration::ZERO));
+        assert_eq!(delay(&policy, true, 1, after(11), 7), None);
+        assert_eq!(delay(&policy, true, 1, after(u64::MAX), 7), None);
+    }
+
+    #[test]
+    fn the_longest_delay_doubles() {
+        let policy = RetryPolicy {
+            attempts: 9,
+            ..RetryPolicy::default()
+        };
+        for (attempt, longest) in [(1, 200), (2, 400), (3, 800)] {
+            let found = delay(&policy, true, attempt, status(503), longest);
+            assert_eq!(found, Some(Duration::from_millis(longest)));
+            let found = delay(&policy, true, attempt, status(503), longest + 1);
+            assert_eq!(found, Some(Duration::ZERO));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_attempts_and_never_a_panic(
+            attempts in 0_u32..5,
+            base in any::<u64>(),
+            attempt in 1_u32..200,
+            code in 100_u16..600,
+            random in any::<u64>(),
+        ) {
+            let base_delay = Duration::from_millis(base);
+            let policy = RetryPolicy { attempts, base_delay, ..RetryPolicy::default() };
+            let found = delay(&policy, true, attempt, status(code), random);
+            prop_assert!(found.is_none() || attempt < attempts);
+        }
+    }
+}
