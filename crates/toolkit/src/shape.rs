@@ -56,6 +56,9 @@ pub fn shape(
     }
 }
 
+/// Room for the list around the rows: counts and hints.
+pub(crate) const ENVELOPE: usize = 1024;
+
 struct Page {
     rows: Vec<Value>,
     total: Option<u64>,
@@ -75,7 +78,7 @@ fn object(mut answer: Value, arguments: &Arguments, policy: &redact::Policy) -> 
     };
     let mut hints = Vec::new();
     hints.extend(unmatched);
-    let cut = cut::cut_members(&mut object, cut::RESULT_LIMIT);
+    let cut = cut::cut_members(&mut object, cut::RESULT_LIMIT - ENVELOPE);
     if !cut.is_empty() {
         let names = cut.join(", ");
         hints.push(format!(
@@ -111,7 +114,7 @@ fn list(
             *row = selection.apply(row);
         }
     }
-    let cut = cut::cut_items(&mut rows, cut::RESULT_LIMIT);
+    let cut = cut::cut_items(&mut rows, cut::RESULT_LIMIT - ENVELOPE);
     more |= cut.dropped > 0;
     let next = Next {
         offset: offset + rows.len() as u64,

@@ -101,9 +101,9 @@ impl Condition {
         found.retain(|value| !value.is_null());
         match &self.test {
             Test::Equals(Value::Null) => found.is_empty(),
-            Test::Equals(wanted) => found.iter().any(|value| *value == wanted),
+            Test::Equals(wanted) => found.contains(&wanted),
             Test::NotEquals(Value::Null) => !found.is_empty(),
-            Test::NotEquals(unwanted) => !found.iter().any(|value| *value == unwanted),
+            Test::NotEquals(unwanted) => !found.contains(&unwanted),
             Test::Contains(text) => found.iter().any(|value| contains(value, text)),
             Test::Exists(exists) => found.is_empty() != *exists,
         }

@@ -174,7 +174,7 @@ impl Search<'_> {
         loop {
             let page = self.page(range, cursor.as_deref()).await?;
             let received = page.len();
-            cursor = page.last().and_then(|user| id_of(user)).or(cursor);
+            cursor = page.last().and_then(id_of).or(cursor);
             let mut read = 0;
             for mut user in page {
                 if !range.holds(user.get("created_at").and_then(Value::as_u64)) {
@@ -297,7 +297,7 @@ impl Search<'_> {
                 *user = selection.apply(user);
             }
         }
-        let cut = cut::cut_items(&mut users, cut::RESULT_LIMIT);
+        let cut = cut::cut_items(&mut users, cut::RESULT_LIMIT - crate::shape::ENVELOPE);
         more |= cut.dropped > 0;
         let mut hints = Vec::new();
         if cut.dropped > 0 {
