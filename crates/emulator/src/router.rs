@@ -1,0 +1,193 @@
+//! The table of operations, and finding the one a request is for.
+
+use crate::call::Call;
+use crate::error::ApiError;
+use crate::{
+    email_addresses, instance, invitations, memberships, organization_invitations, organizations,
+    roles, sessions, users,
+};
+use http::Method;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+/// Answers one operation: the body of a 200, or a refusal.
+pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Value, ApiError>;
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whoever holds a secret key of the instance.
+    SecretKey,
+    Public,
+}
+
+/// A row of the table.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    path: &'static str,
+    /// The `operationId` of Clerk's OpenAPI file.
+    pub(crate) operation: &'static str,
+    pub(crate) access: Access,
+    pub(crate) handler: Handler,
+}
+
+/// A route and the parameters of the path.
+pub(crate) struct Match {
+    pub(crate) route: &'static Route,
+    pub(crate) params: Vec<(&'static str, String)>,
+}
+
+/// The first route of the table that fits.
+pub(crate) fn find(method: &Method, path: &str) -> Option<Match> {
+    let routes = ROUTES.iter().filter(|route| route.method == *method);
+    routes.filter_map(|route| Some(Match { route, params: fit(route.path, path)? })).next()
+}
+
+/// Does the path fit the template, and with which parameters?
+fn fit(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let mut params = Vec::new();
+    let mut segments = path.split('/');
+    for expected in template.split('/') {
+        let segment = segments.next()?;
+        match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) => {
+                let value = percent_decode_str(segment).decode_utf8().ok()?;
+                if value.is_empty() {
+                    return None;
+                }
+                params.push((name, value.into_owned()));
+            }
+            None if expected == segment => {}
+            None => return None,
+        }
+    }
+    segments.next().is_none().then_some(params)
+}
+
+const fn route(method: Method, path: &'static str, operation: &'static str, handler: Handler) -> Route {
+    Route { method, path, operation, access: Access::SecretKey, handler }
+}
+
+const fn get(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+    route(Method::GET, path, operation, handler)
+}
+
+const fn post(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+    route(Method::POST, path, operation, handler)
+}
+
+const fn patch(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+    route(Method::PATCH, path, operation, handler)
+}
+
+const fn put(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+    route(Method::PUT, path, operation, handler)
+}
+
+const fn delete(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+    route(Method::DELETE, path, operation, handler)
+}
+
+const fn public(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+    Route { method: Method::GET, path, operation, access: Access::Public, handler }
+}
+
+/// Fixed paths come before paths with a parameter in the same place.
+#[rustfmt::skip]
+static ROUTES: &[Route] = &[
+    get("/v1/users", "GetUserList", users::list::list),
+    post("/v1/users", "CreateUser", users::create::create),
+    get("/v1/users/count", "GetUsersCount", users::list::count),
+    post("/v1/users/ban", "UsersBan", users::standing::ban_many),
+    post("/v1/users/unban", "UsersUnban", users::standing::unban_many),
+    get("/v1/users/{user_id}", "GetUser", users::get),
+    patch("/v1/users/{user_id}", "UpdateUser", users::update::update),
+    delete("/v1/users/{user_id}", "DeleteUser", users::delete),
+    patch("/v1/users/{user_id}/metadata", "UpdateUserMetadata", users::metadata::merge),
+    put("/v1/users/{user_id}/metadata", "ReplaceUserMetadata", users::metadata::replace),
+    post("/v1/users/{user_id}/ban", "BanUser", users::standing::ban),
+    post("/v1/users/{user_id}/unban", "UnbanUser", users::standing::unban),
+    post("/v1/users/{user_id}/lock", "LockUser", users::standing::lock),
+    post("/v1/users/{user_id}/unlock", "UnlockUser", users::standing::unlock),
+    post("/v1/users/{user_id}/verify_password", "VerifyPassword", users::password::verify),
+    get("/v1/users/{user_id}/organization_memberships", "UsersGetOrganizationMemberships", memberships::list_of_user),
+    get("/v1/users/{user_id}/organization_invitations", "UsersGetOrganizationInvitations", organization_invitations::list_of_user),
+
+    post("/v1/email_addresses", "CreateEmailAddress", email_addresses::create),
+    get("/v1/email_addresses/{email_address_id}", "GetEmailAddress", email_addresses::get),
+    patch("/v1/email_addresses/{email_address_id}", "UpdateEmailAddress", email_addresses::update),
+    delete("/v1/email_addresses/{email_address_id}", "DeleteEmailAddress", email_addresses::delete),
+
+    get("/v1/sessions", "GetSessionList", sessions::list),
+    post("/v1/sessions", "createSession", sessions::create),
+    get("/v1/sessions/{session_id}", "GetSession", sessions::get),
+    post("/v1/sessions/{session_id}/revoke", "RevokeSession", sessions::revoke),
+    post("/v1/sessions/{session_id}/tokens", "CreateSessionToken", sessions::create_token),
+    post("/v1/sessions/{session_id}/tokens/{template_name}", "CreateSessionTokenFromTemplate", sessions::create_token_from_template),
+
+    get("/v1/organizations", "ListOrganizations", organizations::list),
+    post("/v1/organizations", "CreateOrganization", organizations::create),
+    get("/v1/organizations/{organization_id}", "GetOrganization", organizations::get),
+    patch("/v1/organizations/{organization_id}", "UpdateOrganization", organizations::update),
+    delete("/v1/organizations/{organization_id}", "DeleteOrganization", organizations::delete),
+    patch("/v1/organizations/{organization_id}/metadata", "MergeOrganizationMetadata", organizations::merge_metadata),
+    put("/v1/organizations/{organization_id}/metadata", "ReplaceOrganizationMetadata", organizations::replace_metadata),
+
+    get("/v1/organization_memberships", "InstanceGetOrganizationMemberships", memberships::list_of_instance),
+    get("/v1/organizations/{organization_id}/memberships", "ListOrganizationMemberships", memberships::list),
+    post("/v1/organizations/{organization_id}/memberships", "CreateOrganizationMembership", memberships::create),
+    patch("/v1/organizations/{organization_id}/memberships/{user_id}", "UpdateOrganizationMembership", memberships::update),
+    delete("/v1/organizations/{organization_id}/memberships/{user_id}", "DeleteOrganizationMembership", memberships::delete),
+    patch("/v1/organizations/{organization_id}/memberships/{user_id}/metadata", "UpdateOrganizationMembershipMetadata", memberships::merge_metadata),
+
+    get("/v1/organization_invitations", "ListInstanceOrganizationInvitations", organization_invitations::list_of_instance),
+    get("/v1/organizations/{organization_id}/invitations", "ListOrganizationInvitations", organization_invitations::list),
+    post("/v1/organizations/{organization_id}/invitations", "CreateOrganizationInvitation", organization_invitations::create),
+    post("/v1/organizations/{organization_id}/invitations/bulk", "CreateOrganizationInvitationBulk", organization_invitations::create_many),
+    get("/v1/organizations/{organization_id}/invitations/pending", "ListPendingOrganizationInvitations", organization_invitations::list_pending),
+    get("/v1/organizations/{organization_id}/invitations/{invitation_id}", "GetOrganizationInvitation", organization_invitations::get),
+    post("/v1/organizations/{organization_id}/invitations/{invitation_id}/revoke", "RevokeOrganizationInvitation", organization_invitations::revoke),
+
+    get("/v1/invitations", "ListInvitations", invitations::list),
+    post("/v1/invitations", "CreateInvitation", invitations::create),
+    post("/v1/invitations/bulk", "CreateBulkInvitations", invitations::create_many),
+    post("/v1/invitations/{invitation_id}/revoke", "RevokeInvitation", invitations::revoke),
+
+    get("/v1/organization_roles", "ListOrganizationRoles", roles::list),
+    get("/v1/organization_roles/{organization_role_id}", "GetOrganizationRole", roles::get),
+    get("/v1/organization_permissions", "ListOrganizationPermissions", roles::list_permissions),
+    get("/v1/organization_permissions/{permission_id}", "GetOrganizationPermission", roles::get_permission),
+
+    get("/v1/instance", "GetInstance", instance::get),
+    get("/v1/instance/organization_settings", "GetInstanceOrganizationSettings", instance::get_organization_settings),
+    patch("/v1/instance/organization_settings", "UpdateInstanceOrganizationSettings", instance::update_organization_settings),
+    get("/v1/jwks", "GetJWKS", instance::key_set),
+    public("/.well-known/jwks.json", "getJWKS", instance::key_set),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(method: Method, path: &str) -> Option<&'static str> {
+        find(&method, path).map(|found| found.route.operation)
+    }
+
+    #[test]
+    fn fixed_paths_win_over_parameters() {
+        assert_eq!(operation(Method::GET, "/v1/users/count"), Some("GetUsersCount"));
+        assert_eq!(operation(Method::GET, "/v1/users/user_1"), Some("GetUser"));
+        assert_eq!(
+            operation(Method::GET, "/v1/organizations/org_1/invitations/pending"),
+            Some("ListPendingOrganizationInvitations")
+        );
+    }
+
+    #[test]
+    fn parameters_are_decoded_and_never_empty() {
+        let found = find(&Method::GET, "/v1/users/a%2Fb").unwrap();
+        assert_eq!(found.params, [("user_id", "a/b".to_owned())]);
+        assert!(find(&Method::GET, "/v1/users/").is_none());
+        assert!(find(&Method::GET, "/v1/users/user_1/").is_none());
+    }
+}
