@@ -1,2 +1,61 @@
-//! The `clerk-mcp` binary.
-fn main() {}
+//! `clerk-mcp`: safe access to Clerk for AI agents.
+
+mod agent_toolkit;
+mod arguments;
+mod audit_log;
+mod call;
+mod connect;
+mod emulate;
+mod emulated;
+mod environment;
+mod failure;
+mod logging;
+mod machine;
+mod people;
+mod printer;
+mod serve;
+mod signals;
+mod stdio;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    arguments::{Command, CommandLine},
+    failure::Failure,
+    printer::Printer,
+};
+
+fn main() -> ExitCode {
+    let printer = Printer::new();
+    match run(&printer) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            printer.error(&failure.to_string());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(printer: &Printer) -> Result<(), Failure> {
+    let arguments = agent_toolkit::translate(std::env::args_os().collect())?;
+    // clap prints its own message, with usage, and exits with 2; --help and --version with 0.
+    let command_line = CommandLine::parse_from(arguments);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("the runtime cannot start: {error}")))?;
+    let result = runtime.block_on(async {
+        match command_line.command {
+            Command::Stdio(arguments) => stdio::run(&arguments, printer).await,
+            Command::Tools(arguments) => tools::run(&arguments, printer),
+            Command::Call(arguments) => call::run(&arguments, printer).await,
+            Command::Emulate(arguments) => emulate::run(arguments).await,
+        }
+    });
+    // A thread that still waits for standard input must not keep the process alive.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,126 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Safe access to Clerk for AI agents.
+#[derive(Debug, Parser)]
+#[command(name = "clerk-mcp", version, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the Clerk tools to an MCP client over standard input and output
+    Stdio(Box<ServiceArguments>),
+    /// List the tools that the same flags would serve
+    Tools(ToolsArguments),
+    /// Call one tool and print its result
+    Call(Box<CallArguments>),
+    /// Run a local Clerk: the Backend API over seeded data, on a loopback port
+    Emulate(crate::emulate::Args),
+}
+
+/// What is served, and to whom. The same for every command that calls tools.
+#[derive(Debug, Args)]
+pub(crate) struct ServiceArguments {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    /// When to ask a person before destructive calls
+    #[arg(long, value_enum, default_value_t = ConfirmWhen::Auto)]
+    pub(crate) confirm: ConfirmWhen,
+    /// Append one JSON line for each tool call to this file (default: standard error)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
+}
+
+/// Which tools.
+#[derive(Debug, Args)]
+pub(crate) struct Selection {
+    /// Tools to serve: `*`, `users`, `users.*`, `users.getUserCount`; several, or space-joined
+    #[arg(long, short = 't', value_name = "PATTERN", num_args = 1..)]
+    pub(crate) tools: Vec<String>,
+    /// Serve only tools that change nothing
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Let private metadata through in results
+    #[arg(long)]
+    pub(crate) allow_private_metadata: bool,
+    /// Act as this signed-in user: only what they could do themselves
+    #[arg(long, value_name = "USER_ID")]
+    pub(crate) user: Option<String>,
+    /// … in this organization, and no other
+    #[arg(long, value_name = "ORGANIZATION_ID", requires = "user")]
+    pub(crate) org: Option<String>,
+    /// … with no more than this role, such as org:member
+    #[arg(long, value_name = "ROLE", requires = "user")]
+    pub(crate) role: Option<String>,
+}
+
+/// Which Clerk.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// Secret key (better: CLERK_SECRET_KEY, which other users of this machine cannot see)
+    #[arg(long, visible_alias = "sk", alias = "secretKey", value_name = "KEY")]
+    pub(crate) secret_key: Option<String>,
+    /// Backend API address [default: CLERK_API_URL, else https://api.clerk.com]
+    #[arg(long, alias = "apiUrl", value_name = "URL")]
+    pub(crate) api_url: Option<String>,
+    /// Use a local Clerk inside this process: no key, no network
+    #[arg(long, conflicts_with_all = ["secret_key", "api_url"])]
+    pub(crate) emulate: bool,
+    /// Seed of the local Clerk (TOML, YAML or JSON)
+    #[arg(long, value_name = "FILE", requires = "emulate")]
+    pub(crate) seed: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ToolsArguments {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Print the definitions as MCP clients get them
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CallArguments {
+    /// The tool's name
+    pub(crate) tool: String,
+    /// Its arguments: userId=user_…, lists with commas, JSON with name:=…
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) arguments: Vec<String>,
+    /// Its arguments as one JSON object; `-` reads it from standard input
+    #[arg(long, value_name = "JSON", conflicts_with = "arguments")]
+    pub(crate) json: Option<String>,
+    /// Do not ask before destructive calls
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) service: ServiceArguments,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConfirmWhen {
+    /// When the client can ask; otherwise its own approval applies
+    Auto,
+    /// Always; refuse where nobody can be asked
+    Always,
+    /// Never; the client's own approval applies
+    Never,
+}
+
+impl From<ConfirmWhen> for mcp::Confirm {
+    fn from(when: ConfirmWhen) -> Self {
+        match when {
+            ConfirmWhen::Auto => Self::Auto,
+            ConfirmWhen::Always => Self::Always,
+            ConfirmWhen::Never => Self::Never,
+        }
+    }
+}

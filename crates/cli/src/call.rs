@@ -1,0 +1,148 @@
+//! `clerk-mcp call`: one tool call, on the same path as an MCP client's.
+
+use std::io::Read as _;
+
+use clerk::BoxFuture;
+use mcp::{Asking, CallAnswer, CallRequest, Confirm, Decision, Host, Question};
+use serde_json::{Map, Value};
+use toolkit::{Progress, operation::Kind, operations};
+
+use crate::{
+    arguments::CallArguments, failure::Failure, people, printer::Printer, serve, signals,
+};
+
+/// Calls the tool and prints what it came to.
+pub(crate) async fn run(arguments: &CallArguments, printer: &Printer) -> Result<(), Failure> {
+    let given = match &arguments.json {
+        Some(json) => parse_json(json)?,
+        None => Value::Object(parse_pairs(&arguments.tool, &arguments.arguments)?),
+    };
+    let confirm = if arguments.yes { Confirm::Never } else { arguments.service.confirm.into() };
+    let service = serve::service(&arguments.service, confirm, printer)?;
+    let request = CallRequest { name: arguments.tool.clone(), arguments: given, answer: None };
+    let host = Terminal { printer: *printer };
+    let answer = tokio::select! {
+        answer = service.call_tool(request, &host) => answer,
+        signal = signals::terminated() => {
+            printer.progress_done();
+            return Err(Failure::failed(format!("stopped by {signal}")));
+        }
+    };
+    printer.progress_done();
+    let CallAnswer::Result(result) = answer else {
+        return Err(Failure::failed("the call needs a confirmation that nobody can give here"));
+    };
+    match (result.is_error, printer.is_for_people()) {
+        (false, true) => printer.result(&people::render(&result.structured)),
+        (false, false) => printer.result(&result.text()),
+        (true, true) => return Err(Failure::failed(error_text(&result.structured))),
+        (true, false) => {
+            printer.result(&result.text());
+            return Err(Failure::failed(error_text(&result.structured)));
+        }
+    }
+    Ok(())
+}
+
+/// The person at the terminal.
+struct Terminal {
+    printer: Printer,
+}
+
+impl Progress for Terminal {
+    fn report(&self, _: u64, _: Option<u64>, message: String) -> BoxFuture<'_, ()> {
+        self.printer.progress(&message);
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl Host for Terminal {
+    fn client(&self) -> Option<String> {
+        Some(concat!("clerk-mcp call ", env!("CARGO_PKG_VERSION")).to_owned())
+    }
+
+    fn asking(&self) -> Asking {
+        if self.printer.can_ask() { Asking::Now } else { Asking::Never }
+    }
+
+    fn ask(&self, question: Question) -> BoxFuture<'_, Decision> {
+        let yes = self.printer.ask(&question.message);
+        Box::pin(std::future::ready(if yes { Decision::Accepted } else { Decision::Declined }))
+    }
+}
+
+fn parse_json(json: &str) -> Result<Value, Failure> {
+    let mut text = String::new();
+    let text = if json == "-" {
+        std::io::stdin().read_to_string(&mut text).map_err(Failure::usage)?;
+        &text
+    } else {
+        json
+    };
+    let hint = r#"hint: --json takes one object, like '{"limit": 5}'"#;
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(Value::Object(object)),
+        Ok(_) => Err(Failure::usage(format!("--json is no JSON object\n{hint}"))),
+        Err(error) => Err(Failure::usage(format!("--json is no JSON: {error}\n{hint}"))),
+    }
+}
+
+/// `name=value` by the parameter's kind, `name:=json` as it stands.
+fn parse_pairs(tool: &str, pairs: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut arguments = Map::new();
+    for pair in pairs {
+        let Some((name, text)) = pair.split_once('=') else {
+            return Err(Failure::usage(format!(
+                "{pair:?} is no argument\nhint: write name=value, like userId=user_… or limit=5"
+            )));
+        };
+        let (name, value) = match name.strip_suffix(':') {
+            Some(name) => (name, json_value(name, text)?),
+            None => (name, value_of(kind_of(tool, name), name, text)?),
+        };
+        if arguments.insert(name.to_owned(), value).is_some() {
+            return Err(Failure::usage(format!("argument {name:?} is given twice")));
+        }
+    }
+    Ok(arguments)
+}
+
+fn kind_of(tool: &str, name: &str) -> Option<Kind> {
+    match name {
+        "fields" => return Some(Kind::Pointers),
+        "limit" | "offset" => return Some(Kind::Integer(0, i64::MAX)),
+        _ => {}
+    }
+    let row = operations::find(tool)?;
+    row.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.kind)
+}
+
+/// What does not parse is passed as text: the tool's own check then says what it expects.
+fn value_of(kind: Option<Kind>, name: &str, text: &str) -> Result<Value, Failure> {
+    Ok(match kind {
+        Some(Kind::Boolean) => text.parse::<bool>().map_or_else(|_| text.into(), Value::Bool),
+        Some(Kind::Integer(..)) => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
+        Some(Kind::TextList | Kind::IdList(_) | Kind::Pointers | Kind::Several(_)) => {
+            Value::Array(text.split(',').map(|part| Value::from(part.trim())).collect())
+        }
+        Some(Kind::Metadata | Kind::Conditions) => json_value(name, text)?,
+        _ => text.into(),
+    })
+}
+
+fn json_value(name: &str, text: &str) -> Result<Value, Failure> {
+    serde_json::from_str(text)
+        .map_err(|error| Failure::usage(format!("argument {name:?} is no JSON: {error}")))
+}
+
+fn error_text(result: &Map<String, Value>) -> String {
+    let error = result.get("error");
+    let text = |name: &str| error.and_then(|e| e.get(name)).and_then(Value::as_str);
+    let mut message = text("message").unwrap_or("the call failed").to_owned();
+    for (label, name) in [("Clerk trace id", "clerk_trace_id"), ("hint", "hint")] {
+        if let Some(text) = text(name) {
+            message.push_str(&format!("\n{label}: {text}"));
+        }
+    }
+    message
+}

@@ -1,0 +1,29 @@
+//! Every environment variable the program reads, each declared once.
+
+use std::env;
+
+use crate::failure::Failure;
+
+/// The instance's secret key.
+pub(crate) const CLERK_SECRET_KEY: &str = "CLERK_SECRET_KEY";
+/// The Backend API's address.
+pub(crate) const CLERK_API_URL: &str = "CLERK_API_URL";
+/// `v1`, as Clerk's SDKs read it, or a date for the `Clerk-API-Version` header.
+pub(crate) const CLERK_API_VERSION: &str = "CLERK_API_VERSION";
+/// How much is logged to standard error: `error`, `warn` (default), `info`, `debug`, `trace`, `off`.
+pub(crate) const CLERK_MCP_LOG: &str = "CLERK_MCP_LOG";
+
+/// The variable's value; an empty one counts as absent.
+///
+/// # Errors
+/// When it is not UTF-8.
+pub(crate) fn read(name: &'static str) -> Result<Option<String>, Failure> {
+    match env::var(name) {
+        Ok(value) if value.trim().is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value.trim().to_owned())),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(Failure::usage(format!("{name} is not valid text\nhint: set it again")))
+        }
+    }
+}

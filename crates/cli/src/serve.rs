@@ -1,0 +1,28 @@
+//! The service that the flags describe, for every command that calls tools.
+
+use std::sync::Arc;
+
+use mcp::{Confirm, Sealer, Service, Shared, audit::{Audit, TracingAudit}};
+
+use crate::{
+    arguments::ServiceArguments, audit_log::AuditLog, connect, failure::Failure, logging,
+    machine::Machine, printer::Printer,
+};
+
+/// Builds the service and starts logging.
+pub(crate) fn service(
+    arguments: &ServiceArguments,
+    confirm: Confirm,
+    printer: &Printer,
+) -> Result<Service, Failure> {
+    logging::start(arguments.audit_log.is_none())?;
+    let client = connect::client(&arguments.connection, printer)?;
+    let toolkit = connect::toolkit(&arguments.selection, client)?;
+    let audit: Arc<dyn Audit> = match &arguments.audit_log {
+        Some(path) => Arc::new(AuditLog::open(path)?),
+        None => Arc::new(TracingAudit),
+    };
+    let mut key = [0; 32];
+    Machine::random_bytes(&mut key);
+    Ok(Service::new(toolkit, Shared { audit, sealer: Arc::new(Sealer::new(key)), confirm }))
+}

@@ -1,0 +1,51 @@
+//! `clerk-mcp tools`: what the same flags would serve.
+
+use mcp::{Confirm, Sealer, Service, Shared, audit::TracingAudit, rmcp_adapter::ClerkMcpServer};
+use std::sync::Arc;
+
+use crate::{
+    arguments::ToolsArguments, connect, failure::Failure, people::Table, printer::Printer,
+};
+
+/// Prints the tools.
+pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), Failure> {
+    let toolkit = connect::toolkit(&arguments.selection, connect::unconnected()?)?;
+    let shared = Shared {
+        audit: Arc::new(TracingAudit),
+        sealer: Arc::new(Sealer::new([0; 32])),
+        confirm: Confirm::Auto,
+    };
+    let service = Service::new(toolkit, shared);
+    let server = ClerkMcpServer::new(service.clone(), env!("CARGO_PKG_VERSION"));
+    if arguments.json {
+        let json = serde_json::to_string_pretty(server.definitions()).map_err(Failure::failed)?;
+        printer.result(&json);
+        return Ok(());
+    }
+    let mut table = Table::new(&["TOOL", "CATEGORY", "ANNOTATIONS", "BYTES"]);
+    let mut total = 0;
+    for (tool, definition) in service.tools().iter().zip(server.definitions()) {
+        let hints = tool.hints();
+        let annotations: Vec<&str> = [
+            (hints.read_only, "read-only"),
+            (hints.destructive, "destructive"),
+            (hints.idempotent && !hints.read_only, "idempotent"),
+            (hints.open_world, "open-world"),
+        ]
+        .iter()
+        .filter(|(holds, _)| *holds)
+        .map(|(_, name)| *name)
+        .collect();
+        let bytes = serde_json::to_string(definition).map_err(Failure::failed)?.len();
+        total += bytes;
+        table.row([
+            tool.name().to_owned(),
+            tool.operation().category.name().to_owned(),
+            annotations.join(", "),
+            bytes.to_string(),
+        ]);
+    }
+    let count = service.tools().len();
+    printer.result(&format!("{table}\n{count} tools, {total} bytes"));
+    Ok(())
+}
