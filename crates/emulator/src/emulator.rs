@@ -86,6 +86,12 @@ impl Emulator {
         self.inner().revision
     }
 
+    /// A secret key that opens it: the first one that the seed names, else [`DEFAULT_SECRET_KEY`].
+    pub fn secret_key(&self) -> String {
+        let inner = self.inner();
+        inner.state.instance.secret_keys.first().cloned().unwrap_or_default()
+    }
+
     /// How many users and organizations there are.
     pub fn size(&self) -> (usize, usize) {
         let inner = self.inner();
