@@ -36,7 +36,8 @@ pub(crate) fn translate(arguments: Vec<OsString>) -> Result<Vec<OsString>, Failu
                 )));
             }
             None => {
-                in_subcommand |= !argument.to_string_lossy().starts_with('-') && !is_old
+                in_subcommand |= !argument.to_string_lossy().starts_with('-')
+                    && !is_old
                     && translated.len() == 1;
                 translated.push(argument);
             }
@@ -62,9 +63,18 @@ mod tests {
     fn old_lines_mean_stdio() {
         for (old, new) in [
             ("clerk-mcp -p local-mcp", "clerk-mcp stdio"),
-            ("clerk-mcp -p=local-mcp --tools users", "clerk-mcp stdio --tools users"),
-            ("clerk-mcp --tools users -p local-mcp", "clerk-mcp stdio --tools users"),
-            ("clerk-mcp -p local-mcp -t * --sk x", "clerk-mcp stdio -t * --sk x"),
+            (
+                "clerk-mcp -p=local-mcp --tools users",
+                "clerk-mcp stdio --tools users",
+            ),
+            (
+                "clerk-mcp --tools users -p local-mcp",
+                "clerk-mcp stdio --tools users",
+            ),
+            (
+                "clerk-mcp -p local-mcp -t * --sk x",
+                "clerk-mcp stdio -t * --sk x",
+            ),
         ] {
             assert_eq!(translated(old).as_deref(), Ok(new), "{old}");
         }
@@ -72,14 +82,26 @@ mod tests {
 
     #[test]
     fn new_lines_pass_unchanged() {
-        for line in ["clerk-mcp", "clerk-mcp stdio --emulate", "clerk-mcp emulate -p 8789"] {
+        for line in [
+            "clerk-mcp",
+            "clerk-mcp stdio --emulate",
+            "clerk-mcp emulate -p 8789",
+        ] {
             assert_eq!(translated(line).as_deref(), Ok(line));
         }
     }
 
     #[test]
     fn an_unknown_package_is_named() {
-        assert!(translated("clerk-mcp -p remote-mcp").unwrap_err().contains("remote-mcp"));
-        assert!(translated("clerk-mcp -p").unwrap_err().contains("hint: -p local-mcp"));
+        assert!(
+            translated("clerk-mcp -p remote-mcp")
+                .unwrap_err()
+                .contains("remote-mcp")
+        );
+        assert!(
+            translated("clerk-mcp -p")
+                .unwrap_err()
+                .contains("hint: -p local-mcp")
+        );
     }
 }

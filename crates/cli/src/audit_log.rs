@@ -20,7 +20,10 @@ impl AuditLog {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|error| {
-            Failure::usage(format!("--audit-log {}: cannot be opened: {error}", path.display()))
+            Failure::usage(format!(
+                "--audit-log {}: cannot be opened: {error}",
+                path.display()
+            ))
         })?;
         Ok(Self(Mutex::new(file)))
     }

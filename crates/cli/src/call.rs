@@ -1,6 +1,9 @@
 //! `clerk-mcp call`: one tool call, on the same path as an MCP client's.
 
-use std::io::Read as _;
+use std::{
+    io::Read as _,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use clerk::BoxFuture;
 use mcp::{Asking, CallAnswer, CallRequest, Confirm, Decision, Host, Question};
@@ -8,29 +11,44 @@ use serde_json::{Map, Value};
 use toolkit::{Progress, operation::Kind, operations};
 
 use crate::{
-    arguments::CallArguments, failure::Failure, people, printer::Printer, serve, signals,
+    arguments::CallArguments, failure::Failure, logging, people, printer::Printer, serve, signals,
 };
 
 /// Calls the tool and prints what it came to.
 pub(crate) async fn run(arguments: &CallArguments, printer: &Printer) -> Result<(), Failure> {
+    // The person at the terminal knows what they called: only an audit log takes it down.
+    logging::start(false)?;
     let given = match &arguments.json {
         Some(json) => parse_json(json)?,
         None => Value::Object(parse_pairs(&arguments.tool, &arguments.arguments)?),
     };
-    let confirm = if arguments.yes { Confirm::Never } else { arguments.service.confirm.into() };
+    let confirm = if arguments.yes {
+        Confirm::Never
+    } else {
+        arguments.service.confirm.into()
+    };
     let service = serve::service(&arguments.service, confirm, printer)?;
-    let request = CallRequest { name: arguments.tool.clone(), arguments: given, answer: None };
-    let host = Terminal { printer: *printer };
+    let request = CallRequest {
+        name: arguments.tool.clone(),
+        arguments: given,
+        answer: None,
+    };
+    let host = Terminal {
+        printer: *printer,
+        reported: AtomicBool::new(false),
+    };
     let answer = tokio::select! {
         answer = service.call_tool(request, &host) => answer,
         signal = signals::terminated() => {
-            printer.progress_done();
+            host.finish();
             return Err(Failure::failed(format!("stopped by {signal}")));
         }
     };
-    printer.progress_done();
+    host.finish();
     let CallAnswer::Result(result) = answer else {
-        return Err(Failure::failed("the call needs a confirmation that nobody can give here"));
+        return Err(Failure::failed(
+            "the call needs a confirmation that nobody can give here",
+        ));
     };
     match (result.is_error, printer.is_for_people()) {
         (false, true) => printer.result(&people::render(&result.structured)),
@@ -47,10 +65,21 @@ pub(crate) async fn run(arguments: &CallArguments, printer: &Printer) -> Result<
 /// The person at the terminal.
 struct Terminal {
     printer: Printer,
+    /// Whether a progress line stands there.
+    reported: AtomicBool,
+}
+
+impl Terminal {
+    fn finish(&self) {
+        if self.reported.load(Ordering::Relaxed) {
+            self.printer.progress_done();
+        }
+    }
 }
 
 impl Progress for Terminal {
     fn report(&self, _: u64, _: Option<u64>, message: String) -> BoxFuture<'_, ()> {
+        self.reported.store(true, Ordering::Relaxed);
         self.printer.progress(&message);
         Box::pin(std::future::ready(()))
     }
@@ -62,19 +91,29 @@ impl Host for Terminal {
     }
 
     fn asking(&self) -> Asking {
-        if self.printer.can_ask() { Asking::Now } else { Asking::Never }
+        if self.printer.can_ask() {
+            Asking::Now
+        } else {
+            Asking::Never
+        }
     }
 
     fn ask(&self, question: Question) -> BoxFuture<'_, Decision> {
         let yes = self.printer.ask(&question.message);
-        Box::pin(std::future::ready(if yes { Decision::Accepted } else { Decision::Declined }))
+        Box::pin(std::future::ready(if yes {
+            Decision::Accepted
+        } else {
+            Decision::Declined
+        }))
     }
 }
 
 fn parse_json(json: &str) -> Result<Value, Failure> {
     let mut text = String::new();
     let text = if json == "-" {
-        std::io::stdin().read_to_string(&mut text).map_err(Failure::usage)?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(Failure::usage)?;
         &text
     } else {
         json
@@ -83,7 +122,9 @@ fn parse_json(json: &str) -> Result<Value, Failure> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(Value::Object(object)),
         Ok(_) => Err(Failure::usage(format!("--json is no JSON object\n{hint}"))),
-        Err(error) => Err(Failure::usage(format!("--json is no JSON: {error}\n{hint}"))),
+        Err(error) => Err(Failure::usage(format!(
+            "--json is no JSON: {error}\n{hint}"
+        ))),
     }
 }
 
@@ -114,17 +155,26 @@ fn kind_of(tool: &str, name: &str) -> Option<Kind> {
         _ => {}
     }
     let row = operations::find(tool)?;
-    row.parameters.iter().find(|parameter| parameter.name == name).map(|parameter| parameter.kind)
+    row.parameters
+        .iter()
+        .find(|parameter| parameter.name == name)
+        .map(|parameter| parameter.kind)
 }
 
 /// What does not parse is passed as text: the tool's own check then says what it expects.
 fn value_of(kind: Option<Kind>, name: &str, text: &str) -> Result<Value, Failure> {
     Ok(match kind {
-        Some(Kind::Boolean) => text.parse::<bool>().map_or_else(|_| text.into(), Value::Bool),
-        Some(Kind::Integer(..)) => text.parse::<i64>().map_or_else(|_| text.into(), Value::from),
-        Some(Kind::TextList | Kind::IdList(_) | Kind::Pointers | Kind::Several(_)) => {
-            Value::Array(text.split(',').map(|part| Value::from(part.trim())).collect())
-        }
+        Some(Kind::Boolean) => text
+            .parse::<bool>()
+            .map_or_else(|_| text.into(), Value::Bool),
+        Some(Kind::Integer(..)) => text
+            .parse::<i64>()
+            .map_or_else(|_| text.into(), Value::from),
+        Some(Kind::TextList | Kind::IdList(_) | Kind::Pointers | Kind::Several(_)) => Value::Array(
+            text.split(',')
+                .map(|part| Value::from(part.trim()))
+                .collect(),
+        ),
         Some(Kind::Metadata | Kind::Conditions) => json_value(name, text)?,
         _ => text.into(),
     })

@@ -28,7 +28,11 @@ pub(crate) fn client(connection: &Connection, printer: &Printer) -> Result<Clien
         emulated(connection.seed.as_deref())?
     } else {
         let key = secret_key(connection, printer)?;
-        (key, api_url(connection)?, Arc::new(HttpTransport::new()) as Arc<dyn Transport>)
+        (
+            key,
+            api_url(connection)?,
+            Arc::new(HttpTransport::new()) as Arc<dyn Transport>,
+        )
     };
     Ok(Client::builder(key, transport, Arc::new(Machine))
         .api_url(api_url)
@@ -58,11 +62,15 @@ pub(crate) fn toolkit(selection: &Selection, client: Client) -> Result<ClerkTool
 }
 
 fn session(selection: &Selection) -> Result<Option<AuthContext>, Failure> {
-    let Some(user) = &selection.user else { return Ok(None) };
+    let Some(user) = &selection.user else {
+        return Ok(None);
+    };
     let named = |flag, error| Failure::usage(format!("{flag}: {error}"));
     let mut session = AuthContext::new(user).map_err(|error| named("--user", error))?;
     if let Some(organization) = &selection.org {
-        session = session.with_organization(organization).map_err(|error| named("--org", error))?;
+        session = session
+            .with_organization(organization)
+            .map_err(|error| named("--org", error))?;
     }
     if let Some(role) = &selection.role {
         session = session.with_role(role);
@@ -123,9 +131,13 @@ fn emulated(seed: Option<&Path>) -> Result<Connected, Failure> {
 pub(crate) fn read_seed(path: &Path) -> Result<Seed, Failure> {
     let name = path.display();
     let extension = path.extension().and_then(|extension| extension.to_str());
-    let format = extension.and_then(SeedFormat::from_extension).ok_or_else(|| {
-        Failure::usage(format!("{name}: unknown seed format\nhint: name it .toml, .yaml or .json"))
-    })?;
+    let format = extension
+        .and_then(SeedFormat::from_extension)
+        .ok_or_else(|| {
+            Failure::usage(format!(
+                "{name}: unknown seed format\nhint: name it .toml, .yaml or .json"
+            ))
+        })?;
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::usage(format!("{name}: cannot be read: {error}")))?;
     Seed::parse(&text, format).map_err(|error| Failure::usage(format!("{name}: {error}")))

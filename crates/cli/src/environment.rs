@@ -22,8 +22,8 @@ pub(crate) fn read(name: &'static str) -> Result<Option<String>, Failure> {
         Ok(value) if value.trim().is_empty() => Ok(None),
         Ok(value) => Ok(Some(value.trim().to_owned())),
         Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => {
-            Err(Failure::usage(format!("{name} is not valid text\nhint: set it again")))
-        }
+        Err(env::VarError::NotUnicode(_)) => Err(Failure::usage(format!(
+            "{name} is not valid text\nhint: set it again"
+        ))),
     }
 }

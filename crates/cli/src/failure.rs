@@ -15,12 +15,18 @@ pub(crate) const FAILED: u8 = 1;
 impl Failure {
     /// The command cannot be carried out as given.
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), code: USAGE }
+        Self {
+            message: message.to_string(),
+            code: USAGE,
+        }
     }
 
     /// The command was carried out and failed.
     pub(crate) fn failed(message: impl fmt::Display) -> Self {
-        Self { message: message.to_string(), code: FAILED }
+        Self {
+            message: message.to_string(),
+            code: FAILED,
+        }
     }
 
     pub(crate) fn code(&self) -> u8 {

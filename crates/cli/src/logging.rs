@@ -21,7 +21,10 @@ pub(crate) fn start(audit_to_stderr: bool) -> Result<(), Failure> {
     if audit_to_stderr && level != LevelFilter::OFF {
         targets = targets.with_target("audit", Level::INFO);
     }
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(false).with_filter(targets);
+    let lines = fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_filter(targets);
     let subscriber = tracing_subscriber::registry().with(lines);
     // A second start would be a fault of this program; its log lines are the lesser loss.
     let _ = tracing::subscriber::set_global_default(subscriber);

@@ -1,5 +1,8 @@
 //! The machine's clock and randomness. Everything else takes them from its caller.
-#![expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clock"
+)]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,14 +15,19 @@ pub(crate) struct Machine;
 impl Machine {
     /// Unix time in milliseconds.
     pub(crate) fn now_ms() -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Bytes from the operating system's generator.
     ///
     /// A machine without one can do nothing safely, so that failing ends the program.
-    #[expect(clippy::expect_used, reason = "without randomness nothing here is safe")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness nothing here is safe"
+    )]
     pub(crate) fn random_bytes(bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }

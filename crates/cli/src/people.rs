@@ -30,9 +30,16 @@ pub(crate) fn render(result: &Map<String, Value>) -> String {
     let Some(Value::Array(rows)) = result.get("data") else {
         return indented(&Value::Object(result.clone()), 0);
     };
-    let mut text = if rows.is_empty() { "nothing found".to_owned() } else { table(rows) };
+    let mut text = if rows.is_empty() {
+        "nothing found".to_owned()
+    } else {
+        table(rows)
+    };
     let count = rows.len();
-    let of = result.get("total_count").map(|total| format!(" of {total}")).unwrap_or_default();
+    let of = result
+        .get("total_count")
+        .map(|total| format!(" of {total}"))
+        .unwrap_or_default();
     let _ = write!(text, "\n{count}{of} shown");
     if let Some(hint) = result.get("hint").and_then(Value::as_str) {
         let _ = write!(text, "; {hint}");
@@ -47,14 +54,20 @@ fn table(rows: &[Value]) -> String {
         .filter(|(_, pointer)| rows.iter().any(|row| shown(row.pointer(pointer)).is_some()))
         .collect();
     if columns.is_empty() {
-        return rows.iter().map(|row| indented(row, 0)).collect::<Vec<_>>().join("\n");
+        return rows
+            .iter()
+            .map(|row| indented(row, 0))
+            .collect::<Vec<_>>()
+            .join("\n");
     }
     let mut table = Table::new(&columns.iter().map(|(title, _)| *title).collect::<Vec<_>>());
     for row in rows {
-        let cells = columns.iter().map(|(_, pointer)| match (*pointer, row.pointer(pointer)) {
-            ("/created_at", Some(Value::Number(at))) => date(at.as_i64()),
-            (_, value) => shown(value).unwrap_or_default(),
-        });
+        let cells = columns
+            .iter()
+            .map(|(_, pointer)| match (*pointer, row.pointer(pointer)) {
+                ("/created_at", Some(Value::Number(at))) => date(at.as_i64()),
+                (_, value) => shown(value).unwrap_or_default(),
+            });
         table.row(cells);
     }
     table.to_string()
@@ -85,7 +98,9 @@ fn indented(value: &Value, depth: usize) -> String {
             format!("{pad}{name}:\n{}", indented(value, depth + 1))
         }
         Value::Number(at) if name.ends_with("_at") => {
-            let time = at.as_i64().and_then(chrono::DateTime::from_timestamp_millis);
+            let time = at
+                .as_i64()
+                .and_then(chrono::DateTime::from_timestamp_millis);
             match time {
                 Some(time) => format!("{pad}{name}: {}", time.format("%Y-%m-%d %H:%M:%S UTC")),
                 None => format!("{pad}{name}: {at}"),
@@ -95,12 +110,16 @@ fn indented(value: &Value, depth: usize) -> String {
         other => format!("{pad}{name}: {other}"),
     };
     match value {
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| nested(name, value)).collect::<Vec<_>>().join("\n")
-        }
-        Value::Array(rows) => {
-            rows.iter().map(|row| nested("-", row)).collect::<Vec<_>>().join("\n")
-        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| nested(name, value))
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Value::Array(rows) => rows
+            .iter()
+            .map(|row| nested("-", row))
+            .collect::<Vec<_>>()
+            .join("\n"),
         Value::String(text) => format!("{pad}{text}"),
         other => format!("{pad}{other}"),
     }
@@ -114,7 +133,9 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(titles: &[&str]) -> Self {
-        Self { rows: vec![titles.iter().map(|title| (*title).to_owned()).collect()] }
+        Self {
+            rows: vec![titles.iter().map(|title| (*title).to_owned()).collect()],
+        }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -134,7 +155,10 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+            cells
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or_default()
         };
         let columns = self.rows.first().map_or(0, Vec::len);
         let widths: Vec<usize> = (0..columns).map(width).collect();

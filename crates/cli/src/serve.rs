@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use mcp::{Confirm, Sealer, Service, Shared, audit::{Audit, TracingAudit}};
-
-use crate::{
-    arguments::ServiceArguments, audit_log::AuditLog, connect, failure::Failure, logging,
-    machine::Machine, printer::Printer,
+use mcp::{
+    Confirm, Sealer, Service, Shared,
+    audit::{Audit, TracingAudit},
 };
 
-/// Builds the service and starts logging.
+use crate::{
+    arguments::ServiceArguments, audit_log::AuditLog, connect, failure::Failure, machine::Machine,
+    printer::Printer,
+};
+
+/// Builds the service.
 pub(crate) fn service(
     arguments: &ServiceArguments,
     confirm: Confirm,
     printer: &Printer,
 ) -> Result<Service, Failure> {
-    logging::start(arguments.audit_log.is_none())?;
     let client = connect::client(&arguments.connection, printer)?;
     let toolkit = connect::toolkit(&arguments.selection, client)?;
     let audit: Arc<dyn Audit> = match &arguments.audit_log {
@@ -24,5 +26,12 @@ pub(crate) fn service(
     };
     let mut key = [0; 32];
     Machine::random_bytes(&mut key);
-    Ok(Service::new(toolkit, Shared { audit, sealer: Arc::new(Sealer::new(key)), confirm }))
+    Ok(Service::new(
+        toolkit,
+        Shared {
+            audit,
+            sealer: Arc::new(Sealer::new(key)),
+            confirm,
+        },
+    ))
 }

@@ -4,9 +4,10 @@ pub(crate) async fn terminated() -> &'static str {
     use tokio::signal::unix::{SignalKind, signal};
 
     let listen = |kind| signal(kind).ok();
-    let (Some(mut terminate), Some(mut interrupt)) =
-        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
-    else {
+    let (Some(mut terminate), Some(mut interrupt)) = (
+        listen(SignalKind::terminate()),
+        listen(SignalKind::interrupt()),
+    ) else {
         // Without handlers the signals' own effect remains: the process ends.
         return std::future::pending().await;
     };

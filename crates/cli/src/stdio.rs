@@ -1,9 +1,15 @@
 //! `clerk-mcp stdio`: the service to one MCP client over standard input and output.
 
 use mcp::rmcp_adapter::ClerkMcpServer;
-use rmcp::{RoleServer, ServiceExt as _, service::{QuitReason, ServerInitializeError}, transport::{async_rw::AsyncRwTransport, stdio_pipes}};
+use rmcp::{
+    RoleServer, ServiceExt as _,
+    service::{QuitReason, ServerInitializeError},
+    transport::{async_rw::AsyncRwTransport, stdio_pipes},
+};
 
-use crate::{arguments::ServiceArguments, failure::Failure, printer::Printer, serve, signals};
+use crate::{
+    arguments::ServiceArguments, failure::Failure, logging, printer::Printer, serve, signals,
+};
 
 /// The longest line taken from a client. A longer one is answered with an error and dropped; the
 /// largest arguments that Clerk takes are far below.
@@ -11,6 +17,7 @@ const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Serves until the client closes standard input, or until a signal.
 pub(crate) async fn run(arguments: &ServiceArguments, printer: &Printer) -> Result<(), Failure> {
+    logging::start(arguments.audit_log.is_none())?;
     let service = serve::service(arguments, arguments.confirm.into(), printer)?;
     let server = ClerkMcpServer::new(service, env!("CARGO_PKG_VERSION"));
     let (reader, writer) = stdio_pipes();
@@ -21,11 +28,17 @@ pub(crate) async fn run(arguments: &ServiceArguments, printer: &Printer) -> Resu
             Ok(running) => running,
             // A client that leaves before it has said anything has done nothing wrong.
             Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
-            Err(error) => return Err(Failure::failed(format!("the MCP client could not be served: {error}"))),
+            Err(error) => {
+                return Err(Failure::failed(format!(
+                    "the MCP client could not be served: {error}"
+                )));
+            }
         };
         match running.waiting().await {
             Ok(QuitReason::Closed | QuitReason::Cancelled) => Ok(()),
-            Ok(other) => Err(Failure::failed(format!("the MCP server stopped: {other:?}"))),
+            Ok(other) => Err(Failure::failed(format!(
+                "the MCP server stopped: {other:?}"
+            ))),
             Err(error) => Err(Failure::failed(format!("the MCP server stopped: {error}"))),
         }
     };

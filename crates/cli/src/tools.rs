@@ -36,7 +36,9 @@ pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), F
         .filter(|(holds, _)| *holds)
         .map(|(_, name)| *name)
         .collect();
-        let bytes = serde_json::to_string(definition).map_err(Failure::failed)?.len();
+        let bytes = serde_json::to_string(definition)
+            .map_err(Failure::failed)?
+            .len();
         total += bytes;
         table.row([
             tool.name().to_owned(),

@@ -21,7 +21,10 @@ fn clerk_operations() -> Option<Vec<Value>> {
     );
     let path = folder.join("bapi-operations.json");
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is not there (CLERK_SPEC_DIR names its folder)", path.display());
+        println!(
+            "skipped: {} is not there (CLERK_SPEC_DIR names its folder)",
+            path.display()
+        );
         return None;
     };
     Some(serde_json::from_str(&text).unwrap())
@@ -29,21 +32,33 @@ fn clerk_operations() -> Option<Vec<Value>> {
 
 fn names(rows: &Value) -> BTreeSet<String> {
     let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
-    rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    rows.iter()
+        .map(|row| row["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn every_row_is_an_operation_that_clerk_publishes() {
-    let Some(published) = clerk_operations() else { return };
+    let Some(published) = clerk_operations() else {
+        return;
+    };
     // Sent by @clerk/agent-toolkit, taken by Clerk, and missing in its OpenAPI file.
     let unpublished = BTreeSet::from(["profile_image_url"]);
     for row in operations::all() {
-        let Run::Requests(requests) = row.run else { continue };
+        let Run::Requests(requests) = row.run else {
+            continue;
+        };
         for (index, request) in requests.iter().enumerate() {
             let found = published.iter().find(|o| o["operationId"] == request.id);
-            let found = found.unwrap_or_else(|| panic!("{}: no operation {}", row.name, request.id));
+            let found =
+                found.unwrap_or_else(|| panic!("{}: no operation {}", row.name, request.id));
             assert_eq!(found["path"], request.path, "{}", row.name);
-            assert_eq!(found["method"], http::Method::from(request.method).as_str(), "{}", row.name);
+            assert_eq!(
+                found["method"],
+                http::Method::from(request.method).as_str(),
+                "{}",
+                row.name
+            );
             let query = names(&found["query_params"]);
             let body = names(&found["body"]["content"]["application/json"]["params"]);
             for parameter in row.parameters {
@@ -64,8 +79,13 @@ fn every_row_is_an_operation_that_clerk_publishes() {
 
 #[test]
 fn get_user_list_has_every_filter_and_order_that_clerk_has() {
-    let Some(published) = clerk_operations() else { return };
-    let found = published.iter().find(|o| o["operationId"] == "GetUserList").unwrap();
+    let Some(published) = clerk_operations() else {
+        return;
+    };
+    let found = published
+        .iter()
+        .find(|o| o["operationId"] == "GetUserList")
+        .unwrap();
     let tool = tool("getUserList");
     let offered: BTreeSet<String> = tool.parameters().map(|p| p.wire.to_owned()).collect();
     for name in names(&found["query_params"]) {
@@ -76,15 +96,24 @@ fn get_user_list_has_every_filter_and_order_that_clerk_has() {
 #[test]
 fn every_placeholder_is_filled_and_every_list_is_paged() {
     for row in operations::all() {
-        let Run::Requests(requests) = row.run else { continue };
+        let Run::Requests(requests) = row.run else {
+            continue;
+        };
         for request in requests {
             for placeholder in request.path.split('{').skip(1) {
                 let name = placeholder.split('}').next().unwrap();
-                assert!(row.parameters.iter().any(|p| p.wire == name), "{}: {name}", row.name);
+                assert!(
+                    row.parameters.iter().any(|p| p.wire == name),
+                    "{}: {name}",
+                    row.name
+                );
             }
         }
         let is_list = matches!(row.output, Output::List(ListForm::Bare | ListForm::Paged));
-        let pages = Tool::new(row, Bound::default()).unwrap().parameters().any(|p| p.name == "limit");
+        let pages = Tool::new(row, Bound::default())
+            .unwrap()
+            .parameters()
+            .any(|p| p.name == "limit");
         assert_eq!(is_list, pages, "{}", row.name);
     }
 }
@@ -95,7 +124,8 @@ fn tool(name: &str) -> Tool {
 
 /// A value that the schema of this kind takes; formats that a schema cannot say are met too.
 fn valid(kind: Kind) -> BoxedStrategy<Value> {
-    let id = |prefix: &'static str| "[A-Za-z0-9]{1,27}".prop_map(move |rest| format!("{prefix}{rest}"));
+    let id =
+        |prefix: &'static str| "[A-Za-z0-9]{1,27}".prop_map(move |rest| format!("{prefix}{rest}"));
     match kind {
         Kind::Id(kind) => id(kind.prefix()).prop_map(Value::from).boxed(),
         Kind::Slug => "[a-z][a-z0-9-]{0,20}".prop_map(Value::from).boxed(),
@@ -145,7 +175,13 @@ fn arguments_of(row: &'static Operation) -> impl Strategy<Value = (Tool, Value)>
     let tool = Tool::new(row, Bound::default()).unwrap();
     let members: Vec<_> = tool
         .parameters()
-        .map(|p| (Just(p.name), valid(p.kind), any::<bool>().prop_map(move |on| on || p.required)))
+        .map(|p| {
+            (
+                Just(p.name),
+                valid(p.kind),
+                any::<bool>().prop_map(move |on| on || p.required),
+            )
+        })
         .collect();
     members.prop_map(move |members| {
         let given: Map<String, Value> = members
@@ -222,15 +258,30 @@ fn faults_name_the_argument_and_the_expected_form() {
         errors("getUser", json!({"userId": "org_2abc"})),
         errors("getUser", json!({"userId": "user_../../x"})),
         errors("getUser", json!([])),
-        errors("getUserList", json!({"limit": 0, "createdAtAfter": "yesterday", "banned": "no"})),
+        errors(
+            "getUserList",
+            json!({"limit": 0, "createdAtAfter": "yesterday", "banned": "no"})
+        ),
         errors("getUserList", json!({"orderBy": "age", "userId": "user_a"})),
         errors("getOrganization", json!({})),
-        errors("getOrganization", json!({"organizationId": "org_a", "slug": "a"})),
+        errors(
+            "getOrganization",
+            json!({"organizationId": "org_a", "slug": "a"})
+        ),
         errors("updateUser", json!({"userId": "user_a"})),
         errors("updateUser", json!({"userId": "user_a", "lastName": null})),
-        errors("updateUserMetadata", json!({"userId": "user_a", "publicMetadata": {"a": "[redacted by clerk-mcp]"}})),
-        errors("createInvitation", json!({"emailAddress": "nobody", "redirectUrl": "javascript:x"})),
-        errors("findUsers", json!({"where": [{"pointer": "plan", "equals": 1}], "without": ["hope"]})),
+        errors(
+            "updateUserMetadata",
+            json!({"userId": "user_a", "publicMetadata": {"a": "[redacted by clerk-mcp]"}})
+        ),
+        errors(
+            "createInvitation",
+            json!({"emailAddress": "nobody", "redirectUrl": "javascript:x"})
+        ),
+        errors(
+            "findUsers",
+            json!({"where": [{"pointer": "plan", "equals": 1}], "without": ["hope"]})
+        ),
         errors("getUserId", json!({"userId": "user_a"})),
     ]);
 }
