@@ -1,9 +1,5 @@
 //! The only place that writes to standard output and standard error.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the printer"
-)]
+#![expect(clippy::print_stderr, reason = "this is the printer")]
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 

@@ -1,5 +1,6 @@
 //! What `tools/list` shows a model: each definition is a snapshot, so that a change is seen in
 //! review, and all of them together keep to a budget of bytes.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

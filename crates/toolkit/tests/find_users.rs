@@ -1,4 +1,5 @@
 //! `findUsers` over many users: everything is found once, the rate limit holds, and nothing piles up.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Attacks on toolkits that are bound to a session: each is refused before anything changes.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! The operations table against Clerk's published OpenAPI data, and its schemas against the check
 //! of arguments.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use std::{collections::BTreeSet, path::PathBuf};
 

@@ -2,7 +2,9 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each test file uses a part of it"
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "test support, of which each test file uses a part"
 )]
 
 use std::{
