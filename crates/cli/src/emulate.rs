@@ -1,5 +1,317 @@
-//! `clerk-mcp emulate`.
+//! `clerk-mcp emulate`: the local Clerk on a socket, with its state in a file if wanted.
+
+use std::io::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use emulator::{Answer, DEFAULT_SECRET_KEY, Emulator, MAX_BODY_BYTES, Seed, SeedFormat};
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
 use crate::failure::Failure;
+use crate::machine::Machine;
+use crate::printer::Printer;
+use crate::signals;
+
+/// The window of `--rate-limit`, as Clerk counts.
+const RATE_WINDOW_MS: u64 = 10_000;
+/// How long a client may take to send its headers.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long open requests may take once the program is to end.
+const GRACE: Duration = Duration::from_secs(3);
+/// How often changes are written to the state file.
+const SAVE_INTERVAL: Duration = Duration::from_millis(250);
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// More connections at once than this wait in the system's queue.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// Run a local Clerk Backend API, for development and tests without an account.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
-pub(crate) async fn run(_: Args) -> Result<(), Failure> { Ok(()) }
+pub(crate) struct Args {
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8789)]
+    port: u16,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Start with the users and organizations of this file (.toml, .yaml or .json)
+    #[arg(long, value_name = "FILE")]
+    seed: Option<PathBuf>,
+    /// Keep the state in this file: loaded if it exists, saved after changes
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Answer 429 after this many requests in 10 seconds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate_limit: Option<u32>,
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub(crate) async fn run(args: Args) -> Result<(), Failure> {
+    let printer = Printer::new();
+    let (emulator, restored) = load(&args)?;
+    let emulator = Arc::new(emulator);
+    if restored && args.seed.is_some() {
+        printer.warn("--seed is not used: the state file exists and is what this starts with");
+    }
+    if let Some(requests) = args.rate_limit {
+        let requests = usize::try_from(requests).unwrap_or(usize::MAX);
+        emulator.set_rate_limit(requests, RATE_WINDOW_MS);
+    }
+    let address = SocketAddr::new(args.host, args.port);
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {address}: {error}\n\
+             hint: choose another port with --port, or a free one with --port 0"
+        ))
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::failed(format!("the socket has no address: {error}")))?;
+    let url = format!("http://{address}");
+    emulator.set_url(&url);
+    if !args.host.is_loopback() {
+        printer.warn(&format!(
+            "listening on {address}, which other machines may reach: \
+             whoever can reads and changes everything here"
+        ));
+    }
+    printer.note(&banner(&emulator, &url, &args));
+
+    let (stop, stopped) = watch::channel(false);
+    let (served, all_served) = watch::channel(false);
+    let ending = async {
+        signals::terminated().await;
+        // The receivers live as long as this function.
+        let _ = stop.send(true);
+    };
+    let serving = async {
+        serve(listener, &emulator, stopped.clone()).await;
+        let _ = served.send(true);
+    };
+    let saving = async {
+        match &args.state {
+            Some(file) => {
+                save_changes(&emulator, file, restored, all_served.clone(), printer).await
+            }
+            None => Ok(()),
+        }
+    };
+    let ((), (), saved) = tokio::join!(ending, serving, saving);
+    saved
+}
+
+/// The emulator of the state file if there is one (then `true`), else of the seed.
+fn load(args: &Args) -> Result<(Emulator, bool), Failure> {
+    let clock = Arc::new(Machine);
+    if let Some(file) = &args.state {
+        match std::fs::read(file) {
+            Ok(bytes) => {
+                let broken = |problem: String| {
+                    Failure::failed(format!(
+                        "{} is not a state of the emulator: {problem}\n\
+                         hint: it is left as it is; move it away to start from the seed",
+                        file.display()
+                    ))
+                };
+                let snapshot =
+                    serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
+                let restored = Emulator::restore(snapshot, clock, Box::new(Machine));
+                return Ok((restored.map_err(|error| broken(error.to_string()))?, true));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(Failure::failed(format!("cannot read {}: {error}", file.display())));
+            }
+        }
+    }
+    let seed = match &args.seed {
+        Some(file) => read_seed(file)?,
+        None => Seed::default(),
+    };
+    let made = Emulator::new(&seed, clock, Box::new(Machine)).map_err(|error| {
+        let place = args.seed.as_deref().unwrap_or(Path::new("the seed"));
+        Failure::usage(format!("{}: {error}", place.display()))
+    });
+    Ok((made?, false))
+}
+
+fn read_seed(file: &Path) -> Result<Seed, Failure> {
+    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let format = SeedFormat::from_extension(extension).ok_or_else(|| {
+        Failure::usage(format!(
+            "{}: the format of this seed is unknown\nhint: name it .toml, .yaml or .json",
+            file.display()
+        ))
+    })?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+    Seed::parse(&text, format)
+        .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
+}
+
+fn banner(emulator: &Emulator, url: &str, args: &Args) -> String {
+    let (users, organizations) = emulator.size();
+    let state = match &args.state {
+        Some(file) => format!("kept in {}", file.display()),
+        None => "in memory only".to_owned(),
+    };
+    format!(
+        "Clerk emulator    {url}\n\
+         \x20 secret key      {DEFAULT_SECRET_KEY} (unless the seed names others)\n\
+         \x20 state           {users} users, {organizations} organizations, {state}\n\
+         \x20 clerk-mcp       CLERK_SECRET_KEY={DEFAULT_SECRET_KEY} CLERK_API_URL={url} clerk-mcp stdio\n\
+         \x20 @clerk/backend  createClerkClient({{ secretKey: '{DEFAULT_SECRET_KEY}', apiUrl: '{url}' }})\n\
+         Stop with Ctrl-C."
+    )
+}
+
+/// Writes the state shortly after changes, and once more when everything is served.
+async fn save_changes(
+    emulator: &Arc<Emulator>,
+    file: &Path,
+    restored: bool,
+    mut all_served: watch::Receiver<bool>,
+    printer: Printer,
+) -> Result<(), Failure> {
+    let mut written = restored.then(|| emulator.revision());
+    let mut warned = false;
+    loop {
+        let served = all_served.wait_for(|served| *served);
+        let last = tokio::time::timeout(SAVE_INTERVAL, served).await.is_ok();
+        let revision = emulator.revision();
+        if written != Some(revision) {
+            let (emulator, path) = (Arc::clone(emulator), file.to_owned());
+            let saving = tokio::task::spawn_blocking(move || save(&emulator, &path));
+            match saving.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+                Ok(()) => (written, warned) = (Some(revision), false),
+                Err(error) if last => {
+                    return Err(Failure::failed(format!(
+                        "the last changes are lost: cannot write {}: {error}",
+                        file.display()
+                    )));
+                }
+                Err(error) if !warned => {
+                    printer.warn(&format!("cannot write {}: {error}", file.display()));
+                    warned = true;
+                }
+                Err(_) => {}
+            }
+        }
+        if last {
+            return Ok(());
+        }
+    }
+}
+
+/// Replaces the file in one step: whoever reads it finds the old state or the new one.
+fn save(emulator: &Emulator, file: &Path) -> std::io::Result<()> {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = file.with_file_name(name);
+    let write = || {
+        let mut writer = std::io::BufWriter::new(std::fs::File::create(&temporary)?);
+        serde_json::to_writer(&mut writer, &emulator.snapshot())?;
+        writer.flush()?;
+        writer.get_ref().sync_all()?;
+        std::fs::rename(&temporary, file)
+    };
+    write().inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+}
+
+/// Accepts connections until told to stop, then lets open requests finish for a moment.
+async fn serve(
+    listener: TcpListener,
+    emulator: &Arc<Emulator>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut connections = tokio::task::JoinSet::new();
+    let told = stopped.clone();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
+                // An accept fails when the client has gone, or when the process has no file
+                // descriptors left; then a moment's pause lets connections close.
+                let Ok((stream, _)) = accepted else {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                };
+                connections.spawn(converse(stream, Arc::clone(emulator), told.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+            _ = stopped.wait_for(|stop| *stop) => break,
+        }
+    }
+    drop(listener);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    // Whoever is not finished by then is cut off when the set is dropped.
+    let _ = tokio::time::timeout(GRACE, finished).await;
+}
+
+/// One connection, with as many requests as its client sends.
+async fn converse(
+    stream: TcpStream,
+    emulator: Arc<Emulator>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // Without this a small answer waits for the client's acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| answer(Arc::clone(&emulator), request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // A broken connection is its client's business.
+        _ = connection.as_mut() => return,
+        _ = stopped.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+/// Why a connection is closed without an answer: an error of the service does that.
+#[derive(Debug)]
+struct Dropped(&'static str);
+
+impl std::fmt::Display for Dropped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the connection is dropped: {}", self.0)
+    }
+}
+
+impl std::error::Error for Dropped {}
+
+async fn answer(
+    emulator: Arc<Emulator>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Dropped> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, MAX_BODY_BYTES).collect();
+    let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        // Too large, or the client has gone: for the first, the emulator has the right words.
+        Ok(Err(_)) => Bytes::from(vec![0; MAX_BODY_BYTES + 1]),
+        Err(_) => return Err(Dropped("its body took too long")),
+    };
+    let reply = emulator.handle(Request::from_parts(parts, body));
+    if !reply.delay.is_zero() {
+        tokio::time::sleep(reply.delay).await;
+    }
+    match reply.answer {
+        Answer::Response(response) => Ok(response.map(Full::new)),
+        Answer::DropConnection => Err(Dropped("a fault rule asks for it")),
+    }
+}

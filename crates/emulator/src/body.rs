@@ -41,21 +41,29 @@ impl Kind {
             Self::Boolean => value.is_boolean(),
             Self::Integer => value.is_i64() || value.is_u64(),
             Self::Object => value.is_object(),
-            Self::Texts => {
-                value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
-            }
+            Self::Texts => value
+                .as_array()
+                .is_some_and(|items| items.iter().all(Value::is_string)),
         }
     }
 }
 
 /// A parameter that may not be null.
 pub(crate) const fn param(name: &'static str, kind: Kind) -> Param {
-    Param { name, kind, nullable: false }
+    Param {
+        name,
+        kind,
+        nullable: false,
+    }
 }
 
 /// A parameter that may be null.
 pub(crate) const fn nullable(name: &'static str, kind: Kind) -> Param {
-    Param { name, kind, nullable: true }
+    Param {
+        name,
+        kind,
+        nullable: true,
+    }
 }
 
 /// What happens to parameters that an operation does not take. Clerk's operations differ: see
@@ -146,7 +154,11 @@ impl<'a> Body<'a> {
 
     pub(crate) fn texts(&self, name: &str) -> Vec<&'a str> {
         let items = self.0.get(name).and_then(Value::as_array);
-        items.into_iter().flatten().filter_map(Value::as_str).collect()
+        items
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     }
 
     /// Metadata as given.
@@ -156,7 +168,9 @@ impl<'a> Body<'a> {
 
     /// Metadata within its size limit; absent and null are none.
     pub(crate) fn metadata(&self, name: &str) -> Result<Option<Metadata>, ApiError> {
-        self.object(name).map(|map| metadata::checked(name, map.clone())).transpose()
+        self.object(name)
+            .map(|map| metadata::checked(name, map.clone()))
+            .transpose()
     }
 
     /// A point in time in RFC 3339 form, not after `now`, in milliseconds.

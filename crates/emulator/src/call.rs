@@ -51,7 +51,10 @@ impl Call<'_> {
     }
 
     /// The body as an array of objects, of 1 to `limit` items.
-    pub(crate) fn take_objects(&mut self, limit: usize) -> Result<Vec<Map<String, Value>>, ApiError> {
+    pub(crate) fn take_objects(
+        &mut self,
+        limit: usize,
+    ) -> Result<Vec<Map<String, Value>>, ApiError> {
         let Some(Value::Array(items)) = self.body.take() else {
             return Err(error::request_body_invalid());
         };
@@ -71,14 +74,18 @@ impl Call<'_> {
     /// The user named by `{user_id}`.
     pub(crate) fn user(&self) -> Result<&User, ApiError> {
         let id = self.param("user_id");
-        self.state.user(&id).ok_or_else(|| error::user_not_found(&id))
+        self.state
+            .user(&id)
+            .ok_or_else(|| error::user_not_found(&id))
     }
 
     /// The organization named by `{organization_id}`, an id or a slug.
     pub(crate) fn organization(&self) -> Result<&Organization, ApiError> {
         self.organizations_enabled()?;
         let key = self.param("organization_id");
-        self.state.organization_by_id_or_slug(&key).ok_or_else(error::organization_not_found)
+        self.state
+            .organization_by_id_or_slug(&key)
+            .ok_or_else(error::organization_not_found)
     }
 
     pub(crate) fn organizations_enabled(&self) -> Result<(), ApiError> {

@@ -35,7 +35,11 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let email = Identification {
         id: call.mint("idn"),
         value: text.to_lowercase(),
-        verification: if verified { Verification::Admin } else { Verification::None },
+        verification: if verified {
+            Verification::Admin
+        } else {
+            Verification::None
+        },
         reserved: false,
         created_at: now,
         updated_at: now,
@@ -95,7 +99,11 @@ pub(crate) fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// `DeleteEmailAddress`. The next verified address takes the place of a primary one.
 pub(crate) fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (user, email) = find(call)?;
-    if user.external_accounts.iter().any(|a| a.email_address.eq_ignore_ascii_case(&email.value)) {
+    if user
+        .external_accounts
+        .iter()
+        .any(|a| a.email_address.eq_ignore_ascii_case(&email.value))
+    {
         return Err(error::linked_identification());
     }
     let (user_id, id) = (user.id.clone(), email.id.clone());
@@ -113,7 +121,10 @@ pub(crate) fn delete(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 fn find<'a>(call: &'a Call<'_>) -> Result<(&'a User, &'a Identification), ApiError> {
     let id = call.param("email_address_id");
-    let user = call.state.user_with_email_id(&id).ok_or_else(error::identification_not_found)?;
+    let user = call
+        .state
+        .user_with_email_id(&id)
+        .ok_or_else(error::identification_not_found)?;
     let email = user.emails.iter().find(|email| *email.id == *id);
     Ok((user, email.ok_or_else(error::identification_not_found)?))
 }

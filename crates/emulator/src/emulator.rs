@@ -2,18 +2,22 @@
 
 use crate::call::Call;
 use crate::clock::{Clock, Random};
+use crate::control;
 use crate::error::{self, ApiError};
+use crate::faults::{self, Effect, Rule};
 use crate::ids;
 use crate::query::Query;
+use crate::rate_limit::{Limit, RateLimiter};
 use crate::reply::{self, Answer, Reply};
-use crate::router::{self, Access};
+use crate::request_log::RequestLog;
+use crate::router::{self, Access, Match};
 use crate::seed::{Seed, SeedError};
 use crate::signing::SigningKey;
 use crate::state::State;
 use crate::version::Version;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,12 +38,16 @@ pub struct Emulator {
     inner: Mutex<Inner>,
 }
 
-struct Inner {
-    seed: Seed,
-    state: State,
+/// What changes while the emulator runs.
+pub(crate) struct Inner {
+    pub(crate) seed: Seed,
+    pub(crate) state: State,
+    pub(crate) faults: Vec<Rule>,
+    pub(crate) limiter: Option<RateLimiter>,
+    pub(crate) log: RequestLog,
+    pub(crate) revision: u64,
     random: Box<dyn Random>,
     url: String,
-    revision: u64,
 }
 
 impl Emulator {
@@ -71,8 +79,21 @@ impl Emulator {
 
     fn with(seed: Seed, state: State, clock: Arc<dyn Clock>, random: Box<dyn Random>) -> Self {
         let url = DEFAULT_URL.to_owned();
-        let inner = Inner { seed, state, random, url, revision: 0 };
-        Self { clock, signing: SigningKey::default(), inner: Mutex::new(inner) }
+        let inner = Inner {
+            seed,
+            state,
+            faults: Vec::new(),
+            limiter: None,
+            log: RequestLog::default(),
+            revision: 0,
+            random,
+            url,
+        };
+        Self {
+            clock,
+            signing: SigningKey::default(),
+            inner: Mutex::new(inner),
+        }
     }
 
     /// Tells the emulator where it is reached, for links in invitations and for the issuer of
@@ -89,7 +110,13 @@ impl Emulator {
     /// A secret key that opens it: the first one that the seed names, else [`DEFAULT_SECRET_KEY`].
     pub fn secret_key(&self) -> String {
         let inner = self.inner();
-        inner.state.instance.secret_keys.first().cloned().unwrap_or_default()
+        inner
+            .state
+            .instance
+            .secret_keys
+            .first()
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// How many users and organizations there are.
@@ -108,15 +135,68 @@ impl Emulator {
         })
     }
 
+    /// Allows so many requests in so many milliseconds; more are answered with 429. Without a
+    /// limit (the default) all are allowed.
+    pub fn set_rate_limit(&self, requests: usize, per_ms: u64) {
+        let limit = Limit {
+            requests: requests.max(1),
+            per_ms: per_ms.max(1),
+        };
+        self.inner().limiter = Some(RateLimiter::new(limit));
+    }
+
     /// Answers a request. Its URI may be absolute or just path and query.
     pub fn handle(&self, request: Request<Bytes>) -> Reply {
         let mut inner = self.inner();
-        let trace_id = ids::trace(&mut *inner.random);
-        let response = match self.answer(&mut inner, &request) {
-            Ok(body) => reply::json(StatusCode::OK, &body),
-            Err(error) => reply::refusal(&error, &trace_id),
+        let real_now = self.clock.now();
+        let (method, path) = (request.method(), request.uri().path());
+        if path.starts_with(control::PREFIX) {
+            let response = control::answer(&mut inner, &request, real_now);
+            return Reply {
+                delay: Duration::ZERO,
+                answer: Answer::Response(response),
+            };
+        }
+        let now = real_now.saturating_add_signed(inner.state.clock_offset);
+        let found = router::find(method, path);
+        let operation = found.as_ref().map(|found| found.route.operation);
+        let Inner {
+            faults,
+            log,
+            random,
+            ..
+        } = &mut *inner;
+        log.note(&request, operation, now);
+        let fault = faults::apply(faults, method.as_str(), path, operation, &mut **random);
+        let trace_id = ids::trace(&mut **random);
+
+        let runs = matches!(fault.effect, Effect::Nothing | Effect::InvalidJson);
+        let outcome = if runs || fault.after_running {
+            self.run(&mut inner, &request, found, now)
+        } else {
+            Ok(Value::Null)
         };
-        respond(reply::traced(response, &trace_id))
+        let refused = |error: &ApiError| reply::refusal(error, &trace_id);
+        let response = match (&fault.effect, &outcome) {
+            (Effect::Drop, _) => {
+                return Reply {
+                    delay: fault.delay,
+                    answer: Answer::DropConnection,
+                };
+            }
+            (Effect::Status(status, retry_after), _) => {
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
+                refused(&error::injected(status, *retry_after))
+            }
+            (Effect::InvalidJson, Ok(body)) => reply::cut_in_half(&body.to_string()),
+            (_, Ok(body)) => reply::json(StatusCode::OK, body),
+            (_, Err(error)) => refused(error),
+        };
+        let answer = Answer::Response(reply::traced(response, &trace_id));
+        Reply {
+            delay: fault.delay,
+            answer,
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -124,21 +204,33 @@ impl Emulator {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, inner: &mut Inner, request: &Request<Bytes>) -> Result<Value, ApiError> {
-        let (method, path, headers) = (request.method(), request.uri().path(), request.headers());
+    fn run(
+        &self,
+        inner: &mut Inner,
+        request: &Request<Bytes>,
+        found: Option<Match>,
+        now: u64,
+    ) -> Result<Value, ApiError> {
+        let (method, headers) = (request.method(), request.headers());
+        if let Some(limiter) = &mut inner.limiter {
+            limiter.admit(now).map_err(error::too_many_requests)?;
+        }
         if request.body().len() > MAX_BODY_BYTES {
             return Err(error::request_body_too_large(MAX_BODY_BYTES));
         }
-        let found = router::find(method, path);
-        if found.as_ref().is_none_or(|found| found.route.access == Access::SecretKey) {
+        if found
+            .as_ref()
+            .is_none_or(|found| found.route.access == Access::SecretKey)
+        {
             check_key(headers, &inner.state.instance.secret_keys)?;
         }
         let found = found.ok_or_else(error::route_not_found)?;
         let query = Query::parse(request.uri().query().unwrap_or_default());
         let version = Version::of(headers, &query)?;
         let body = read_body(method, headers, request.body())?;
-        let Inner { state, random, url, .. } = inner;
-        let now = self.clock.now().saturating_add_signed(state.clock_offset);
+        let Inner {
+            state, random, url, ..
+        } = inner;
         let mut call = Call {
             state,
             random: &mut **random,
@@ -167,7 +259,9 @@ fn read_snapshot(snapshot: Value) -> Result<(Seed, State), SeedError> {
         return Err(broken("it is not a JSON object".to_owned()));
     };
     if parts.get("snapshot") != Some(&json!(SNAPSHOT_VERSION)) {
-        return Err(broken(format!("it does not say `\"snapshot\": {SNAPSHOT_VERSION}`")));
+        return Err(broken(format!(
+            "it does not say `\"snapshot\": {SNAPSHOT_VERSION}`"
+        )));
     }
     let seed = match parts.remove("seed") {
         None | Some(Value::Null) => Seed::default(),
@@ -180,18 +274,17 @@ fn read_snapshot(snapshot: Value) -> Result<(Seed, State), SeedError> {
     Ok((seed, state))
 }
 
-fn respond(response: Response<Bytes>) -> Reply {
-    Reply { delay: Duration::ZERO, answer: Answer::Response(response) }
-}
-
 /// `Authorization: Bearer` and one of the secret keys.
 fn check_key(headers: &HeaderMap, keys: &[String]) -> Result<(), ApiError> {
     let Some(header) = headers.get(AUTHORIZATION) else {
         return Err(error::authentication_invalid());
     };
-    let text = header.to_str().map_err(|_| error::authorization_header_format_invalid())?;
-    let (scheme, key) =
-        text.split_once(' ').ok_or_else(error::authorization_header_format_invalid)?;
+    let text = header
+        .to_str()
+        .map_err(|_| error::authorization_header_format_invalid())?;
+    let (scheme, key) = text
+        .split_once(' ')
+        .ok_or_else(error::authorization_header_format_invalid)?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(error::authorization_header_format_invalid());
     }
@@ -199,7 +292,11 @@ fn check_key(headers: &HeaderMap, keys: &[String]) -> Result<(), ApiError> {
     if key.starts_with("pk_") {
         return Err(error::publishable_key_given());
     }
-    if keys.iter().any(|known| known == key) { Ok(()) } else { Err(error::clerk_key_invalid()) }
+    if keys.iter().any(|known| known == key) {
+        Ok(())
+    } else {
+        Err(error::clerk_key_invalid())
+    }
 }
 
 /// The JSON body of a request that may have one. An empty body is none, whatever its type.
@@ -211,10 +308,21 @@ fn read_body(
     if body.is_empty() || *method == Method::GET {
         return Ok(None);
     }
-    let content_type = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
-    let media_type = content_type.unwrap_or("").split(';').next().unwrap_or("").trim();
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .map(|value| value.to_str().unwrap_or("?"));
+    let media_type = content_type
+        .unwrap_or("")
+        .split(';')
+        .next()
+        .unwrap_or("")
+        .trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
-        return Err(error::unsupported_content_type(content_type.unwrap_or("(none)")));
+        return Err(error::unsupported_content_type(
+            content_type.unwrap_or("(none)"),
+        ));
     }
-    serde_json::from_slice(body).map(Some).map_err(|_| error::request_body_invalid())
+    serde_json::from_slice(body)
+        .map(Some)
+        .map_err(|_| error::request_body_invalid())
 }

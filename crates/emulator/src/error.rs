@@ -13,7 +13,7 @@ pub(crate) struct ApiError {
     pub(crate) code: &'static str,
     pub(crate) message: Cow<'static, str>,
     pub(crate) long_message: Cow<'static, str>,
-    pub(crate) meta: Option<Value>,
+    pub(crate) meta: Option<Box<Value>>,
     /// Seconds for the `Retry-After` header.
     pub(crate) retry_after: Option<u64>,
 }
@@ -36,7 +36,7 @@ impl ApiError {
     }
 
     fn with_param(mut self, param: &str) -> Self {
-        self.meta = Some(json!({ "param_name": param }));
+        self.meta = Some(Box::new(json!({ "param_name": param })));
         self
     }
 
@@ -51,7 +51,13 @@ impl ApiError {
         message: impl Into<Cow<'static, str>>,
         long_message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message, long_message).with_param(param)
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            code,
+            message,
+            long_message,
+        )
+        .with_param(param)
     }
 
     /// The body: `{errors: [...], clerk_trace_id}`.
@@ -62,7 +68,7 @@ impl ApiError {
             "code": self.code,
         });
         if let Some(meta) = &self.meta {
-            error["meta"] = meta.clone();
+            error["meta"] = (**meta).clone();
         }
         json!({ "errors": [error], "clerk_trace_id": trace_id })
     }
@@ -117,7 +123,12 @@ pub(crate) fn api_version_invalid(long_message: String) -> ApiError {
 }
 
 pub(crate) fn route_not_found() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "resource_not_found", "not found", "Resource not found")
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "resource_not_found",
+        "not found",
+        "Resource not found",
+    )
 }
 
 pub(crate) fn request_body_invalid() -> ApiError {
@@ -143,18 +154,7 @@ pub(crate) fn unsupported_content_type(actual: &str) -> ApiError {
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_content_type",
         "Content-Type is unsupported",
-        format!(
-            "Content-Type {actual} is unsupported. You should use application/json instead."
-        ),
-    )
-}
-
-pub(crate) fn malformed_request_parameters() -> ApiError {
-    ApiError::new(
-        StatusCode::BAD_REQUEST,
-        "malformed_request_parameters",
-        "Malformed request parameters",
-        "The request parameters are malformed and could not be parsed",
+        format!("Content-Type {actual} is unsupported. You should use application/json instead."),
     )
 }
 
@@ -197,11 +197,21 @@ pub(crate) fn param_unknown(param: &str) -> ApiError {
 
 pub(crate) fn param_deprecated(param: &str, resolution: &str) -> ApiError {
     let long_message = format!("{param} is deprecated. {resolution}");
-    ApiError::form("form_param_deprecated", param, "is deprecated", long_message)
+    ApiError::form(
+        "form_param_deprecated",
+        param,
+        "is deprecated",
+        long_message,
+    )
 }
 
 pub(crate) fn param_missing(param: &str) -> ApiError {
-    ApiError::form("form_param_missing", param, "is missing", format!("{param} must be included."))
+    ApiError::form(
+        "form_param_missing",
+        param,
+        "is missing",
+        format!("{param} must be included."),
+    )
 }
 
 pub(crate) fn param_nil(param: &str) -> ApiError {
@@ -215,13 +225,23 @@ pub(crate) fn param_type_invalid(param: &str, expected: &str) -> ApiError {
 }
 
 pub(crate) fn param_format_invalid(param: &str, long_message: impl Into<String>) -> ApiError {
-    ApiError::form("form_param_format_invalid", param, "is invalid", long_message.into())
+    ApiError::form(
+        "form_param_format_invalid",
+        param,
+        "is invalid",
+        long_message.into(),
+    )
 }
 
 pub(crate) fn param_value_invalid(param: &str, value: &str) -> ApiError {
     let long_message =
         format!("{value} does not match one of the allowed values for parameter {param}");
-    ApiError::form("form_param_value_invalid", param, "is invalid", long_message)
+    ApiError::form(
+        "form_param_value_invalid",
+        param,
+        "is invalid",
+        long_message,
+    )
 }
 
 pub(crate) fn param_value_not_allowed(param: &str, value: &str, allowed: &[&str]) -> ApiError {
@@ -229,34 +249,64 @@ pub(crate) fn param_value_not_allowed(param: &str, value: &str, allowed: &[&str]
         "{value} does not match the allowed values for parameter {param}. Allowed values: {}",
         allowed.join(", ")
     );
-    ApiError::form("form_param_value_invalid", param, "is invalid", long_message)
+    ApiError::form(
+        "form_param_value_invalid",
+        param,
+        "is invalid",
+        long_message,
+    )
 }
 
 pub(crate) fn param_value_too_large(param: &str, limit: u64) -> ApiError {
     let long_message = format!("The value of {param} can't be greater than {limit}");
-    ApiError::form("form_param_value_too_large", param, "Value too large", long_message)
+    ApiError::form(
+        "form_param_value_too_large",
+        param,
+        "Value too large",
+        long_message,
+    )
 }
 
 pub(crate) fn param_max_length(param: &str, limit: usize) -> ApiError {
     let long_message = format!("{param} should not exceed {limit} characters.");
-    ApiError::form("form_param_max_length_exceeded", param, "exceeds maximum length", long_message)
+    ApiError::form(
+        "form_param_max_length_exceeded",
+        param,
+        "exceeds maximum length",
+        long_message,
+    )
 }
 
 pub(crate) fn param_array_size(param: &str, limit: usize) -> ApiError {
     let long_message = format!("{param} should not exceed {limit} items.");
-    ApiError::form("form_param_array_size_exceeded", param, "exceeds maximum size", long_message)
+    ApiError::form(
+        "form_param_array_size_exceeded",
+        param,
+        "exceeds maximum size",
+        long_message,
+    )
 }
 
 pub(crate) fn param_duplicate(param: &str) -> ApiError {
     let long_message = format!("{param} contains duplicate values");
-    ApiError::form("form_param_duplicate", param, "duplicate values", long_message)
+    ApiError::form(
+        "form_param_duplicate",
+        param,
+        "duplicate values",
+        long_message,
+    )
 }
 
 pub(crate) fn param_invalid_time(param: &str) -> ApiError {
     let long_message = format!(
         "{param} must contain a datetime specified in RFC3339 format (e.g. `2022-10-20T10:00:27.645Z`)."
     );
-    ApiError::form("form_param_invalid_time", param, "invalid format", long_message)
+    ApiError::form(
+        "form_param_invalid_time",
+        param,
+        "invalid format",
+        long_message,
+    )
 }
 
 pub(crate) fn param_future_date(param: &str) -> ApiError {
@@ -271,16 +321,29 @@ pub(crate) fn param_exceeds_size(param: &str) -> ApiError {
 
 pub(crate) fn param_not_allowed_with(param: &str, other: &str) -> ApiError {
     let long_message = format!("`{param}` isn't allowed when `{other}` is present.");
-    ApiError::form("form_conditional_param_disallowed", param, "is not allowed", long_message)
+    ApiError::form(
+        "form_conditional_param_disallowed",
+        param,
+        "is not allowed",
+        long_message,
+    )
 }
 
 pub(crate) fn param_required_with(param: &str, other: &str) -> ApiError {
     let long_message = format!("`{param}` is required when `{other}` is present.");
-    ApiError::form("form_conditional_param_missing", param, "is missing", long_message)
+    ApiError::form(
+        "form_conditional_param_missing",
+        param,
+        "is missing",
+        long_message,
+    )
 }
 
 pub(crate) fn identifier_exists(param: &str) -> ApiError {
-    let text = format!("That {} is taken. Please try another.", param.replace('_', " "));
+    let text = format!(
+        "That {} is taken. Please try another.",
+        param.replace('_', " ")
+    );
     ApiError::form("form_identifier_exists", param, text.clone(), text)
 }
 
@@ -305,7 +368,7 @@ pub(crate) fn data_missing(names: &[&str]) -> ApiError {
         "missing data",
         format!("{names:?} data doesn't match user requirements set for this instance"),
     );
-    error.meta = Some(json!({ "param_names": names }));
+    error.meta = Some(Box::new(json!({ "param_names": names })));
     error
 }
 
@@ -321,12 +384,22 @@ pub(crate) fn username_character() -> ApiError {
 
 pub(crate) fn username_needs_letter() -> ApiError {
     let text = "Username must contain at least one non-number character.";
-    ApiError::form("form_username_needs_non_number_char", "username", text, text)
+    ApiError::form(
+        "form_username_needs_non_number_char",
+        "username",
+        text,
+        text,
+    )
 }
 
 pub(crate) fn username_is_phone_number() -> ApiError {
     let text = "username cannot be a phone number. Please choose a different username.";
-    ApiError::form("form_username_cannot_be_phone_number", "username", text, text)
+    ApiError::form(
+        "form_username_cannot_be_phone_number",
+        "username",
+        text,
+        text,
+    )
 }
 
 pub(crate) fn password_too_short() -> ApiError {
@@ -346,13 +419,23 @@ pub(crate) fn password_pwned() -> ApiError {
 
 pub(crate) fn password_digest_invalid(hasher: &str) -> ApiError {
     let text = format!("The password digest is not valid for the hasher {hasher}.");
-    ApiError::form("form_password_digest_invalid_code", "password_digest", text.clone(), text)
+    ApiError::form(
+        "form_password_digest_invalid_code",
+        "password_digest",
+        text.clone(),
+        text,
+    )
 }
 
 // Users and what belongs to them.
 
 fn not_found(message: &'static str, long_message: impl Into<Cow<'static, str>>) -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "resource_not_found", message, long_message)
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "resource_not_found",
+        message,
+        long_message,
+    )
 }
 
 pub(crate) fn user_not_found(id: &str) -> ApiError {
@@ -409,11 +492,17 @@ pub(crate) fn bulk_size_exceeded(limit: usize) -> ApiError {
 }
 
 pub(crate) fn session_not_found(id: &str) -> ApiError {
-    not_found("Session not found", format!("No session was found with id {id}"))
+    not_found(
+        "Session not found",
+        format!("No session was found with id {id}"),
+    )
 }
 
 pub(crate) fn jwt_template_not_found(name: &str) -> ApiError {
-    not_found("JWT template not found", format!("No JWT template exists with name: {name}"))
+    not_found(
+        "JWT template not found",
+        format!("No JWT template exists with name: {name}"),
+    )
 }
 
 // Organizations.
@@ -451,7 +540,12 @@ pub(crate) fn organization_creator_not_found(id: &str) -> ApiError {
 
 pub(crate) fn organization_name_invalid(reason: &str) -> ApiError {
     let long_message = format!("The organization name is invalid: {reason}");
-    ApiError::form("form_param_value_invalid", "name", "invalid organization name", long_message)
+    ApiError::form(
+        "form_param_value_invalid",
+        "name",
+        "invalid organization name",
+        long_message,
+    )
 }
 
 pub(crate) fn membership_not_found() -> ApiError {
@@ -483,7 +577,7 @@ pub(crate) fn missing_organization_permission(permission: &str) -> ApiError {
         "missing permission",
         "Current user is missing an organization permission.",
     );
-    error.meta = Some(json!({ "permissions": [permission] }));
+    error.meta = Some(Box::new(json!({ "permissions": [permission] })));
     error
 }
 
@@ -524,7 +618,10 @@ pub(crate) fn missing_creator_permissions(keys: &[&str]) -> ApiError {
         StatusCode::UNPROCESSABLE_ENTITY,
         "organization_missing_creator_role_permissions",
         "missing permissions for creator role",
-        format!("The creator role must contain the following permissions: {}", keys.join(", ")),
+        format!(
+            "The creator role must contain the following permissions: {}",
+            keys.join(", ")
+        ),
     )
 }
 
@@ -550,7 +647,10 @@ pub(crate) fn organization_invitation_not_pending() -> ApiError {
 // Invitations to the application.
 
 pub(crate) fn invitation_not_found(id: &str) -> ApiError {
-    not_found("not found", format!("No invitation was found with id {id}."))
+    not_found(
+        "not found",
+        format!("No invitation was found with id {id}."),
+    )
 }
 
 pub(crate) fn duplicate_invitations(emails: &[&str]) -> ApiError {
@@ -561,7 +661,7 @@ pub(crate) fn duplicate_invitations(emails: &[&str]) -> ApiError {
         "duplicate invitation",
         format!("There are already pending invitations for the following email addresses: {list}"),
     );
-    error.meta = Some(json!({ "email_addresses": emails }));
+    error.meta = Some(Box::new(json!({ "email_addresses": emails })));
     error
 }
 

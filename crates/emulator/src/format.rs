@@ -4,14 +4,17 @@ use crate::error::{self, ApiError};
 
 /// An e-mail address as most mail servers take it; Clerk refuses the exotic forms of RFC 5322 too.
 pub(crate) fn email(param: &str, text: &str) -> Result<(), ApiError> {
-    let refusal = || error::param_format_invalid(param, format!("{param} must be a valid email address."));
+    let refusal =
+        || error::param_format_invalid(param, format!("{param} must be a valid email address."));
     let (local, domain) = text.rsplit_once('@').ok_or_else(refusal)?;
     let local_fits = !local.is_empty()
         && local.len() <= 64
         && !local.starts_with('.')
         && !local.ends_with('.')
         && !local.contains("..")
-        && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
+        && local
+            .chars()
+            .all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
     let labels: Vec<&str> = domain.split('.').collect();
     let domain_fits = labels.len() >= 2
         && text.len() <= 254
@@ -21,7 +24,11 @@ pub(crate) fn email(param: &str, text: &str) -> Result<(), ApiError> {
                 && !label.ends_with('-')
                 && label.chars().all(|c| c.is_alphanumeric() || c == '-')
         });
-    if local_fits && domain_fits { Ok(()) } else { Err(refusal()) }
+    if local_fits && domain_fits {
+        Ok(())
+    } else {
+        Err(refusal())
+    }
 }
 
 /// A phone number of the E.164 standard: `+` and 7 to 15 digits. Separators people type are
@@ -31,23 +38,27 @@ pub(crate) fn phone(param: &str, text: &str) -> Result<String, ApiError> {
     if is_e164(&number) {
         return Ok(number);
     }
-    let reason = format!(
-        "{param} must be a valid phone number according to E.164 international standard."
-    );
+    let reason =
+        format!("{param} must be a valid phone number according to E.164 international standard.");
     Err(error::param_format_invalid(param, reason))
 }
 
 /// A wallet address of Ethereum (0x and 40 hexadecimal digits) or Solana (base58).
 pub(crate) fn wallet(param: &str, text: &str) -> Result<(), ApiError> {
-    let ethereum = text.strip_prefix("0x").is_some_and(|hex| {
-        hex.len() == 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
-    });
+    let ethereum = text
+        .strip_prefix("0x")
+        .is_some_and(|hex| hex.len() == 40 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let solana = (32..=44).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() && !b"0OIl".contains(&byte));
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() && !b"0OIl".contains(&byte));
     if ethereum || solana {
         return Ok(());
     }
-    Err(error::param_format_invalid(param, format!("{param} must be a valid web3 wallet address.")))
+    Err(error::param_format_invalid(
+        param,
+        format!("{param} must be a valid web3 wallet address."),
+    ))
 }
 
 pub(crate) fn username(text: &str) -> Result<(), ApiError> {
@@ -57,7 +68,10 @@ pub(crate) fn username(text: &str) -> Result<(), ApiError> {
     if !(4..=64).contains(&text.chars().count()) {
         return Err(error::username_length());
     }
-    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
+    if !text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    {
         return Err(error::username_character());
     }
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -78,13 +92,18 @@ pub(crate) fn locale(text: &str) -> Result<(), ApiError> {
     if fits {
         return Ok(());
     }
-    Err(error::param_format_invalid("locale", "locale must be a valid BCP-47 language tag."))
+    Err(error::param_format_invalid(
+        "locale",
+        "locale must be a valid BCP-47 language tag.",
+    ))
 }
 
 /// The slug of an organization: lower-case letters, digits and dashes.
 pub(crate) fn slug(text: &str) -> Result<(), ApiError> {
     let fits = !text.is_empty()
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if fits {
         return Ok(());
     }
@@ -112,7 +131,10 @@ pub(crate) fn redirect_url(text: &str) -> Result<(), ApiError> {
     if uri.is_some_and(|uri| uri.scheme().is_some() && uri.host().is_some()) {
         return Ok(());
     }
-    Err(error::param_format_invalid("redirect_url", "redirect_url must be a valid url."))
+    Err(error::param_format_invalid(
+        "redirect_url",
+        "redirect_url must be a valid url.",
+    ))
 }
 
 fn is_e164(text: &str) -> bool {
@@ -129,17 +151,33 @@ mod tests {
 
     #[test]
     fn emails() {
-        for good in ["ava@example.com", "a.b+c@mail.example.co.uk", "josé@exämple.com"] {
+        for good in [
+            "ava@example.com",
+            "a.b+c@mail.example.co.uk",
+            "josé@exämple.com",
+        ] {
             assert!(email("email_address", good).is_ok(), "{good}");
         }
-        for bad in ["", "ava", "@example.com", "ava@", "ava@example", "a b@example.com", ".a@example.com", "a@-b.com"] {
+        for bad in [
+            "",
+            "ava",
+            "@example.com",
+            "ava@",
+            "ava@example",
+            "a b@example.com",
+            ".a@example.com",
+            "a@-b.com",
+        ] {
             assert!(email("email_address", bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn phones_lose_their_separators() {
-        assert_eq!(phone("phone_number", "+1 (555) 010-0100").unwrap(), "+15550100100");
+        assert_eq!(
+            phone("phone_number", "+1 (555) 010-0100").unwrap(),
+            "+15550100100"
+        );
         assert!(phone("phone_number", "5550100").is_err());
     }
 

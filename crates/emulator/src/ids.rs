@@ -60,7 +60,9 @@ fn with_payload(prefix: &str, now: u64, payload: [u8; 16]) -> Id {
     let mut number = [0_u32; 5];
     number[0] = u32::try_from(seconds).unwrap_or(u32::MAX);
     for (word, bytes) in number[1..].iter_mut().zip(payload.chunks_exact(4)) {
-        *word = bytes.iter().fold(0, |word, byte| word << 8 | u32::from(*byte));
+        *word = bytes
+            .iter()
+            .fold(0, |word, byte| word << 8 | u32::from(*byte));
     }
     let mut text = [b'0'; KSUID_LENGTH];
     for character in text.iter_mut().rev() {

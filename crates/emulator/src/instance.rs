@@ -11,8 +11,11 @@ use serde_json::{Value, json};
 const MAX_ROLES: u64 = 10;
 const MAX_DOMAINS: u64 = 10;
 
-const ENROLLMENT_MODES: [&str; 3] =
-    ["manual_invitation", "automatic_invitation", "automatic_suggestion"];
+const ENROLLMENT_MODES: [&str; 3] = [
+    "manual_invitation",
+    "automatic_invitation",
+    "automatic_suggestion",
+];
 
 const PARAMS: [Param; 8] = [
     nullable("enabled", Kind::Boolean),
@@ -81,7 +84,11 @@ pub(crate) fn update_organization_settings(call: &mut Call<'_>) -> Result<Value,
         let modes = body.texts("domains_enrollment_modes");
         if let Some(wrong) = modes.iter().find(|mode| !ENROLLMENT_MODES.contains(mode)) {
             let param = "domains_enrollment_modes";
-            return Err(error::param_value_not_allowed(param, wrong, &ENROLLMENT_MODES));
+            return Err(error::param_value_not_allowed(
+                param,
+                wrong,
+                &ENROLLMENT_MODES,
+            ));
         }
         settings.domains_enrollment_modes = modes.into_iter().map(str::to_owned).collect();
     }
@@ -90,7 +97,9 @@ pub(crate) fn update_organization_settings(call: &mut Call<'_>) -> Result<Value,
         let role = role.ok_or_else(|| error::role_not_found(Some("creator_role_id")))?;
         let allowed = |needed: &&str| role.permissions.iter().any(|key| key == needed);
         if !ADMINISTRATOR_PERMISSIONS.iter().all(allowed) {
-            return Err(error::missing_creator_permissions(&ADMINISTRATOR_PERMISSIONS));
+            return Err(error::missing_creator_permissions(
+                &ADMINISTRATOR_PERMISSIONS,
+            ));
         }
         settings.creator_role = role.key.clone();
     }

@@ -42,9 +42,9 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
             statuses.contains(&status.name())
         };
         wanted
-            && part.as_ref().is_none_or(|part| {
-                Some(&*row.id) == text || contains(&row.email_address, part)
-            })
+            && part
+                .as_ref()
+                .is_none_or(|part| Some(&*row.id) == text || contains(&row.email_address, part))
     };
     let mut rows: Vec<&Invitation> = call.state.invitations.iter().filter(admits).collect();
     rows.sort_by(|left, right| {
@@ -56,14 +56,18 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
         let age = (left.created_at, &left.id).cmp(&(right.created_at, &right.id));
         attribute.then(order.directed(age))
     });
-    page.take(rows, |row| views::invitation(row, call.url, now)).bare_unless_paginated(query)
+    page.take(rows, |row| views::invitation(row, call.url, now))
+        .bare_unless_paginated(query)
 }
 
 /// `CreateInvitation`.
 pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let given = call.take_object()?;
     let mut drafts = check(call, vec![given], true)?;
-    Ok(drafts.pop().map(|draft| save(call, draft)).unwrap_or_default())
+    Ok(drafts
+        .pop()
+        .map(|draft| save(call, draft))
+        .unwrap_or_default())
 }
 
 /// `CreateBulkInvitations`: all of them, or none.
@@ -77,7 +81,11 @@ pub(crate) fn create_many(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(crate) fn revoke(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let id = call.param("invitation_id");
     let now = call.now;
-    let row = call.state.invitations.get_mut(&id).ok_or_else(|| error::invitation_not_found(&id))?;
+    let row = call
+        .state
+        .invitations
+        .get_mut(&id)
+        .ok_or_else(|| error::invitation_not_found(&id))?;
     match row.status(now) {
         InvitationStatus::Accepted => return Err(error::invitation_already_accepted()),
         InvitationStatus::Revoked => return Err(error::invitation_already_revoked()),
@@ -91,17 +99,24 @@ pub(crate) fn revoke(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// The statuses a list of invitations is asked for.
 pub(crate) fn statuses(query: &Query) -> Result<Vec<&str>, ApiError> {
     let statuses = query.list("status")?;
-    match statuses.iter().find(|status| !InvitationStatus::NAMES.contains(status)) {
-        Some(status) => {
-            Err(error::param_value_not_allowed("status", status, &InvitationStatus::NAMES))
-        }
+    match statuses
+        .iter()
+        .find(|status| !InvitationStatus::NAMES.contains(status))
+    {
+        Some(status) => Err(error::param_value_not_allowed(
+            "status",
+            status,
+            &InvitationStatus::NAMES,
+        )),
         None => Ok(statuses),
     }
 }
 
 /// When an invitation of this body ends.
 pub(crate) fn expiry(body: &Body<'_>, now: u64) -> Result<u64, ApiError> {
-    let days = body.integer("expires_in_days", 1, MAX_DAYS)?.unwrap_or(DEFAULT_DAYS);
+    let days = body
+        .integer("expires_in_days", 1, MAX_DAYS)?
+        .unwrap_or(DEFAULT_DAYS);
     Ok(now + days * DAY)
 }
 
@@ -121,8 +136,15 @@ fn check(
         format::email("email_address", text)?;
         let email_address = text.to_lowercase();
         let templates = ["invitation", "waitlist_invitation"];
-        if let Some(slug) = body.text("template_slug").filter(|slug| !templates.contains(slug)) {
-            return Err(error::param_value_not_allowed("template_slug", slug, &templates));
+        if let Some(slug) = body
+            .text("template_slug")
+            .filter(|slug| !templates.contains(slug))
+        {
+            return Err(error::param_value_not_allowed(
+                "template_slug",
+                slug,
+                &templates,
+            ));
         }
         if let Some(url) = body.text("redirect_url") {
             format::redirect_url(url)?;
@@ -136,7 +158,9 @@ fn check(
         let pending = call.state.invitations.iter().any(|row| {
             row.email_address == email_address && row.status(now) == InvitationStatus::Pending
         });
-        let twice = drafts.iter().any(|draft| draft.email_address == email_address);
+        let twice = drafts
+            .iter()
+            .any(|draft| draft.email_address == email_address);
         if (pending && !ignore_existing) || twice {
             duplicates.push(email_address.clone());
         }

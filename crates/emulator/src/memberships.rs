@@ -16,11 +16,20 @@ use serde_json::Value;
 
 /// What a role needs for its holder to run an organization
 /// (<https://clerk.com/docs/guides/organizations/control-access/roles-and-permissions>).
-pub(crate) const ADMINISTRATOR_PERMISSIONS: [&str; 3] =
-    ["org:sys_memberships:manage", "org:sys_memberships:read", "org:sys_profile:delete"];
+pub(crate) const ADMINISTRATOR_PERMISSIONS: [&str; 3] = [
+    "org:sys_memberships:manage",
+    "org:sys_memberships:read",
+    "org:sys_profile:delete",
+];
 
-const ORDERS: [&str; 6] =
-    ["phone_number", "email_address", "created_at", "first_name", "last_name", "username"];
+const ORDERS: [&str; 6] = [
+    "phone_number",
+    "email_address",
+    "created_at",
+    "first_name",
+    "last_name",
+    "username",
+];
 
 const CREATE_PARAMS: [Param; 4] = [
     param("user_id", Kind::Text),
@@ -29,8 +38,10 @@ const CREATE_PARAMS: [Param; 4] = [
     nullable("private_metadata", Kind::Object),
 ];
 
-const METADATA_PARAMS: [Param; 2] =
-    [param("public_metadata", Kind::Object), param("private_metadata", Kind::Object)];
+const METADATA_PARAMS: [Param; 2] = [
+    param("public_metadata", Kind::Object),
+    param("private_metadata", Kind::Object),
+];
 
 /// `ListOrganizationMemberships`.
 pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -42,11 +53,18 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let roles = query.list("role")?;
     let admits = |membership: &&Membership| {
         (roles.is_empty() || roles.contains(&membership.role.as_str()))
-            && state.user(&membership.user_id).is_some_and(|user| filter.admits(state, user))
+            && state
+                .user(&membership.user_id)
+                .is_some_and(|user| filter.admits(state, user))
     };
-    let rows = state.memberships_of_organization(&organization.id).filter(admits).collect();
+    let rows = state
+        .memberships_of_organization(&organization.id)
+        .filter(admits)
+        .collect();
     let rows = ordered(state, order, rows);
-    Ok(page.take(rows, |row| views::membership(state, row, now)).counted())
+    Ok(page
+        .take(rows, |row| views::membership(state, row, now))
+        .counted())
 }
 
 /// `InstanceGetOrganizationMemberships`.
@@ -55,7 +73,9 @@ pub(crate) fn list_of_instance(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (query, state, now) = (&call.query, &*call.state, call.now);
     let (page, order) = (Page::of(query)?, query.order(&ORDERS)?);
     let rows = ordered(state, order, state.memberships().iter().collect());
-    Ok(page.take(rows, |row| views::membership(state, row, now)).counted())
+    Ok(page
+        .take(rows, |row| views::membership(state, row, now))
+        .counted())
 }
 
 /// `UsersGetOrganizationMemberships`: newest first.
@@ -64,7 +84,9 @@ pub(crate) fn list_of_user(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (state, now) = (&*call.state, call.now);
     let page = Page::of(&call.query)?;
     let rows = state.memberships_of_user(&call.user()?.id).rev();
-    Ok(page.take(rows, |row| views::membership(state, row, now)).counted())
+    Ok(page
+        .take(rows, |row| views::membership(state, row, now))
+        .counted())
 }
 
 /// `CreateOrganizationMembership`.
@@ -74,7 +96,10 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let body = Body::check(&given, &CREATE_PARAMS, Unknown::Ignored)?;
     let user_id = body.required_text("user_id")?;
     let role = existing_role(call.state, body.required_text("role")?)?;
-    let user = call.state.user(user_id).ok_or_else(|| error::user_not_found(user_id))?;
+    let user = call
+        .state
+        .user(user_id)
+        .ok_or_else(|| error::user_not_found(user_id))?;
     if call.state.membership(&organization.id, &user.id).is_some() {
         return Err(error::already_a_member(user_id));
     }
@@ -161,14 +186,22 @@ pub(crate) fn pending_invitations(state: &State, organization_id: &str, now: u64
 }
 
 /// Is there a member who can run the organization, other than the one named?
-pub(crate) fn has_administrator(state: &State, organization_id: &str, except: Option<&str>) -> bool {
-    state.memberships_of_organization(organization_id).any(|membership| {
-        except != Some(&*membership.id) && runs_organization(state, &membership.role)
-    })
+pub(crate) fn has_administrator(
+    state: &State,
+    organization_id: &str,
+    except: Option<&str>,
+) -> bool {
+    state
+        .memberships_of_organization(organization_id)
+        .any(|membership| {
+            except != Some(&*membership.id) && runs_organization(state, &membership.role)
+        })
 }
 
 fn runs_organization(state: &State, role: &str) -> bool {
-    ADMINISTRATOR_PERMISSIONS.iter().all(|permission| state.role_allows(role, permission))
+    ADMINISTRATOR_PERMISSIONS
+        .iter()
+        .all(|permission| state.role_allows(role, permission))
 }
 
 /// An organization that has somebody to run it keeps somebody.
@@ -183,8 +216,13 @@ fn check_not_last_administrator(state: &State, leaving: &Membership) -> Result<(
 
 fn find<'a>(call: &'a Call<'_>) -> Result<&'a Membership, ApiError> {
     let organization = call.organization()?;
-    let user = call.state.user(&call.param("user_id")).ok_or_else(error::membership_not_found)?;
-    call.state.membership(&organization.id, &user.id).ok_or_else(error::membership_not_found)
+    let user = call
+        .state
+        .user(&call.param("user_id"))
+        .ok_or_else(error::membership_not_found)?;
+    call.state
+        .membership(&organization.id, &user.id)
+        .ok_or_else(error::membership_not_found)
 }
 
 fn save(

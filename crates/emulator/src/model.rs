@@ -64,7 +64,10 @@ impl User {
 
     /// What a person would call this account: e-mail, phone, username or wallet.
     pub(crate) fn identifier(&self) -> Option<&str> {
-        self.email().or(self.phone()).or(self.username.as_deref()).or(self.wallet())
+        self.email()
+            .or(self.phone())
+            .or(self.username.as_deref())
+            .or(self.wallet())
     }
 
     pub(crate) fn is_locked(&self, now: u64) -> bool {
@@ -72,13 +75,17 @@ impl User {
     }
 
     pub(crate) fn has_email(&self, address: &str) -> bool {
-        self.emails.iter().any(|email| email.value.eq_ignore_ascii_case(address))
+        self.emails
+            .iter()
+            .any(|email| email.value.eq_ignore_ascii_case(address))
     }
 }
 
 fn primary<'a>(all: &'a [Identification], id: Option<&Id>) -> Option<&'a str> {
     let id = id?;
-    all.iter().find(|one| one.id == *id).map(|one| one.value.as_str())
+    all.iter()
+        .find(|one| one.id == *id)
+        .map(|one| one.value.as_str())
 }
 
 /// An e-mail address, phone number or web3 wallet of a user.
@@ -319,4 +326,13 @@ macro_rules! rows {
         }
     )*};
 }
-rows!(User, Organization, Membership, Invitation, OrganizationInvitation, Session, Role, Permission);
+rows!(
+    User,
+    Organization,
+    Membership,
+    Invitation,
+    OrganizationInvitation,
+    Session,
+    Role,
+    Permission
+);

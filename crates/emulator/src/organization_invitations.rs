@@ -34,7 +34,9 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let admits = |row: &OrganizationInvitation| {
         row.organization_id == organization.id
             && (statuses.is_empty() || statuses.contains(&row.status(call.now).name()))
-            && address.as_ref().is_none_or(|address| row.email_address == *address)
+            && address
+                .as_ref()
+                .is_none_or(|address| row.email_address == *address)
     };
     Ok(page(call, order, admits, views::organization_invitation)?.counted())
 }
@@ -43,8 +45,7 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(crate) fn list_pending(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let organization = call.organization()?;
     let admits = |row: &OrganizationInvitation| {
-        row.organization_id == organization.id
-            && row.status(call.now) == InvitationStatus::Pending
+        row.organization_id == organization.id && row.status(call.now) == InvitationStatus::Pending
     };
     Ok(page(call, NEWEST_FIRST, admits, views::organization_invitation)?.counted())
 }
@@ -57,9 +58,17 @@ pub(crate) fn list_of_instance(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let order = call.query.order(&["created_at", "email_address"])?;
     let admits = |row: &OrganizationInvitation| {
         (statuses.is_empty() || statuses.contains(&row.status(call.now).name()))
-            && part.as_ref().is_none_or(|part| contains(&row.email_address, part))
+            && part
+                .as_ref()
+                .is_none_or(|part| contains(&row.email_address, part))
     };
-    Ok(page(call, order, admits, views::organization_invitation_with_organization)?.counted())
+    Ok(page(
+        call,
+        order,
+        admits,
+        views::organization_invitation_with_organization,
+    )?
+    .counted())
 }
 
 /// `UsersGetOrganizationInvitations`: those to any address of the user.
@@ -80,7 +89,10 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let given = call.take_object()?;
     let organization = call.organization()?.clone();
     let mut drafts = check(call, &organization, vec![given])?;
-    Ok(drafts.pop().map(|draft| save(call, draft)).unwrap_or_default())
+    Ok(drafts
+        .pop()
+        .map(|draft| save(call, draft))
+        .unwrap_or_default())
 }
 
 /// `CreateOrganizationInvitationBulk`: all of them, or none.
@@ -95,7 +107,9 @@ pub(crate) fn create_many(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// `GetOrganizationInvitation`.
 pub(crate) fn get(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let row = find(call)?;
-    Ok(views::organization_invitation(call.state, row, call.url, call.now))
+    Ok(views::organization_invitation(
+        call.state, row, call.url, call.now,
+    ))
 }
 
 /// `RevokeOrganizationInvitation`: pending ones only.
@@ -105,7 +119,11 @@ pub(crate) fn revoke(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let body = Body::check(&given, &params, Unknown::Ignored)?;
     let (id, organization_id, status) = {
         let row = find(call)?;
-        (row.id.clone(), row.organization_id.clone(), row.status(call.now))
+        (
+            row.id.clone(),
+            row.organization_id.clone(),
+            row.status(call.now),
+        )
     };
     check_may_invite(call, &organization_id, body.text("requesting_user_id"))?;
     if status != InvitationStatus::Pending {
@@ -118,7 +136,10 @@ pub(crate) fn revoke(call: &mut Call<'_>) -> Result<Value, ApiError> {
     get(call)
 }
 
-const NEWEST_FIRST: Order = Order { by: "created_at", descending: true };
+const NEWEST_FIRST: Order = Order {
+    by: "created_at",
+    descending: true,
+};
 
 type View = fn(&crate::state::State, &OrganizationInvitation, &str, u64) -> Value;
 
@@ -156,8 +177,13 @@ fn check_may_invite(
     user_id: Option<&str>,
 ) -> Result<Option<Id>, ApiError> {
     const NEEDED: &str = "org:sys_memberships:manage";
-    let Some(user_id) = user_id else { return Ok(None) };
-    let user = call.state.user(user_id).ok_or_else(|| error::user_not_found(user_id))?;
+    let Some(user_id) = user_id else {
+        return Ok(None);
+    };
+    let user = call
+        .state
+        .user(user_id)
+        .ok_or_else(|| error::user_not_found(user_id))?;
     let membership = call.state.membership(organization_id, &user.id);
     let membership = membership.ok_or_else(error::not_a_member)?;
     if !call.state.role_allows(&membership.role, NEEDED) {
@@ -193,7 +219,11 @@ fn check(
                 && row.email_address == email_address
                 && row.status(now) == InvitationStatus::Pending
         });
-        if pending || drafts.iter().any(|draft| draft.email_address == email_address) {
+        if pending
+            || drafts
+                .iter()
+                .any(|draft| draft.email_address == email_address)
+        {
             return Err(error::organization_invitation_not_unique());
         }
         drafts.push(OrganizationInvitation {

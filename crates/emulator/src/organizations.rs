@@ -39,8 +39,10 @@ const UPDATE_PARAMS: [Param; 8] = [
     param("private_metadata", Kind::Object),
 ];
 
-const METADATA_PARAMS: [Param; 2] =
-    [param("public_metadata", Kind::Object), param("private_metadata", Kind::Object)];
+const METADATA_PARAMS: [Param; 2] = [
+    param("public_metadata", Kind::Object),
+    param("private_metadata", Kind::Object),
+];
 
 /// `ListOrganizations`.
 pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -55,8 +57,11 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let ids = query.signed_list("organization_id")?;
 
     let admits = |organization: &&Organization| {
-        let has_member =
-            |id: &str| state.memberships_of_user(id).any(|m| m.organization_id == organization.id);
+        let has_member = |id: &str| {
+            state
+                .memberships_of_user(id)
+                .any(|m| m.organization_id == organization.id)
+        };
         part.as_ref().is_none_or(|part| {
             Some(&*organization.id) == text
                 || contains(&organization.name, part)
@@ -68,13 +73,17 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     rows.sort_by(|left, right| {
         let attribute = match order.by {
             "name" => left.name.to_lowercase().cmp(&right.name.to_lowercase()),
-            "members_count" => state.members_count(&left.id).cmp(&state.members_count(&right.id)),
+            "members_count" => state
+                .members_count(&left.id)
+                .cmp(&state.members_count(&right.id)),
             _ => std::cmp::Ordering::Equal,
         };
         let age = (left.created_at, &left.id).cmp(&(right.created_at, &right.id));
         order.directed(attribute.then(age))
     });
-    Ok(page.take(rows, |row| views::organization(state, row, extras, now)).counted())
+    Ok(page
+        .take(rows, |row| views::organization(state, row, extras, now))
+        .counted())
 }
 
 /// `CreateOrganization`. The creator becomes a member with the creator role.
@@ -92,7 +101,10 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     };
     let creator = match body.text("created_by") {
         Some(id) => {
-            let user = call.state.user(id).ok_or_else(|| error::organization_creator_not_found(id))?;
+            let user = call
+                .state
+                .user(id)
+                .ok_or_else(|| error::organization_creator_not_found(id))?;
             Some(user.id.clone())
         }
         None => None,
@@ -142,7 +154,9 @@ pub(crate) fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let given = call.take_object()?;
     let mut organization = call.organization()?.clone();
     if call.version >= Version::METADATA_APART
-        && let Some(param) = METADATA_PARAMS.iter().find(|one| given.contains_key(one.name))
+        && let Some(param) = METADATA_PARAMS
+            .iter()
+            .find(|one| given.contains_key(one.name))
     {
         return Err(error::param_deprecated(
             param.name,
@@ -244,13 +258,22 @@ fn extras(query: &Query) -> Result<OrganizationExtras, ApiError> {
 }
 
 fn view(call: &Call<'_>, id: &Id, extras: OrganizationExtras) -> Result<Value, ApiError> {
-    let organization = call.state.organization(id).ok_or_else(error::organization_not_found)?;
-    Ok(views::organization(call.state, organization, extras, call.now))
+    let organization = call
+        .state
+        .organization(id)
+        .ok_or_else(error::organization_not_found)?;
+    Ok(views::organization(
+        call.state,
+        organization,
+        extras,
+        call.now,
+    ))
 }
 
 fn save(call: &mut Call<'_>, organization: Organization) -> Result<Value, ApiError> {
     let id = organization.id.clone();
-    call.state.change_organization(&id, |row| *row = organization);
+    call.state
+        .change_organization(&id, |row| *row = organization);
     view(call, &id, OrganizationExtras::default())
 }
 
@@ -285,7 +308,11 @@ fn slug_of(state: &State, name: &str, now: u64) -> String {
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect();
-    let plain = if words.is_empty() { "organization".to_owned() } else { words.join("-") };
+    let plain = if words.is_empty() {
+        "organization".to_owned()
+    } else {
+        words.join("-")
+    };
     if state.organization_with_slug(&plain).is_none() {
         return plain;
     }

@@ -12,7 +12,11 @@ pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     pub(crate) fn parse(query: &str) -> Self {
-        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        Self(
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
     }
 
     /// The first value of a name; an empty one counts as absent.
@@ -26,7 +30,9 @@ impl Query {
         let values: Vec<&str> = self
             .0
             .iter()
-            .filter(|(key, value)| key.strip_suffix("[]").unwrap_or(key) == name && !value.is_empty())
+            .filter(|(key, value)| {
+                key.strip_suffix("[]").unwrap_or(key) == name && !value.is_empty()
+            })
             .map(|(_, value)| value.as_str())
             .collect();
         if values.len() > MAX_VALUES {
@@ -43,7 +49,9 @@ impl Query {
                 signed.unwanted.push(unwanted);
             } else {
                 // An unencoded `+` arrives as a space.
-                signed.wanted.push(value.strip_prefix(['+', ' ']).unwrap_or(value));
+                signed
+                    .wanted
+                    .push(value.strip_prefix(['+', ' ']).unwrap_or(value));
             }
         }
         Ok(signed)
@@ -60,7 +68,10 @@ impl Query {
 
     pub(crate) fn number(&self, name: &str) -> Result<Option<u64>, ApiError> {
         self.text(name)
-            .map(|text| text.parse().map_err(|_| error::param_type_invalid(name, "integer")))
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| error::param_type_invalid(name, "integer"))
+            })
             .transpose()
     }
 
@@ -70,7 +81,9 @@ impl Query {
         name: &str,
         allowed: &[&'static str],
     ) -> Result<Option<&'static str>, ApiError> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
         match allowed.iter().find(|value| **value == text) {
             Some(value) => Ok(Some(value)),
             None => Err(error::param_value_not_allowed(name, text, allowed)),
@@ -80,7 +93,10 @@ impl Query {
     /// The first `order_by`, among the allowed names; without one, `-created_at`.
     pub(crate) fn order(&self, allowed: &[&'static str]) -> Result<Order, ApiError> {
         let Some(text) = self.text("order_by") else {
-            return Ok(Order { by: "created_at", descending: true });
+            return Ok(Order {
+                by: "created_at",
+                descending: true,
+            });
         };
         let (descending, name) = match text.strip_prefix('-') {
             Some(name) => (true, name),
@@ -122,7 +138,11 @@ pub(crate) struct Order {
 impl Order {
     /// Turns an ascending comparison into the wanted direction.
     pub(crate) fn directed(self, ordering: Ordering) -> Ordering {
-        if self.descending { ordering.reverse() } else { ordering }
+        if self.descending {
+            ordering.reverse()
+        } else {
+            ordering
+        }
     }
 
     /// Compares optional values in the wanted direction; rows without a value come last.
@@ -143,7 +163,9 @@ pub(crate) fn contains(text: &str, part: &str) -> bool {
     }
     if text.is_ascii() {
         let (text, part) = (text.as_bytes(), part.as_bytes());
-        return text.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part));
+        return text
+            .windows(part.len())
+            .any(|window| window.eq_ignore_ascii_case(part));
     }
     text.to_lowercase().contains(part)
 }

@@ -16,14 +16,19 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.organizations_enabled()?;
     let (page, order) = (Page::of(&call.query)?, call.query.order(&ORDERS)?);
     let rows = found(&call.query, order, call.state.roles.iter());
-    Ok(page.take(rows, |row| views::role(call.state, row)).counted())
+    Ok(page
+        .take(rows, |row| views::role(call.state, row))
+        .counted())
 }
 
 /// `GetOrganizationRole`.
 pub(crate) fn get(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.organizations_enabled()?;
     let role = call.state.roles.get(&call.param("organization_role_id"));
-    Ok(views::role(call.state, role.ok_or_else(|| error::role_not_found(None))?))
+    Ok(views::role(
+        call.state,
+        role.ok_or_else(|| error::role_not_found(None))?,
+    ))
 }
 
 /// `ListOrganizationPermissions`.
@@ -38,7 +43,9 @@ pub(crate) fn list_permissions(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(crate) fn get_permission(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.organizations_enabled()?;
     let permission = call.state.permissions.get(&call.param("permission_id"));
-    permission.map(views::permission).ok_or_else(error::permission_not_found)
+    permission
+        .map(views::permission)
+        .ok_or_else(error::permission_not_found)
 }
 
 /// What roles and permissions are searched and ordered by.
@@ -75,8 +82,10 @@ fn found<'a, T: Named>(
         })
         .collect();
     rows.sort_by(|left, right| {
-        let ((left_id, left_name, left_key, left_time), (right_id, right_name, right_key, right_time)) =
-            (left.parts(), right.parts());
+        let (
+            (left_id, left_name, left_key, left_time),
+            (right_id, right_name, right_key, right_time),
+        ) = (left.parts(), right.parts());
         let attribute = match order.by {
             "name" => left_name.cmp(right_name),
             "key" => left_key.cmp(right_key),

@@ -40,7 +40,14 @@ pub(crate) struct Match {
 /// The first route of the table that fits.
 pub(crate) fn find(method: &Method, path: &str) -> Option<Match> {
     let routes = ROUTES.iter().filter(|route| route.method == *method);
-    routes.filter_map(|route| Some(Match { route, params: fit(route.path, path)? })).next()
+    routes
+        .filter_map(|route| {
+            Some(Match {
+                route,
+                params: fit(route.path, path)?,
+            })
+        })
+        .next()
 }
 
 /// Does the path fit the template, and with which parameters?
@@ -49,7 +56,10 @@ fn fit(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>
     let mut segments = path.split('/');
     for expected in template.split('/') {
         let segment = segments.next()?;
-        match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        match expected
+            .strip_prefix('{')
+            .and_then(|name| name.strip_suffix('}'))
+        {
             Some(name) => {
                 let value = percent_decode_str(segment).decode_utf8().ok()?;
                 if value.is_empty() {
@@ -64,8 +74,19 @@ fn fit(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>
     segments.next().is_none().then_some(params)
 }
 
-const fn route(method: Method, path: &'static str, operation: &'static str, handler: Handler) -> Route {
-    Route { method, path, operation, access: Access::SecretKey, handler }
+const fn route(
+    method: Method,
+    path: &'static str,
+    operation: &'static str,
+    handler: Handler,
+) -> Route {
+    Route {
+        method,
+        path,
+        operation,
+        access: Access::SecretKey,
+        handler,
+    }
 }
 
 const fn get(path: &'static str, operation: &'static str, handler: Handler) -> Route {
@@ -89,7 +110,13 @@ const fn delete(path: &'static str, operation: &'static str, handler: Handler) -
 }
 
 const fn public(path: &'static str, operation: &'static str, handler: Handler) -> Route {
-    Route { method: Method::GET, path, operation, access: Access::Public, handler }
+    Route {
+        method: Method::GET,
+        path,
+        operation,
+        access: Access::Public,
+        handler,
+    }
 }
 
 /// Fixed paths come before paths with a parameter in the same place.
@@ -175,7 +202,10 @@ mod tests {
 
     #[test]
     fn fixed_paths_win_over_parameters() {
-        assert_eq!(operation(Method::GET, "/v1/users/count"), Some("GetUsersCount"));
+        assert_eq!(
+            operation(Method::GET, "/v1/users/count"),
+            Some("GetUsersCount")
+        );
         assert_eq!(operation(Method::GET, "/v1/users/user_1"), Some("GetUser"));
         assert_eq!(
             operation(Method::GET, "/v1/organizations/org_1/invitations/pending"),

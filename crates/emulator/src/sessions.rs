@@ -21,8 +21,15 @@ const CLOCK_SKEW: u64 = 10;
 /// `cat` of the header: this is a session token.
 const SESSION_TOKEN: &str = "cl_B7d4PD111AAA";
 
-const STATUSES: [&str; 7] =
-    ["abandoned", "active", "ended", "expired", "removed", "replaced", "revoked"];
+const STATUSES: [&str; 7] = [
+    "abandoned",
+    "active",
+    "ended",
+    "expired",
+    "removed",
+    "replaced",
+    "revoked",
+];
 
 /// `GetSessionList`: newest first.
 pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -35,17 +42,23 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
             && client.is_none_or(|id| &*session.client_id == id)
             && status.is_none_or(|status| session.status(now) == status)
     });
-    page.take(rows, |row| views::session(row, now)).bare_unless_paginated(query)
+    page.take(rows, |row| views::session(row, now))
+        .bare_unless_paginated(query)
 }
 
 /// `createSession`: for development instances, like this one.
 pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let given = call.take_object()?;
-    let params =
-        [param("user_id", Kind::Text), nullable("active_organization_id", Kind::Text)];
+    let params = [
+        param("user_id", Kind::Text),
+        nullable("active_organization_id", Kind::Text),
+    ];
     let body = Body::check(&given, &params, Unknown::Ignored)?;
     let user_id = body.required_text("user_id")?;
-    let user = call.state.user(user_id).ok_or_else(|| error::user_not_found(user_id))?;
+    let user = call
+        .state
+        .user(user_id)
+        .ok_or_else(|| error::user_not_found(user_id))?;
     if user.banned {
         return Err(error::user_banned());
     }
@@ -53,7 +66,10 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let organization = match body.text("active_organization_id") {
         None => None,
         Some(id) => {
-            let found = call.state.organization(id).map(|organization| organization.id.clone());
+            let found = call
+                .state
+                .organization(id)
+                .map(|organization| organization.id.clone());
             let member = found.filter(|id| call.state.membership(id, &user_id).is_some());
             Some(member.ok_or_else(error::organization_not_found_or_unauthorized)?)
         }
@@ -125,13 +141,18 @@ pub(crate) fn create_token_from_template(call: &mut Call<'_>) -> Result<Value, A
 
 fn find<'a>(call: &'a Call<'_>) -> Result<&'a Session, ApiError> {
     let id = call.param("session_id");
-    call.state.sessions.get(&id).ok_or_else(|| error::session_not_found(&id))
+    call.state
+        .sessions
+        .get(&id)
+        .ok_or_else(|| error::session_not_found(&id))
 }
 
 fn token_lifetime(given: &serde_json::Map<String, Value>) -> Result<u64, ApiError> {
     let params = [nullable("expires_in_seconds", Kind::Integer)];
     let body = Body::check(given, &params, Unknown::Ignored)?;
-    Ok(body.integer("expires_in_seconds", 30, 315_360_000)?.unwrap_or(TOKEN_LIFETIME))
+    Ok(body
+        .integer("expires_in_seconds", 30, 315_360_000)?
+        .unwrap_or(TOKEN_LIFETIME))
 }
 
 fn claims(call: &mut Call<'_>, session: &Session, lifetime: u64) -> Value {
@@ -170,9 +191,16 @@ fn organization_claims(call: &Call<'_>, session: &Session) -> Option<(Value, Str
         let (feature, action) = key.strip_prefix("org:")?.split_once(':')?;
         (!feature.starts_with("sys_")).then(|| (feature.to_owned(), action.to_owned()))
     };
-    let held: BTreeSet<(String, String)> =
-        role.permissions.iter().filter_map(|key| parts(key)).collect();
-    let offered = call.state.permissions.iter().filter_map(|permission| parts(&permission.key));
+    let held: BTreeSet<(String, String)> = role
+        .permissions
+        .iter()
+        .filter_map(|key| parts(key))
+        .collect();
+    let offered = call
+        .state
+        .permissions
+        .iter()
+        .filter_map(|permission| parts(&permission.key));
     let features: BTreeSet<String> = offered.map(|(feature, _)| feature).collect();
     let actions: BTreeSet<&String> = held.iter().map(|(_, action)| action).collect();
 
@@ -184,14 +212,21 @@ fn organization_claims(call: &Call<'_>, session: &Session) -> Option<(Value, Str
     if !held.is_empty() {
         let mask = |feature: &String| {
             let bits = actions.iter().enumerate().filter(|(_, action)| {
-                held.iter().any(|(of, may)| of == feature && may == **action)
+                held.iter()
+                    .any(|(of, may)| of == feature && may == **action)
             });
-            bits.fold(0_u64, |mask, (bit, _)| mask | 1 << bit).to_string()
+            bits.fold(0_u64, |mask, (bit, _)| mask | 1 << bit)
+                .to_string()
         };
         let join = |texts: Vec<String>| texts.join(",");
-        claim["per"] = json!(join(actions.iter().map(|action| (*action).clone()).collect()));
+        claim["per"] = json!(join(
+            actions.iter().map(|action| (*action).clone()).collect()
+        ));
         claim["fpm"] = json!(join(features.iter().map(mask).collect()));
     }
-    let features: Vec<String> = features.iter().map(|feature| format!("o:{feature}")).collect();
+    let features: Vec<String> = features
+        .iter()
+        .map(|feature| format!("o:{feature}"))
+        .collect();
     Some((claim, features.join(",")))
 }

@@ -144,9 +144,10 @@ impl State {
     }
 
     pub(crate) fn organization_by_id_or_slug(&self, key: &str) -> Option<&Organization> {
-        self.organizations
-            .get(key)
-            .or_else(|| self.organizations.get(self.index.organization_by_slug.get(key)?))
+        self.organizations.get(key).or_else(|| {
+            self.organizations
+                .get(self.index.organization_by_slug.get(key)?)
+        })
     }
 
     pub(crate) fn organization_with_slug(&self, slug: &str) -> Option<&Id> {
@@ -189,7 +190,8 @@ impl State {
 
     pub(crate) fn membership(&self, organization_id: &Id, user_id: &Id) -> Option<&Membership> {
         let pair = (organization_id.clone(), user_id.clone());
-        self.memberships.get(self.index.membership_by_pair.get(&pair)?)
+        self.memberships
+            .get(self.index.membership_by_pair.get(&pair)?)
     }
 
     pub(crate) fn memberships_of_organization(
@@ -217,7 +219,10 @@ impl State {
     }
 
     pub(crate) fn members_count(&self, organization_id: &str) -> usize {
-        self.index.memberships_by_organization.get(organization_id).map_or(0, BTreeSet::len)
+        self.index
+            .memberships_by_organization
+            .get(organization_id)
+            .map_or(0, BTreeSet::len)
     }
 
     pub(crate) fn add_membership(&mut self, membership: Membership) {
@@ -249,7 +254,8 @@ impl State {
 
     /// Does this role hold the permission?
     pub(crate) fn role_allows(&self, role: &str, permission: &str) -> bool {
-        self.role(role).is_some_and(|role| role.permissions.iter().any(|key| key == permission))
+        self.role(role)
+            .is_some_and(|role| role.permissions.iter().any(|key| key == permission))
     }
 
     /// Revokes the active sessions of a user.
@@ -282,35 +288,49 @@ impl State {
     }
 
     fn session_ids(&self, of: impl Fn(&Session) -> bool) -> Vec<Id> {
-        self.sessions.iter().filter(|session| of(session)).map(|s| s.id.clone()).collect()
+        self.sessions
+            .iter()
+            .filter(|session| of(session))
+            .map(|s| s.id.clone())
+            .collect()
     }
 
     fn membership_ids_of_organization(&self, id: &str) -> Vec<Id> {
-        self.memberships_of_organization(id).map(|membership| membership.id.clone()).collect()
+        self.memberships_of_organization(id)
+            .map(|membership| membership.id.clone())
+            .collect()
     }
 
     fn membership_ids_of_user(&self, id: &str) -> Vec<Id> {
-        self.memberships_of_user(id).map(|membership| membership.id.clone()).collect()
+        self.memberships_of_user(id)
+            .map(|membership| membership.id.clone())
+            .collect()
     }
 }
 
 impl Index {
     fn add_user(&mut self, user: &User) {
         for email in &user.emails {
-            self.user_by_email.insert(email.value.to_lowercase(), user.id.clone());
-            self.user_by_email_id.insert(email.id.clone(), user.id.clone());
+            self.user_by_email
+                .insert(email.value.to_lowercase(), user.id.clone());
+            self.user_by_email_id
+                .insert(email.id.clone(), user.id.clone());
         }
         for phone in &user.phones {
-            self.user_by_phone.insert(phone.value.clone(), user.id.clone());
+            self.user_by_phone
+                .insert(phone.value.clone(), user.id.clone());
         }
         for wallet in &user.wallets {
-            self.user_by_wallet.insert(wallet.value.to_lowercase(), user.id.clone());
+            self.user_by_wallet
+                .insert(wallet.value.to_lowercase(), user.id.clone());
         }
         if let Some(username) = &user.username {
-            self.user_by_username.insert(username.to_lowercase(), user.id.clone());
+            self.user_by_username
+                .insert(username.to_lowercase(), user.id.clone());
         }
         if let Some(external_id) = &user.external_id {
-            self.user_by_external_id.insert(external_id.clone(), user.id.clone());
+            self.user_by_external_id
+                .insert(external_id.clone(), user.id.clone());
         }
     }
 
@@ -334,7 +354,8 @@ impl Index {
     }
 
     fn add_organization(&mut self, organization: &Organization) {
-        self.organization_by_slug.insert(organization.slug.clone(), organization.id.clone());
+        self.organization_by_slug
+            .insert(organization.slug.clone(), organization.id.clone());
     }
 
     fn add_membership(&mut self, membership: &Membership) {
@@ -342,14 +363,21 @@ impl Index {
         let key = (membership.created_at, membership.id.clone());
         let pair = (organization.clone(), user.clone());
         self.membership_by_pair.insert(pair, membership.id.clone());
-        self.memberships_by_user.entry(user.clone()).or_default().insert(key.clone());
-        self.memberships_by_organization.entry(organization.clone()).or_default().insert(key);
+        self.memberships_by_user
+            .entry(user.clone())
+            .or_default()
+            .insert(key.clone());
+        self.memberships_by_organization
+            .entry(organization.clone())
+            .or_default()
+            .insert(key);
     }
 
     fn remove_membership(&mut self, membership: &Membership) {
         let (organization, user) = (&membership.organization_id, &membership.user_id);
         let key = (membership.created_at, membership.id.clone());
-        self.membership_by_pair.remove(&(organization.clone(), user.clone()));
+        self.membership_by_pair
+            .remove(&(organization.clone(), user.clone()));
         if let Some(set) = self.memberships_by_user.get_mut(user) {
             set.remove(&key);
         }

@@ -24,7 +24,10 @@ pub(crate) struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { rows: HashMap::new(), order: BTreeSet::new() }
+        Self {
+            rows: HashMap::new(),
+            order: BTreeSet::new(),
+        }
     }
 }
 
@@ -52,14 +55,6 @@ impl<T: Row> Table<T> {
         self.rows.get_mut(id)
     }
 
-    /// Moves a row to another time of creation.
-    pub(crate) fn reorder(&mut self, id: &str, change: impl FnOnce(&mut T)) {
-        if let Some(mut row) = self.remove(id) {
-            change(&mut row);
-            self.insert(row);
-        }
-    }
-
     pub(crate) fn contains(&self, id: &str) -> bool {
         self.rows.contains_key(id)
     }
@@ -84,7 +79,10 @@ impl<T: Row> Table<T> {
     /// The rows created before the given one, newest first.
     pub(crate) fn before(&self, row: &T) -> impl Iterator<Item = &T> {
         let end = (row.created_at(), row.id().clone());
-        self.order.range(..end).rev().filter_map(|(_, id)| self.rows.get(id))
+        self.order
+            .range(..end)
+            .rev()
+            .filter_map(|(_, id)| self.rows.get(id))
     }
 }
 

@@ -6,7 +6,13 @@ use crate::query::Query;
 use http::HeaderMap;
 
 /// The versions the emulator knows, oldest first.
-const KNOWN: [&str; 5] = ["2021-02-05", "2024-10-01", "2025-04-10", "2025-11-10", "2026-05-12"];
+const KNOWN: [&str; 5] = [
+    "2021-02-05",
+    "2024-10-01",
+    "2025-04-10",
+    "2025-11-10",
+    "2026-05-12",
+];
 
 /// A known version. Dates in this form compare as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +23,9 @@ impl Version {
     pub(crate) const METADATA_APART: Self = Self("2026-05-12");
 
     pub(crate) fn of(headers: &HeaderMap, query: &Query) -> Result<Self, ApiError> {
-        let header = headers.get("clerk-api-version").map(|value| value.to_str().unwrap_or("?"));
+        let header = headers
+            .get("clerk-api-version")
+            .map(|value| value.to_str().unwrap_or("?"));
         let parameter = query.text("__clerk_api_version");
         match (header, parameter) {
             (Some(_), Some(_)) => Err(error::api_version_invalid(

@@ -1,8 +1,8 @@
 //! Rows as Clerk answers them.
 
 use crate::model::{
-    ExternalAccount, Identification, Invitation, InvitationStatus, Membership, Organization, OrganizationInvitation,
-    Permission, Role, Session, User, Verification,
+    ExternalAccount, Identification, Invitation, InvitationStatus, Membership, Organization,
+    OrganizationInvitation, Permission, Role, Session, User, Verification,
 };
 use crate::state::State;
 use base64::Engine as _;
@@ -14,12 +14,19 @@ const VERIFICATION_ATTEMPTS: u64 = 100;
 
 pub(crate) fn user(user: &User, instance_id: &str, now: u64) -> Value {
     let locked = user.is_locked(now);
-    let lockout = user.locked_until.filter(|_| locked).map(|until| (until - now).div_ceil(1000));
+    let lockout = user
+        .locked_until
+        .filter(|_| locked)
+        .map(|until| (until - now).div_ceil(1000));
     let image = image_url(instance_id, &user.id, &initials(user));
     let list = |all: &[Identification], view: fn(&Identification) -> Value| -> Vec<Value> {
         all.iter().map(view).collect()
     };
-    let accounts: Vec<Value> = user.external_accounts.iter().map(external_account).collect();
+    let accounts: Vec<Value> = user
+        .external_accounts
+        .iter()
+        .map(external_account)
+        .collect();
     let second_factor = user.totp_enabled || user.backup_codes_enabled;
     json!({
         "id": user.id,
@@ -165,7 +172,11 @@ pub(crate) fn organization(
     extras: OrganizationExtras,
     now: u64,
 ) -> Value {
-    let image = image_url(&state.instance.id, &organization.id, &first_letter(&organization.name));
+    let image = image_url(
+        &state.instance.id,
+        &organization.id,
+        &first_letter(&organization.name),
+    );
     let mut view = json!({
         "object": "organization",
         "id": organization.id,
@@ -176,12 +187,16 @@ pub(crate) fn organization(
     });
     if extras.counts {
         view["members_count"] = json!(state.members_count(&organization.id));
-        view["pending_invitations_count"] =
-            json!(crate::memberships::pending_invitations(state, &organization.id, now));
+        view["pending_invitations_count"] = json!(crate::memberships::pending_invitations(
+            state,
+            &organization.id,
+            now
+        ));
     }
     if extras.elevated {
-        view["missing_member_with_elevated_permissions"] =
-            json!(!crate::memberships::has_administrator(state, &organization.id, None));
+        view["missing_member_with_elevated_permissions"] = json!(
+            !crate::memberships::has_administrator(state, &organization.id, None)
+        );
     }
     view["max_allowed_memberships"] = json!(organization.max_allowed_memberships);
     view["admin_delete_enabled"] = json!(organization.admin_delete_enabled);
@@ -198,7 +213,9 @@ pub(crate) fn organization(
 
 pub(crate) fn membership(state: &State, membership: &Membership, now: u64) -> Value {
     let role = state.role(&membership.role);
-    let permissions = role.map(|role| role.permissions.clone()).unwrap_or_default();
+    let permissions = role
+        .map(|role| role.permissions.clone())
+        .unwrap_or_default();
     let in_organization = state
         .organization(&membership.organization_id)
         .map(|it| organization(state, it, OrganizationExtras::default(), now));
@@ -326,7 +343,10 @@ pub(crate) fn session(session: &Session, now: u64) -> Value {
 }
 
 pub(crate) fn role(state: &State, role: &Role) -> Value {
-    let held = state.permissions.iter().filter(|permission| role.permissions.contains(&permission.key));
+    let held = state
+        .permissions
+        .iter()
+        .filter(|permission| role.permissions.contains(&permission.key));
     json!({
         "object": "role",
         "id": role.id,
@@ -370,7 +390,10 @@ fn image_url(instance_id: &str, resource_id: &str, initials: &str) -> String {
         "rid": resource_id,
         "initials": initials,
     });
-    format!("https://img.clerk.com/{}", STANDARD_NO_PAD.encode(description.to_string()))
+    format!(
+        "https://img.clerk.com/{}",
+        STANDARD_NO_PAD.encode(description.to_string())
+    )
 }
 
 fn initials(user: &User) -> String {
@@ -382,5 +405,8 @@ fn initials(user: &User) -> String {
 }
 
 fn first_letter(name: &str) -> String {
-    name.chars().next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default()
+    name.chars()
+        .next()
+        .map(|letter| letter.to_uppercase().to_string())
+        .unwrap_or_default()
 }

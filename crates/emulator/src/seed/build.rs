@@ -25,7 +25,11 @@ const ID_TIME: u64 = 1_717_200_000_000;
 const DEFAULT_MEMBERSHIPS: u64 = 5;
 
 pub(super) fn build(seed: &Seed, now: u64) -> Result<State, SeedError> {
-    let mut builder = Builder { state: State::new(instance(seed)), now, minted: 0 };
+    let mut builder = Builder {
+        state: State::new(instance(seed)),
+        now,
+        minted: 0,
+    };
     builder.permissions(seed)?;
     builder.roles(seed)?;
     for (position, user) in seed.users.iter().enumerate() {
@@ -50,8 +54,14 @@ fn instance(seed: &Seed) -> Instance {
         secret_keys.push(DEFAULT_SECRET_KEY.to_owned());
     }
     Instance {
-        id: given.id.as_deref().map_or_else(|| ids::fixed("ins", "Local"), Id::from),
-        environment_type: given.environment_type.clone().unwrap_or_else(|| "development".to_owned()),
+        id: given
+            .id
+            .as_deref()
+            .map_or_else(|| ids::fixed("ins", "Local"), Id::from),
+        environment_type: given
+            .environment_type
+            .clone()
+            .unwrap_or_else(|| "development".to_owned()),
         allowed_origins: given.allowed_origins.clone(),
         secret_keys,
         organizations: OrganizationSettings {
@@ -102,10 +112,18 @@ impl Builder {
         }
         for (position, given) in seed.permissions.iter().enumerate() {
             let place = format!("permissions[{position}]");
-            if self.state.permissions.iter().any(|permission| permission.key == given.key) {
+            if self
+                .state
+                .permissions
+                .iter()
+                .any(|permission| permission.key == given.key)
+            {
                 return Err(duplicate(&place, "permission", &given.key));
             }
-            let id = given.id.as_deref().map_or_else(|| ids::fixed("perm", &key_name(&given.key)), Id::from);
+            let id = given
+                .id
+                .as_deref()
+                .map_or_else(|| ids::fixed("perm", &key_name(&given.key)), Id::from);
             self.state.permissions.insert(Permission {
                 id,
                 key: given.key.clone(),
@@ -120,10 +138,21 @@ impl Builder {
     }
 
     fn roles(&mut self, seed: &Seed) -> Result<(), SeedError> {
-        let all = self.state.permissions.iter().map(|permission| permission.key.clone()).collect();
+        let all = self
+            .state
+            .permissions
+            .iter()
+            .map(|permission| permission.key.clone())
+            .collect();
         let member = MEMBER_PERMISSIONS.map(str::to_owned).to_vec();
         self.role(None, ADMIN, "Admin", "Role with elevated permissions", all);
-        self.role(None, MEMBER, "Member", "Role with non-privileged permissions", member);
+        self.role(
+            None,
+            MEMBER,
+            "Member",
+            "Role with non-privileged permissions",
+            member,
+        );
         for (position, given) in seed.roles.iter().enumerate() {
             let place = format!("roles[{position}]");
             if self.state.role(&given.key).is_some() {
@@ -134,15 +163,31 @@ impl Builder {
                 return Err(missing(&place, "permission", unknown));
             }
             let permissions = given.permissions.clone();
-            self.role(given.id.as_ref(), &given.key, &given.name, &given.description, permissions);
+            self.role(
+                given.id.as_ref(),
+                &given.key,
+                &given.name,
+                &given.description,
+                permissions,
+            );
         }
         Ok(())
     }
 
-    fn role(&mut self, id: Option<&String>, key: &str, name: &str, description: &str, permissions: Vec<String>) {
+    fn role(
+        &mut self,
+        id: Option<&String>,
+        key: &str,
+        name: &str,
+        description: &str,
+        permissions: Vec<String>,
+    ) {
         let created_at = self.now.saturating_sub(400 * DAY);
         self.state.roles.insert(Role {
-            id: id.map_or_else(|| ids::fixed("role", &key_name(key)), |id| Id::from(id.as_str())),
+            id: id.map_or_else(
+                || ids::fixed("role", &key_name(key)),
+                |id| Id::from(id.as_str()),
+            ),
             key: key.to_owned(),
             name: name.to_owned(),
             description: description.to_owned(),
@@ -159,7 +204,8 @@ impl Builder {
             return Err(duplicate(place, "id", &id));
         }
         let created_at = self.time(place, given.created_at.as_ref(), self.now)?;
-        let optional = |when: Option<&When>| when.map(|when| self.time(place, Some(when), 0)).transpose();
+        let optional =
+            |when: Option<&When>| when.map(|when| self.time(place, Some(when), 0)).transpose();
         let last_active_at = optional(given.last_active_at.as_ref())?;
         let last_sign_in_at = optional(given.last_sign_in_at.as_ref())?.or(last_active_at);
         let emails = self.contacts(place, &given.email_addresses, "e-mail address", created_at)?;
@@ -176,14 +222,17 @@ impl Builder {
         {
             return Err(duplicate(place, "external_id", external_id));
         }
-        let external_accounts = given.external_accounts.iter().map(|account| ExternalAccount {
-            id: self.id("eac", None),
-            identification_id: self.id("idn", None),
-            provider: account.provider.clone(),
-            provider_user_id: account.provider_user_id.clone(),
-            email_address: account.email_address.clone(),
-            created_at,
-        });
+        let external_accounts = given
+            .external_accounts
+            .iter()
+            .map(|account| ExternalAccount {
+                id: self.id("eac", None),
+                identification_id: self.id("idn", None),
+                provider: account.provider.clone(),
+                provider_user_id: account.provider_user_id.clone(),
+                email_address: account.email_address.clone(),
+                created_at,
+            });
         let external_accounts = external_accounts.collect();
         self.state.add_user(User {
             id,
@@ -229,16 +278,21 @@ impl Builder {
         let mut contacts: Vec<Identification> = Vec::with_capacity(given.len());
         for contact in given {
             let details = match contact {
-                ContactSeed::Verified(value) => {
-                    ContactDetails { value: value.clone(), id: None, verified: true }
-                }
+                ContactSeed::Verified(value) => ContactDetails {
+                    value: value.clone(),
+                    id: None,
+                    verified: true,
+                },
                 ContactSeed::Detailed(details) => details.clone(),
             };
             let (text, owner) = match what {
                 "e-mail address" => {
                     let checked = format::email("email_address", &details.value);
                     checked.map_err(|error| value(place, &error.long_message))?;
-                    (details.value.to_lowercase(), self.state.user_with_email(&details.value))
+                    (
+                        details.value.to_lowercase(),
+                        self.state.user_with_email(&details.value),
+                    )
                 }
                 "phone number" => {
                     let number = format::phone("phone_number", &details.value)
@@ -246,7 +300,10 @@ impl Builder {
                     let owner = self.state.user_with_phone(&number);
                     (number, owner)
                 }
-                _ => (details.value.clone(), self.state.user_with_wallet(&details.value)),
+                _ => (
+                    details.value.clone(),
+                    self.state.user_with_wallet(&details.value),
+                ),
             };
             if owner.is_some() || contacts.iter().any(|one| one.value == text) {
                 return Err(duplicate(place, what, &text));
@@ -254,7 +311,11 @@ impl Builder {
             contacts.push(Identification {
                 id: self.id("idn", details.id.as_ref()),
                 value: text,
-                verification: if details.verified { Verification::Code } else { Verification::None },
+                verification: match (details.verified, what) {
+                    (false, _) => Verification::None,
+                    (true, "web3 wallet") => Verification::Admin,
+                    (true, _) => Verification::Code,
+                },
                 reserved: false,
                 created_at,
                 updated_at: created_at,
@@ -272,7 +333,11 @@ impl Builder {
         if self.state.organization_with_slug(&given.slug).is_some() {
             return Err(duplicate(place, "slug", &given.slug));
         }
-        let created_by = given.created_by.as_ref().map(|name| self.find_user(place, name)).transpose()?;
+        let created_by = given
+            .created_by
+            .as_ref()
+            .map(|name| self.find_user(place, name))
+            .transpose()?;
         let created_at = self.time(place, given.created_at.as_ref(), self.now)?;
         let default_limit = self.state.instance.organizations.max_allowed_memberships;
         self.state.add_organization(Organization {
@@ -289,7 +354,12 @@ impl Builder {
             updated_at: created_at,
         });
         for (position, member) in given.members.iter().enumerate() {
-            self.member(&format!("{place}.members[{position}]"), &id, created_at, member)?;
+            self.member(
+                &format!("{place}.members[{position}]"),
+                &id,
+                created_at,
+                member,
+            )?;
         }
         for (position, invitation) in given.invitations.iter().enumerate() {
             let place = format!("{place}.invitations[{position}]");
@@ -332,25 +402,31 @@ impl Builder {
         given: &InvitationSeed,
     ) -> Result<(), SeedError> {
         let role = self.find_role(place, given.role.as_deref().unwrap_or(MEMBER))?;
-        let inviter_id = given.inviter.as_ref().map(|name| self.find_user(place, name)).transpose()?;
+        let inviter_id = given
+            .inviter
+            .as_ref()
+            .map(|name| self.find_user(place, name))
+            .transpose()?;
         let (created_at, expires_at, stored_status) = self.invitation_life(place, given)?;
         let id = self.id("orginv", given.id.as_ref());
         let ticket = self.ticket();
-        self.state.organization_invitations.insert(OrganizationInvitation {
-            id,
-            organization_id: organization_id.clone(),
-            email_address: given.email_address.to_lowercase(),
-            role,
-            inviter_id,
-            stored_status,
-            public_metadata: given.public_metadata.clone(),
-            private_metadata: given.private_metadata.clone(),
-            ticket,
-            redirect_url: None,
-            expires_at: Some(expires_at),
-            created_at,
-            updated_at: created_at,
-        });
+        self.state
+            .organization_invitations
+            .insert(OrganizationInvitation {
+                id,
+                organization_id: organization_id.clone(),
+                email_address: given.email_address.to_lowercase(),
+                role,
+                inviter_id,
+                stored_status,
+                public_metadata: given.public_metadata.clone(),
+                private_metadata: given.private_metadata.clone(),
+                ticket,
+                redirect_url: None,
+                expires_at: Some(expires_at),
+                created_at,
+                updated_at: created_at,
+            });
         Ok(())
     }
 
@@ -388,14 +464,21 @@ impl Builder {
             Some("accepted") => InvitationStatus::Accepted,
             Some("revoked") => InvitationStatus::Revoked,
             Some("expired") => InvitationStatus::Expired,
-            Some(other) => return Err(value(place, &format!("{other:?} is not a status of invitations"))),
+            Some(other) => {
+                return Err(value(
+                    place,
+                    &format!("{other:?} is not a status of invitations"),
+                ));
+            }
         };
         Ok((created_at, expires_at, status))
     }
 
     fn ticket(&mut self) -> String {
         self.minted += 1;
-        (0..4).map(|part| format!("{:016x}", ids::mix(self.minted * 4 + part))).collect()
+        (0..4)
+            .map(|part| format!("{:016x}", ids::mix(self.minted * 4 + part)))
+            .collect()
     }
 
     /// A user by id, e-mail address, username or external id.
@@ -415,33 +498,57 @@ impl Builder {
     }
 
     fn time(&self, place: &str, given: Option<&When>, default: u64) -> Result<u64, SeedError> {
-        let Some(when) = given else { return Ok(default) };
+        let Some(when) = given else {
+            return Ok(default);
+        };
         when.at(self.now).ok_or_else(|| {
-            value(place, &format!("{when:?} is not a time: write -30d, +7d, 2026-01-31T12:00:00Z or milliseconds"))
+            value(
+                place,
+                &format!(
+                    "{when:?} is not a time: write -30d, +7d, 2026-01-31T12:00:00Z or milliseconds"
+                ),
+            )
         })
     }
 }
 
 /// The letters of a key, for its id: `org:sys_profile:manage` gives `SysProfileManage`.
 fn key_name(key: &str) -> String {
-    let words = key.trim_start_matches("org:").split(|c: char| !c.is_ascii_alphanumeric());
+    let words = key
+        .trim_start_matches("org:")
+        .split(|c: char| !c.is_ascii_alphanumeric());
     let name: String = words
         .flat_map(|word| {
             let mut letters = word.chars();
-            letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters)
+            letters
+                .next()
+                .map(|first| first.to_ascii_uppercase())
+                .into_iter()
+                .chain(letters)
         })
         .collect();
     name.chars().take(23).collect()
 }
 
 fn value(place: &str, problem: &str) -> SeedError {
-    SeedError::Value { place: place.to_owned(), problem: problem.to_owned() }
+    SeedError::Value {
+        place: place.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 fn duplicate(place: &str, what: &'static str, value: &str) -> SeedError {
-    SeedError::Duplicate { place: place.to_owned(), what, value: value.to_owned() }
+    SeedError::Duplicate {
+        place: place.to_owned(),
+        what,
+        value: value.to_owned(),
+    }
 }
 
 fn missing(place: &str, what: &'static str, value: &str) -> SeedError {
-    SeedError::Missing { place: place.to_owned(), what, value: value.to_owned() }
+    SeedError::Missing {
+        place: place.to_owned(),
+        what,
+        value: value.to_owned(),
+    }
 }

@@ -38,7 +38,9 @@ pub(super) fn add(state: &mut State, generate: GenerateSeed, now: u64) {
         for position in 0..members {
             let count = user_ids.len() as u64;
             let user = (number.wrapping_mul(members).wrapping_add(position)) % count;
-            let Some(user_id) = usize::try_from(user).ok().and_then(|user| user_ids.get(user))
+            let Some(user_id) = usize::try_from(user)
+                .ok()
+                .and_then(|user| user_ids.get(user))
             else {
                 continue;
             };
@@ -64,7 +66,11 @@ fn user(number: u64, created_at: u64) -> User {
     let email = Identification {
         id: ids::derived("idn", created_at, number),
         value: format!("user{number}@load.example.com"),
-        verification: if hash >> 8 & 7 == 0 { Verification::None } else { Verification::Code },
+        verification: if hash >> 8 & 7 == 0 {
+            Verification::None
+        } else {
+            Verification::Code
+        },
         reserved: false,
         created_at,
         updated_at: created_at,

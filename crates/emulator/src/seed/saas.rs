@@ -22,7 +22,16 @@ use Email::{None as NoEmail, Unverified, Verified};
 
 /// First name, last name, domain of the e-mail address, its state, locale, plan, days since
 /// sign-up, hours since they were last active (0: never).
-type Person = (&'static str, &'static str, &'static str, Email, &'static str, &'static str, u32, u32);
+type Person = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Email,
+    &'static str,
+    &'static str,
+    u32,
+    u32,
+);
 
 #[rustfmt::skip]
 const PEOPLE: [Person; 30] = [
@@ -72,7 +81,11 @@ pub(super) fn seed() -> Seed {
 
 /// The letters of a name, as ids have them.
 fn plain(first: &str, last: &str) -> String {
-    [first, last].concat().chars().filter(char::is_ascii_alphanumeric).collect()
+    [first, last]
+        .concat()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect()
 }
 
 fn user(person: &Person) -> UserSeed {
@@ -93,11 +106,12 @@ fn user(person: &Person) -> UserSeed {
     };
     if email != NoEmail {
         let local = format!("{}.{}", first, last.replace('\'', "")).to_lowercase();
-        user.email_addresses.push(ContactSeed::Detailed(ContactDetails {
-            value: format!("{local}@{domain}"),
-            id: Some(ids::fixed("idn", &name).to_string()),
-            verified: email == Verified,
-        }));
+        user.email_addresses
+            .push(ContactSeed::Detailed(ContactDetails {
+                value: format!("{local}@{domain}"),
+                id: Some(ids::fixed("idn", &name).to_string()),
+                verified: email == Verified,
+            }));
     }
     add_particulars(&mut user, &name);
     user
@@ -122,7 +136,10 @@ fn add_particulars(user: &mut UserSeed, name: &str) {
         "NoahTanaka" => {
             user.username = Some("noah_t".to_owned());
             user.external_id = Some("crm-1002".to_owned());
-            user.external_accounts = vec![google("109876543210987654321", "noah.tanaka@northwind.example")];
+            user.external_accounts = vec![google(
+                "109876543210987654321",
+                "noah.tanaka@northwind.example",
+            )];
             user.public_metadata = object(json!({ "plan": "enterprise", "role": "engineer" }));
         }
         "PriyaRaman" => {
@@ -134,7 +151,8 @@ fn add_particulars(user: &mut UserSeed, name: &str) {
             user.username = Some("lucas_moreau".to_owned());
             user.password = Some("tour-eiffel-1889".to_owned());
             user.public_metadata = object(json!({ "plan": "pro", "role": "premium" }));
-            user.email_addresses.push(ContactSeed::Verified("lucas@moreau.example".to_owned()));
+            user.email_addresses
+                .push(ContactSeed::Verified("lucas@moreau.example".to_owned()));
         }
         "LiamByrne" => {
             user.banned = true;
@@ -190,9 +208,21 @@ fn permissions() -> Vec<PermissionSeed> {
         description: description.to_owned(),
     };
     vec![
-        permission("org:invoices:read", "Read invoices", "See the invoices of an organization."),
-        permission("org:invoices:manage", "Manage invoices", "Pay and dispute invoices."),
-        permission("org:reports:read", "Read reports", "See the reports of an organization."),
+        permission(
+            "org:invoices:read",
+            "Read invoices",
+            "See the invoices of an organization.",
+        ),
+        permission(
+            "org:invoices:manage",
+            "Manage invoices",
+            "Pay and dispute invoices.",
+        ),
+        permission(
+            "org:reports:read",
+            "Read reports",
+            "See the reports of an organization.",
+        ),
     ]
 }
 
@@ -244,7 +274,12 @@ fn organizations() -> Vec<OrganizationSeed> {
                 member("SofiaRossi", ADMIN, 330),
                 member("MateoGarcia", MEMBER, 319),
             ],
-            invitations: vec![invitation("Lumen1", "stagiaire@lumen.example", "pending", 10)],
+            invitations: vec![invitation(
+                "Lumen1",
+                "stagiaire@lumen.example",
+                "pending",
+                10,
+            )],
             ..organization("Lumen Studio", "lumen-studio", "LucasMoreau", 338)
         },
         OrganizationSeed {
@@ -275,7 +310,12 @@ fn organizations() -> Vec<OrganizationSeed> {
                 member("SamuelAdeyemi", MEMBER, 72),
                 member("LeilaFarsi", MEMBER, 60),
             ],
-            invitations: vec![invitation("Tidepool1", "elif.demir@example.net", "pending", 2)],
+            invitations: vec![invitation(
+                "Tidepool1",
+                "elif.demir@example.net",
+                "pending",
+                2,
+            )],
             ..organization("Tidepool Labs", "tidepool-labs", "NinaPetrova", 87)
         },
     ]
@@ -320,11 +360,13 @@ fn invitations() -> Vec<InvitationSeed> {
         ("Invited4", "forgot.about.it@example.net", "expired", 75),
         ("Invited5", "new.hire@northwind.example", "pending", 5),
     ];
-    let invited = rows.into_iter().map(|(id, email_address, status, days)| InvitationSeed {
-        id: Some(ids::fixed("inv", id).to_string()),
-        public_metadata: object(json!({ "source": "referral" })),
-        ..invitation(id, email_address, status, days)
-    });
+    let invited = rows
+        .into_iter()
+        .map(|(id, email_address, status, days)| InvitationSeed {
+            id: Some(ids::fixed("inv", id).to_string()),
+            public_metadata: object(json!({ "source": "referral" })),
+            ..invitation(id, email_address, status, days)
+        });
     invited.collect()
 }
 

@@ -63,8 +63,20 @@ mod tests {
         assert_eq!(When::Milliseconds(5).at(now), Some(5));
         assert_eq!(When::Text("-2d".into()).at(now), Some(now - 2 * DAY));
         assert_eq!(When::Text("+1h".into()).at(now), Some(now + HOUR));
-        assert_eq!(When::Text("1970-01-01T00:00:01Z".into()).at(now), Some(1000));
-        for wrong in ["", "-", "-d", "-5", "-5x", "yesterday", "-99999999999999999999d", "-é"] {
+        assert_eq!(
+            When::Text("1970-01-01T00:00:01Z".into()).at(now),
+            Some(1000)
+        );
+        for wrong in [
+            "",
+            "-",
+            "-d",
+            "-5",
+            "-5x",
+            "yesterday",
+            "-99999999999999999999d",
+            "-é",
+        ] {
             assert_eq!(When::Text(wrong.into()).at(now), None, "{wrong}");
         }
     }

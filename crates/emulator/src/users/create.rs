@@ -86,7 +86,11 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         && user.phones.is_empty()
         && user.wallets.is_empty();
     if nameless {
-        return Err(error::data_missing(&["email_address", "phone_number", "username"]));
+        return Err(error::data_missing(&[
+            "email_address",
+            "phone_number",
+            "username",
+        ]));
     }
     user.primary_email = first(&user.emails);
     user.primary_phone = first(&user.phones);
@@ -105,8 +109,14 @@ pub(super) fn check_names(user: &User) -> Result<(), ApiError> {
     if let Some(locale) = &user.locale {
         format::locale(locale)?;
     }
-    for (name, value) in [("first_name", &user.first_name), ("last_name", &user.last_name)] {
-        if value.as_ref().is_some_and(|value| value.chars().count() > 256) {
+    for (name, value) in [
+        ("first_name", &user.first_name),
+        ("last_name", &user.last_name),
+    ] {
+        if value
+            .as_ref()
+            .is_some_and(|value| value.chars().count() > 256)
+        {
             return Err(error::param_max_length(name, 256));
         }
     }
@@ -164,7 +174,11 @@ impl Contact {
                 (text.to_owned(), state.user_with_wallet(text))
             }
         };
-        if owner.is_some() { Err(error::identifier_exists(param)) } else { Ok(value) }
+        if owner.is_some() {
+            Err(error::identifier_exists(param))
+        } else {
+            Ok(value)
+        }
     }
 }
 
@@ -182,11 +196,17 @@ fn identifications(
         if all.iter().any(|one| one.value == value) {
             return Err(error::param_duplicate(param));
         }
-        let reserved = statuses.get(position).is_some_and(|status| *status == "reserved");
+        let reserved = statuses
+            .get(position)
+            .is_some_and(|status| *status == "reserved");
         all.push(Identification {
             id: call.mint("idn"),
             value,
-            verification: if reserved { Verification::None } else { Verification::Admin },
+            verification: if reserved {
+                Verification::None
+            } else {
+                Verification::Admin
+            },
             reserved,
             created_at: call.now,
             updated_at: call.now,
@@ -196,7 +216,11 @@ fn identifications(
 }
 
 /// The parallel array of statuses: as long as the texts, or empty.
-fn statuses<'a>(body: &Body<'a>, contact: Contact, expected: usize) -> Result<Vec<&'a str>, ApiError> {
+fn statuses<'a>(
+    body: &Body<'a>,
+    contact: Contact,
+    expected: usize,
+) -> Result<Vec<&'a str>, ApiError> {
     let param = match contact {
         Contact::Email => "email_address_identification_status",
         Contact::Phone => "phone_number_identification_status",
@@ -208,7 +232,10 @@ fn statuses<'a>(body: &Body<'a>, contact: Contact, expected: usize) -> Result<Ve
         return Err(error::param_value_not_allowed(param, wrong, &allowed));
     }
     if !statuses.is_empty() && statuses.len() != expected {
-        let reason = format!("{param} must contain one item for each {}.", contact.param());
+        let reason = format!(
+            "{param} must contain one item for each {}.",
+            contact.param()
+        );
         return Err(error::param_format_invalid(param, reason));
     }
     Ok(statuses)
@@ -219,5 +246,7 @@ fn first(all: &[Identification]) -> Option<Id> {
 }
 
 fn owned(body: &Body<'_>, name: &str) -> Option<String> {
-    body.text(name).filter(|text| !text.is_empty()).map(str::to_owned)
+    body.text(name)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }

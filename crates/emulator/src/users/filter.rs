@@ -38,7 +38,11 @@ impl<'a> Filter<'a> {
     /// The filters every list of users takes.
     pub(crate) fn shared(query: &'a Query) -> Result<Self, ApiError> {
         let lower = |name| -> Result<Vec<String>, ApiError> {
-            Ok(query.list(name)?.into_iter().map(str::to_lowercase).collect())
+            Ok(query
+                .list(name)?
+                .into_iter()
+                .map(str::to_lowercase)
+                .collect())
         };
         let part = |name| query.text(name).map(str::to_lowercase);
         Ok(Self {
@@ -75,8 +79,12 @@ impl<'a> Filter<'a> {
         filter.provider = match (query.text("provider"), provider_user_ids.is_empty()) {
             (None, true) => None,
             (Some(provider), false) => Some((provider, provider_user_ids)),
-            (Some(_), true) => return Err(error::param_required_with("provider_user_id", "provider")),
-            (None, false) => return Err(error::param_required_with("provider", "provider_user_id")),
+            (Some(_), true) => {
+                return Err(error::param_required_with("provider_user_id", "provider"));
+            }
+            (None, false) => {
+                return Err(error::param_required_with("provider", "provider_user_id"));
+            }
         };
         Ok(filter)
     }
@@ -88,11 +96,16 @@ impl<'a> Filter<'a> {
     fn admits_lists(&self, state: &State, user: &User) -> bool {
         let one_of = |wanted: &[String], values: &[Identification]| {
             wanted.is_empty()
-                || values.iter().any(|one| wanted.contains(&one.value.to_lowercase()))
+                || values
+                    .iter()
+                    .any(|one| wanted.contains(&one.value.to_lowercase()))
         };
         one_of(&self.emails, &user.emails)
             && (self.phones.is_empty()
-                || user.phones.iter().any(|phone| self.phones.contains(&phone.value.as_str())))
+                || user
+                    .phones
+                    .iter()
+                    .any(|phone| self.phones.contains(&phone.value.as_str())))
             && (self.usernames.is_empty()
                 || user
                     .username
@@ -100,11 +113,15 @@ impl<'a> Filter<'a> {
                     .is_some_and(|name| self.usernames.contains(&name.to_lowercase())))
             && one_of(&self.wallets, &user.wallets)
             && self.ids.admits(|id| *id == *user.id)
-            && self.external_ids.admits(|id| user.external_id.as_deref() == Some(id))
+            && self
+                .external_ids
+                .admits(|id| user.external_id.as_deref() == Some(id))
             && self.banned.is_none_or(|banned| user.banned == banned)
             && (self.organization_ids.is_empty()
                 || self.organization_ids.admits(|id| {
-                    state.memberships_of_user(&user.id).any(|one| &*one.organization_id == id)
+                    state
+                        .memberships_of_user(&user.id)
+                        .any(|one| &*one.organization_id == id)
                 }))
             && self.provider.as_ref().is_none_or(|(provider, ids)| {
                 user.external_accounts.iter().any(|account| {
@@ -118,7 +135,11 @@ impl<'a> Filter<'a> {
         let any = |values: &[Identification], part: &str| {
             values.iter().any(|one| contains(&one.value, part))
         };
-        let username = |part: &str| user.username.as_ref().is_some_and(|text| contains(text, part));
+        let username = |part: &str| {
+            user.username
+                .as_ref()
+                .is_some_and(|text| contains(text, part))
+        };
         let holds = |part: &Option<String>, test: &dyn Fn(&str) -> bool| {
             part.as_ref().is_none_or(|part| test(part))
         };
@@ -152,17 +173,26 @@ fn has_name(user: &User, part: &str) -> bool {
         (Some(first), Some(last)) if part.contains(' ') => {
             contains(&format!("{first} {last}"), part)
         }
-        (first, last) => [first, last].into_iter().flatten().any(|name| contains(name, part)),
+        (first, last) => [first, last]
+            .into_iter()
+            .flatten()
+            .any(|name| contains(name, part)),
     }
 }
 
 impl Range {
     fn of(query: &Query, after: &str, before: &str) -> Result<Self, ApiError> {
-        Ok(Self { after: query.number(after)?, before: query.number(before)? })
+        Ok(Self {
+            after: query.number(after)?,
+            before: query.number(before)?,
+        })
     }
 
     fn admits(&self, time: Option<u64>) -> bool {
-        self.after.is_none_or(|after| time.is_some_and(|time| time > after))
-            && self.before.is_none_or(|before| time.is_some_and(|time| time < before))
+        self.after
+            .is_none_or(|after| time.is_some_and(|time| time > after))
+            && self
+                .before
+                .is_none_or(|before| time.is_some_and(|time| time < before))
     }
 }

@@ -40,14 +40,22 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let table = state.users();
     let in_order: Box<dyn Iterator<Item = &User>> = match (cursor, order.descending) {
         (Some(cursor), descending) => {
-            let last = state.user(cursor).ok_or_else(|| error::form_resource_not_found("starting_after"))?;
-            if descending { Box::new(table.before(last)) } else { Box::new(table.after(last)) }
+            let last = state
+                .user(cursor)
+                .ok_or_else(|| error::form_resource_not_found("starting_after"))?;
+            if descending {
+                Box::new(table.before(last))
+            } else {
+                Box::new(table.after(last))
+            }
         }
         (None, true) if order.by == "created_at" => Box::new(table.iter().rev()),
         (None, false) if order.by == "created_at" => Box::new(table.iter()),
         (None, _) => {
-            let mut rows: Vec<&User> =
-                table.iter().filter(|user| filter.admits(state, user)).collect();
+            let mut rows: Vec<&User> = table
+                .iter()
+                .filter(|user| filter.admits(state, user))
+                .collect();
             rows.sort_by(|left, right| compare(order, left, right));
             Box::new(rows.into_iter())
         }
@@ -64,14 +72,21 @@ pub(crate) fn list(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(crate) fn count(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let filter = Filter::of_users(&call.query)?;
     let state = &*call.state;
-    let total = state.users().iter().filter(|user| filter.admits(state, user)).count();
+    let total = state
+        .users()
+        .iter()
+        .filter(|user| filter.admits(state, user))
+        .count();
     Ok(json!({ "object": "total_count", "total_count": total }))
 }
 
 /// Orders two users by an attribute, then by time of creation and id.
 pub(crate) fn compare(order: Order, left: &User, right: &User) -> Ordering {
     let text = |of: fn(&User) -> Option<&str>| {
-        order.compare(of(left).map(str::to_lowercase), of(right).map(str::to_lowercase))
+        order.compare(
+            of(left).map(str::to_lowercase),
+            of(right).map(str::to_lowercase),
+        )
     };
     let time = |of: fn(&User) -> Option<u64>| order.compare(of(left), of(right));
     let attribute = match order.by {

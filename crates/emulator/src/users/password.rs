@@ -48,7 +48,10 @@ const HASHERS: [&str; 17] = [
 impl Password {
     /// Keeps a plain password. SHA-256 is no way to keep a real one: an emulator has none.
     pub(crate) fn of(plain: &str) -> Self {
-        Self { hasher: "sha256".to_owned(), digest: sha256(plain) }
+        Self {
+            hasher: "sha256".to_owned(),
+            digest: sha256(plain),
+        }
     }
 
     /// Is this the password? Only digests of `sha256` can be checked; the emulator keeps those of
@@ -69,22 +72,31 @@ pub(super) fn from_body(body: &Body<'_>) -> Result<Option<Password>, ApiError> {
             check(plain, body.boolean("skip_password_checks") == Some(true))?;
             Ok(Some(Password::of(plain)))
         }
-        (None, Some(_), None) => {
-            Err(error::param_required_with("password_hasher", "password_digest"))
-        }
+        (None, Some(_), None) => Err(error::param_required_with(
+            "password_hasher",
+            "password_digest",
+        )),
         (None, Some(digest), Some(hasher)) => {
             if !HASHERS.contains(&hasher) {
-                return Err(error::param_value_not_allowed("password_hasher", hasher, &HASHERS));
+                return Err(error::param_value_not_allowed(
+                    "password_hasher",
+                    hasher,
+                    &HASHERS,
+                ));
             }
             let is_sha256 = digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
             if digest.is_empty() || (hasher == "sha256" && !is_sha256) {
                 return Err(error::password_digest_invalid(hasher));
             }
-            Ok(Some(Password { hasher: hasher.to_owned(), digest: digest.to_owned() }))
+            Ok(Some(Password {
+                hasher: hasher.to_owned(),
+                digest: digest.to_owned(),
+            }))
         }
-        (None, None, Some(_)) => {
-            Err(error::param_required_with("password_digest", "password_hasher"))
-        }
+        (None, None, Some(_)) => Err(error::param_required_with(
+            "password_digest",
+            "password_hasher",
+        )),
         (None, None, None) => Ok(None),
     }
 }
@@ -119,5 +131,8 @@ fn check(plain: &str, skip: bool) -> Result<(), ApiError> {
 }
 
 fn sha256(plain: &str) -> String {
-    Sha256::digest(plain).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(plain)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

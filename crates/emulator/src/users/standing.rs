@@ -65,15 +65,23 @@ fn many(call: &mut Call<'_>, banned: bool) -> Result<Value, ApiError> {
         return Err(error::bulk_size_exceeded(MAX_AT_ONCE));
     }
     let find = |name: &str| {
-        let user = call.state.user(name).ok_or_else(|| error::user_not_found(name))?;
+        let user = call
+            .state
+            .user(name)
+            .ok_or_else(|| error::user_not_found(name))?;
         Ok(user.id.clone())
     };
-    let ids = names.into_iter().map(find).collect::<Result<Vec<Id>, ApiError>>()?;
+    let ids = names
+        .into_iter()
+        .map(find)
+        .collect::<Result<Vec<Id>, ApiError>>()?;
     for id in &ids {
         set_banned(call, id, banned);
     }
     let users = ids.iter().filter_map(|id| call.state.user(id));
-    Ok(users.map(|user| views::user(user, &call.state.instance.id, call.now)).collect())
+    Ok(users
+        .map(|user| views::user(user, &call.state.instance.id, call.now))
+        .collect())
 }
 
 fn set_banned(call: &mut Call<'_>, id: &str, banned: bool) {

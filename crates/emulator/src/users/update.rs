@@ -69,7 +69,10 @@ pub(crate) fn update(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let new_password = password::from_body(&body)?;
     let sign_out = body.boolean("sign_out_of_other_sessions") == Some(true);
     if sign_out && new_password.is_none() {
-        return Err(error::param_required_with("password", "sign_out_of_other_sessions"));
+        return Err(error::param_required_with(
+            "password",
+            "sign_out_of_other_sessions",
+        ));
     }
     if new_password.is_some() {
         user.password = new_password;
@@ -123,7 +126,10 @@ fn set_flags(user: &mut User, body: &Body<'_>, now: u64) -> Result<(), ApiError>
         }
     };
     flag("delete_self_enabled", &mut user.delete_self_enabled);
-    flag("create_organization_enabled", &mut user.create_organization_enabled);
+    flag(
+        "create_organization_enabled",
+        &mut user.create_organization_enabled,
+    );
     flag("bypass_client_trust", &mut user.bypass_client_trust);
     if let Some(limit) = body.integer("create_organizations_limit", 0, u64::MAX)? {
         user.create_organizations_limit = Some(limit);

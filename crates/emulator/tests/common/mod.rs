@@ -1,6 +1,14 @@
 //! An emulator to test, whose every answer is checked against Clerk's OpenAPI file.
 
-#![allow(dead_code, reason = "each test binary uses its own part of this module")]
+#![allow(
+    dead_code,
+    reason = "each test binary uses its own part of this module"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
 
 pub(crate) mod spec;
 
@@ -97,14 +105,20 @@ impl Fixture {
     }
 
     pub(crate) fn around(emulator: Emulator, clock: Arc<TestClock>) -> Self {
-        Self { emulator, clock, key: Some(DEFAULT_SECRET_KEY.to_owned()), headers: Vec::new() }
+        Self {
+            emulator,
+            clock,
+            key: Some(DEFAULT_SECRET_KEY.to_owned()),
+            headers: Vec::new(),
+        }
     }
 
     /// The same emulator asked with another `Authorization`.
     pub(crate) fn with_authorization(mut self, text: Option<&str>) -> Self {
         self.key = None;
         if let Some(text) = text {
-            self.headers.push(("authorization".to_owned(), text.to_owned()));
+            self.headers
+                .push(("authorization".to_owned(), text.to_owned()));
         }
         self
     }
@@ -138,13 +152,20 @@ impl Fixture {
     #[track_caller]
     pub(crate) fn send(&self, method: Method, uri: &str, body: impl Into<Bytes>) -> Response {
         let reply = self.reply(method.clone(), uri, body.into());
-        let Answer::Response(response) = reply.answer else { panic!("the connection was dropped") };
+        let Answer::Response(response) = reply.answer else {
+            panic!("the connection was dropped")
+        };
         let (parts, body) = response.into_parts();
         assert_eq!(parts.headers["content-type"], "application/json");
         let text = String::from_utf8(body.to_vec()).unwrap();
         let json = serde_json::from_str(&text).unwrap();
         spec::check(&method, uri, parts.status.as_u16(), &json);
-        Response { status: parts.status.as_u16(), headers: parts.headers, text, json }
+        Response {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            text,
+            json,
+        }
     }
 
     #[track_caller]
@@ -176,7 +197,9 @@ impl Fixture {
 /// One member of every row of a list: `data` of an object, or the array itself.
 pub(crate) fn pluck(list: &Value, member: &str) -> Vec<String> {
     let rows = list.get("data").unwrap_or(list).as_array().unwrap();
-    rows.iter().map(|row| row[member].as_str().unwrap_or_default().to_owned()).collect()
+    rows.iter()
+        .map(|row| row[member].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 pub(crate) fn seed(toml: &str) -> Seed {

@@ -24,13 +24,37 @@ const UNLISTED: [(&str, u16, &str); 22] = [
     ("UpdateEmailAddress", 422, "FormUnverifiedIdentification"),
     ("createSession", 403, "UserBanned"),
     ("CreateSessionToken", 422, "a lifetime out of bounds"),
-    ("UpdateOrganizationMembership", 400, "OrganizationMinimumPermissionsNeeded"),
-    ("DeleteOrganizationMembership", 400, "OrganizationMinimumPermissionsNeeded"),
+    (
+        "UpdateOrganizationMembership",
+        400,
+        "OrganizationMinimumPermissionsNeeded",
+    ),
+    (
+        "DeleteOrganizationMembership",
+        400,
+        "OrganizationMinimumPermissionsNeeded",
+    ),
     ("ListOrganizationMemberships", 404, "OrganizationNotFound"),
-    ("GetOrganizationPermission", 404, "OrganizationPermissionNotFound"),
-    ("ListInvitations", 422, "a query parameter of the wrong type"),
-    ("GetOrganization", 422, "a query parameter of the wrong type"),
-    ("RevokeOrganizationInvitation", 422, "a parameter of the wrong type"),
+    (
+        "GetOrganizationPermission",
+        404,
+        "OrganizationPermissionNotFound",
+    ),
+    (
+        "ListInvitations",
+        422,
+        "a query parameter of the wrong type",
+    ),
+    (
+        "GetOrganization",
+        422,
+        "a query parameter of the wrong type",
+    ),
+    (
+        "RevokeOrganizationInvitation",
+        422,
+        "a parameter of the wrong type",
+    ),
     ("GetInstance", 400, "an unknown API version"),
     ("UpdateUserMetadata", 415, "UnsupportedContentType"),
     ("CreateUser", 409, "never given"),
@@ -62,7 +86,11 @@ fn load() -> Option<Spec> {
     let options = serde_saphyr::options! { budget: None };
     let mut document: Value = serde_saphyr::from_str_with_options(&text, options).unwrap();
     let paths = document["paths"].as_object().unwrap().clone();
-    Some(Spec { paths, components: document["components"].take(), validators: Mutex::default() })
+    Some(Spec {
+        paths,
+        components: document["components"].take(),
+        validators: Mutex::default(),
+    })
 }
 
 /// Panics if the answer is not one that the operation of this request gives.
@@ -70,15 +98,22 @@ fn load() -> Option<Spec> {
 pub(crate) fn check(method: &Method, uri: &str, status: u16, body: &Value) {
     let Some(spec) = &*SPEC else { return };
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
-    let Some(operation) = path.strip_prefix("/v1").and_then(|path| spec.operation(method, path))
+    let Some(operation) = path
+        .strip_prefix("/v1")
+        .and_then(|path| spec.operation(method, path))
     else {
         return;
     };
     let name = operation["operationId"].as_str().unwrap();
     let response = &operation["responses"][status.to_string()];
     let known = UNIVERSAL.contains(&status)
-        || UNLISTED.iter().any(|(operation, code, _)| *operation == name && *code == status);
-    assert!(!response.is_null() || known, "{name} does not list status {status}: {body}");
+        || UNLISTED
+            .iter()
+            .any(|(operation, code, _)| *operation == name && *code == status);
+    assert!(
+        !response.is_null() || known,
+        "{name} does not list status {status}: {body}"
+    );
     let response = spec.resolved(response);
     let schema = &response["content"]["application/json"]["schema"];
     let schema = match (schema.is_null(), query.contains("paginated=true")) {
@@ -91,14 +126,21 @@ pub(crate) fn check(method: &Method, uri: &str, status: u16, body: &Value) {
             "properties": { "data": schema, "total_count": { "type": "integer" } },
         }),
     };
-    let paginated = if query.contains("paginated=true") { "paginated" } else { "" };
+    let paginated = if query.contains("paginated=true") {
+        "paginated"
+    } else {
+        ""
+    };
     let key = format!("{name} {status} {paginated}");
     let validator = spec.validator(key, schema);
     let problems: Vec<String> = validator
         .iter_errors(body)
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
-    assert!(problems.is_empty(), "{name} {status}: {problems:#?}\n{body:#}");
+    assert!(
+        problems.is_empty(),
+        "{name} {status}: {problems:#?}\n{body:#}"
+    );
 }
 
 impl Spec {
@@ -107,7 +149,9 @@ impl Spec {
         let fits = |template: &str| {
             let (expected, given) = (template.split('/'), path.split('/'));
             expected.clone().count() == given.clone().count()
-                && expected.zip(given).all(|(one, other)| one.starts_with('{') || one == other)
+                && expected
+                    .zip(given)
+                    .all(|(one, other)| one.starts_with('{') || one == other)
         };
         let mut found: Vec<(&String, &Value)> = self
             .paths
@@ -120,7 +164,10 @@ impl Spec {
     }
 
     fn resolved<'a>(&'a self, value: &'a Value) -> &'a Value {
-        match value["$ref"].as_str().and_then(|text| text.strip_prefix("#/components/responses/")) {
+        match value["$ref"]
+            .as_str()
+            .and_then(|text| text.strip_prefix("#/components/responses/"))
+        {
             Some(name) => &self.components["responses"][name],
             None => value,
         }
@@ -141,9 +188,10 @@ impl Spec {
     fn translate(&self, schema: &Value, definitions: &mut Map<String, Value>) -> Value {
         let Value::Object(members) = schema else {
             return match schema {
-                Value::Array(items) => {
-                    items.iter().map(|item| self.translate(item, definitions)).collect()
-                }
+                Value::Array(items) => items
+                    .iter()
+                    .map(|item| self.translate(item, definitions))
+                    .collect(),
                 other => other.clone(),
             };
         };
@@ -156,13 +204,23 @@ impl Spec {
             }
             return json!({ "$ref": format!("#/$defs/{name}") });
         }
-        let dropped = ["nullable", "discriminator", "example", "description", "format", "xml"];
-        let kept = members.iter().filter(|(name, _)| !dropped.contains(&name.as_str()));
+        let dropped = [
+            "nullable",
+            "discriminator",
+            "example",
+            "description",
+            "format",
+            "xml",
+        ];
+        let kept = members
+            .iter()
+            .filter(|(name, _)| !dropped.contains(&name.as_str()));
         let translated = kept.map(|(name, value)| {
             let value = match (name.as_str(), value) {
                 ("properties", Value::Object(properties)) => {
                     let all = properties.iter();
-                    let all = all.map(|(name, one)| (name.clone(), self.translate(one, definitions)));
+                    let all =
+                        all.map(|(name, one)| (name.clone(), self.translate(one, definitions)));
                     Value::Object(all.collect())
                 }
                 ("enum" | "required" | "default", value) => value.clone(),

@@ -1,0 +1,158 @@
+//! The control API under `/_emulator/`, which Clerk does not have: the clock, faults, the request
+//! log, the rate limit, and starting over. A web page must not steer the emulator of whoever looks
+//! at it, so requests with an `Origin` are refused.
+
+use crate::emulator::{Inner, MAX_BODY_BYTES};
+use crate::faults::Rule;
+use crate::rate_limit::{Limit, RateLimiter};
+use crate::reply;
+use bytes::Bytes;
+use http::header::ORIGIN;
+use http::{Request, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Where the control API is.
+pub(crate) const PREFIX: &str = "/_emulator/";
+
+const MAX_RULES: usize = 100;
+
+/// Why a request to the control API was refused.
+struct Refusal(StatusCode, String);
+
+/// Answers a request whose path starts with [`PREFIX`]. `real_now` is the time of the machine.
+pub(crate) fn answer(
+    inner: &mut Inner,
+    request: &Request<Bytes>,
+    real_now: u64,
+) -> Response<Bytes> {
+    match route(inner, request, real_now) {
+        Ok(body) => reply::json(StatusCode::OK, &body),
+        Err(Refusal(status, error)) => reply::json(status, &json!({ "error": error })),
+    }
+}
+
+fn route(inner: &mut Inner, request: &Request<Bytes>, real_now: u64) -> Result<Value, Refusal> {
+    if request.headers().contains_key(ORIGIN) {
+        let text = "requests of web pages are refused\nhint: call the control API without an Origin header";
+        return Err(Refusal(StatusCode::FORBIDDEN, text.to_owned()));
+    }
+    if request.body().len() > MAX_BODY_BYTES {
+        let text = format!("the body is larger than {MAX_BODY_BYTES} bytes");
+        return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, text));
+    }
+    let resource = request
+        .uri()
+        .path()
+        .strip_prefix(PREFIX)
+        .unwrap_or_default();
+    match (request.method().as_str(), resource) {
+        ("POST", "reset") => reset(inner, real_now),
+        ("GET", "clock") => Ok(clock(inner, real_now)),
+        ("POST", "clock") => set_clock(inner, read(request)?, real_now),
+        ("GET", "faults") => Ok(faults(inner)),
+        ("POST", "faults") => add_fault(inner, read(request)?),
+        ("DELETE", "faults") => {
+            inner.faults.clear();
+            Ok(faults(inner))
+        }
+        ("GET", "requests") => Ok(inner.log.view()),
+        ("DELETE", "requests") => {
+            inner.log.clear();
+            Ok(inner.log.view())
+        }
+        ("GET", "rate_limit") => Ok(rate_limit(inner)),
+        ("POST", "rate_limit") => set_rate_limit(inner, read(request)?),
+        ("DELETE", "rate_limit") => {
+            inner.limiter = None;
+            Ok(rate_limit(inner))
+        }
+        (_, "reset" | "clock" | "faults" | "requests" | "rate_limit") => {
+            let text = format!("{} is not a method of {resource}", request.method());
+            Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, text))
+        }
+        _ => {
+            let text = "there is no such control\nhint: reset, clock, faults, requests and rate_limit are there";
+            Err(Refusal(StatusCode::NOT_FOUND, text.to_owned()))
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Refusal> {
+    serde_json::from_slice(request.body()).map_err(|error| bad_request(&error.to_string()))
+}
+
+fn bad_request(problem: &str) -> Refusal {
+    Refusal(StatusCode::BAD_REQUEST, problem.to_owned())
+}
+
+/// Back to the seed: state, clock, faults and log. The rate limit stays.
+fn reset(inner: &mut Inner, real_now: u64) -> Result<Value, Refusal> {
+    let state = inner
+        .seed
+        .build(real_now)
+        .map_err(|error| bad_request(&error.to_string()))?;
+    inner.state = state;
+    inner.faults.clear();
+    inner.log.clear();
+    inner.revision += 1;
+    Ok(json!({ "reset": true }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockChange {
+    advance_ms: Option<i64>,
+    set_ms: Option<u64>,
+}
+
+fn clock(inner: &Inner, real_now: u64) -> Value {
+    let offset = inner.state.clock_offset;
+    json!({ "now_ms": real_now.saturating_add_signed(offset), "offset_ms": offset })
+}
+
+fn set_clock(inner: &mut Inner, change: ClockChange, real_now: u64) -> Result<Value, Refusal> {
+    let offset = inner.state.clock_offset;
+    inner.state.clock_offset = match (change.advance_ms, change.set_ms) {
+        (Some(advance), None) => offset.saturating_add(advance),
+        (None, Some(time)) => {
+            let difference = i128::from(time) - i128::from(real_now);
+            i64::try_from(difference).map_err(|_| bad_request("`set_ms` is too far away"))?
+        }
+        _ => return Err(bad_request("give `advance_ms` or `set_ms`")),
+    };
+    inner.revision += 1;
+    Ok(clock(inner, real_now))
+}
+
+fn faults(inner: &Inner) -> Value {
+    json!({ "data": inner.faults, "total_count": inner.faults.len() })
+}
+
+fn add_fault(inner: &mut Inner, rule: Rule) -> Result<Value, Refusal> {
+    if let Some(problem) = rule.problem() {
+        return Err(bad_request(problem));
+    }
+    if inner.faults.len() == MAX_RULES {
+        return Err(bad_request(
+            "there are 100 rules already\nhint: DELETE /_emulator/faults",
+        ));
+    }
+    inner.faults.push(rule);
+    Ok(faults(inner))
+}
+
+fn rate_limit(inner: &Inner) -> Value {
+    json!({ "rate_limit": inner.limiter.as_ref().map(|limiter| limiter.limit) })
+}
+
+fn set_rate_limit(inner: &mut Inner, limit: Limit) -> Result<Value, Refusal> {
+    if limit.requests == 0 || limit.per_ms == 0 {
+        return Err(bad_request(
+            "`requests` and `per_ms` are at least 1\nhint: DELETE /_emulator/rate_limit turns the limit off",
+        ));
+    }
+    inner.limiter = Some(RateLimiter::new(limit));
+    Ok(rate_limit(inner))
+}

@@ -1,0 +1,267 @@
+//! Seeds in their three formats, and snapshots.
+
+mod common;
+
+use clerk_mcp_emulator::{Emulator, Seed, SeedError, SeedFormat};
+use common::{AVA, Fixture, NOW, TestRandom, seed};
+use proptest::prelude::*;
+use serde_json::json;
+use std::sync::Arc;
+
+const TOML: &str = r#"
+[instance]
+secret_keys = ["sk_test_emulate"]
+
+[[permissions]]
+key = "org:files:read"
+name = "Read files"
+
+[[roles]]
+key = "org:reader"
+name = "Reader"
+permissions = ["org:files:read"]
+
+[[users]]
+id = "user_one"
+first_name = "One"
+email_addresses = ["one@example.com", { value = "1@example.com", verified = false }]
+public_metadata = { plan = "pro", nested = { deep = [1, 2] } }
+created_at = "-30d"
+
+[[users]]
+username = "second"
+created_at = "2026-01-01T00:00:00Z"
+
+[[organizations]]
+name = "Org"
+slug = "org"
+created_by = "one@example.com"
+members = [{ user = "user_one", role = "org:admin" }, { user = "second", role = "org:reader" }]
+invitations = [{ email_address = "x@example.com", status = "revoked" }]
+
+[[invitations]]
+email_address = "y@example.com"
+"#;
+
+const YAML: &str = r#"
+instance:
+  secret_keys: [sk_test_emulate]
+permissions:
+  - { key: "org:files:read", name: Read files }
+roles:
+  - { key: "org:reader", name: Reader, permissions: ["org:files:read"] }
+users:
+  - id: user_one
+    first_name: One
+    email_addresses:
+      - one@example.com
+      - { value: 1@example.com, verified: false }
+    public_metadata: { plan: pro, nested: { deep: [1, 2] } }
+    created_at: -30d
+  - username: second
+    created_at: "2026-01-01T00:00:00Z"
+organizations:
+  - name: Org
+    slug: org
+    created_by: one@example.com
+    members:
+      - { user: user_one, role: "org:admin" }
+      - { user: second, role: "org:reader" }
+    invitations:
+      - { email_address: x@example.com, status: revoked }
+invitations:
+  - email_address: y@example.com
+"#;
+
+fn json_text() -> String {
+    json!({
+        "instance": { "secret_keys": ["sk_test_emulate"] },
+        "permissions": [{ "key": "org:files:read", "name": "Read files" }],
+        "roles": [{ "key": "org:reader", "name": "Reader", "permissions": ["org:files:read"] }],
+        "users": [
+            {
+                "id": "user_one",
+                "first_name": "One",
+                "email_addresses": ["one@example.com", { "value": "1@example.com", "verified": false }],
+                "public_metadata": { "plan": "pro", "nested": { "deep": [1, 2] } },
+                "created_at": "-30d",
+            },
+            { "username": "second", "created_at": "2026-01-01T00:00:00Z" },
+        ],
+        "organizations": [{
+            "name": "Org",
+            "slug": "org",
+            "created_by": "one@example.com",
+            "members": [
+                { "user": "user_one", "role": "org:admin" },
+                { "user": "second", "role": "org:reader" },
+            ],
+            "invitations": [{ "email_address": "x@example.com", "status": "revoked" }],
+        }],
+        "invitations": [{ "email_address": "y@example.com" }],
+    })
+    .to_string()
+}
+
+#[test]
+fn the_three_formats_give_the_same_state() {
+    let parse = |text: &str, format| Seed::parse(text, format).unwrap();
+    let toml = Fixture::seeded(&parse(TOML, SeedFormat::Toml))
+        .emulator
+        .snapshot();
+    let yaml = Fixture::seeded(&parse(YAML, SeedFormat::Yaml))
+        .emulator
+        .snapshot();
+    let json = Fixture::seeded(&parse(&json_text(), SeedFormat::Json))
+        .emulator
+        .snapshot();
+    assert_eq!(toml, yaml);
+    assert_eq!(toml, json);
+    assert_eq!(toml["state"]["users"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn the_format_is_known_by_the_extension() {
+    assert_eq!(SeedFormat::from_extension("toml"), Some(SeedFormat::Toml));
+    assert_eq!(SeedFormat::from_extension("YML"), Some(SeedFormat::Yaml));
+    assert_eq!(SeedFormat::from_extension("json"), Some(SeedFormat::Json));
+    assert_eq!(SeedFormat::from_extension("ini"), None);
+}
+
+#[test]
+fn contradictions_are_named() {
+    let problem = |toml: &str| {
+        let clock = Fixture::new().clock;
+        let made = Emulator::new(&seed(toml), clock, Box::new(TestRandom::new()));
+        made.err().unwrap().to_string()
+    };
+    let twice =
+        "users = [{ email_addresses = ['a@b.example'] }, { email_addresses = ['A@b.example'] }]";
+    assert_eq!(
+        problem(twice),
+        "users[1]: e-mail address \"a@b.example\" is already taken by another row"
+    );
+    let nobody = "organizations = [{ name = 'A', slug = 'a', members = [{ user = 'x', role = 'org:admin' }] }]";
+    assert_eq!(
+        problem(nobody),
+        "organizations[0].members[0]: there is no user \"x\""
+    );
+    assert!(problem("users = [{ created_at = 'soon' }]").contains("is not a time"));
+    assert!(problem("users = [{ username = 'a b' }]").contains("users[0]"));
+    assert!(
+        problem("invitations = [{ email_address = 'a@b.example', status = 'lost' }]")
+            .contains("lost")
+    );
+}
+
+#[test]
+fn unknown_members_of_a_seed_are_refused() {
+    let error = Seed::parse("[[user]]", SeedFormat::Toml).unwrap_err();
+    assert!(matches!(error, SeedError::Syntax { .. }));
+    assert!(error.to_string().contains("user"), "{error}");
+}
+
+#[test]
+fn a_snapshot_restores_everything() {
+    let fixture = Fixture::new();
+    fixture
+        .post(
+            "/v1/users",
+            json!({ "username": "somebody", "password": "long enough" }),
+        )
+        .ok();
+    fixture.post("/v1/sessions", json!({ "user_id": AVA })).ok();
+    fixture
+        .post(
+            "/v1/invitations",
+            json!({ "email_address": "new@example.com" }),
+        )
+        .ok();
+    fixture
+        .post("/_emulator/clock", json!({ "advance_ms": 1000 }))
+        .ok();
+    let snapshot = fixture.emulator.snapshot();
+    let restored = Emulator::restore(
+        snapshot.clone(),
+        fixture.clock.clone(),
+        Box::new(TestRandom::new()),
+    );
+    let restored = Fixture::around(restored.unwrap(), Arc::clone(&fixture.clock));
+    assert_eq!(restored.emulator.snapshot(), snapshot);
+    for uri in [
+        "/v1/users?limit=500",
+        "/v1/sessions",
+        "/v1/organization_memberships?limit=500",
+        "/_emulator/clock",
+    ] {
+        assert_eq!(restored.get(uri).ok(), fixture.get(uri).ok(), "{uri}");
+    }
+    restored
+        .post("/v1/users", json!({ "username": "somebody" }))
+        .refused(422, "form_identifier_exists");
+    restored.post("/_emulator/reset", json!({})).ok();
+    assert_eq!(
+        restored.emulator.snapshot(),
+        Fixture::new().emulator.snapshot()
+    );
+}
+
+#[test]
+fn what_is_no_snapshot_is_refused() {
+    let clock = Fixture::new().clock;
+    for wrong in [
+        json!(null),
+        json!({}),
+        json!({ "snapshot": 99 }),
+        json!({ "snapshot": 1, "state": {} }),
+    ] {
+        let made = Emulator::restore(wrong, clock.clone(), Box::new(TestRandom::new()));
+        assert!(matches!(made.err(), Some(SeedError::Snapshot { .. })));
+    }
+}
+
+#[test]
+fn the_default_seed_is_small_and_valid() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.emulator.size(), (30, 5));
+    let users = fixture.get("/v1/users?limit=500").ok();
+    for user in users.as_array().unwrap() {
+        assert_eq!(user["id"].as_str().unwrap().len(), 32);
+        assert!(user["created_at"].as_u64().unwrap() < NOW);
+    }
+}
+
+#[test]
+fn generated_rows_are_the_same_in_every_run() {
+    let toml = "generate = { users = 50, organizations = 3, members_per_organization = 10 }";
+    let first = Fixture::seeded(&seed(toml));
+    assert_eq!(
+        first.emulator.snapshot(),
+        Fixture::seeded(&seed(toml)).emulator.snapshot()
+    );
+    assert_eq!(
+        first.get("/v1/organization_memberships?limit=500").ok()["total_count"],
+        30
+    );
+}
+
+proptest! {
+    #[test]
+    fn parsing_never_panics(text in any::<String>()) {
+        for format in [SeedFormat::Toml, SeedFormat::Yaml, SeedFormat::Json] {
+            let _ = Seed::parse(&text, format);
+        }
+    }
+
+    #[test]
+    fn broken_seeds_never_panic(cut in 0_usize..2000, insert in "[\\[\\]{}\",:\\-a-z0-9 \n]{0,8}") {
+        for (text, format) in [(TOML, SeedFormat::Toml), (YAML, SeedFormat::Yaml)] {
+            let cut = cut.min(text.len());
+            let text = format!("{}{insert}{}", &text[..cut], &text[cut..]);
+            if let Ok(seed) = Seed::parse(&text, format) {
+                let clock = Fixture::new().clock;
+                let _ = Emulator::new(&seed, clock, Box::new(TestRandom::new()));
+            }
+        }
+    }
+}
