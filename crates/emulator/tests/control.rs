@@ -1,5 +1,7 @@
 //! The control API: clock, faults, request log, rate limit, reset.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use bytes::Bytes;

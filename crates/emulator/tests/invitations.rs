@@ -1,5 +1,7 @@
 //! Invitations to the application.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::{DAY, Fixture, NOW, pluck};

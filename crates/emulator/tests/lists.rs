@@ -1,5 +1,7 @@
 //! Lists of users: filters, orderings, pages.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::{AVA, DAY, Fixture, NOAH, NORTHWIND, NOW, PRIYA, pluck, seed};

@@ -1,5 +1,7 @@
 //! Organizations, memberships, organization invitations, roles, permissions and settings.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::{AVA, DAY, FJORD, Fixture, NOAH, NORTHWIND, PRIYA, RUBY, pluck};

@@ -1,5 +1,7 @@
 //! What every request must get right: key, version, route, content type, body.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::{AVA, Fixture};

@@ -1,5 +1,7 @@
 //! Seeds in their three formats, and snapshots.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use clerk_mcp_emulator::{Emulator, Seed, SeedError, SeedFormat};

@@ -1,5 +1,7 @@
 //! Sessions, session tokens and e-mail addresses.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::{AVA, DAY, Fixture, NOAH, NORTHWIND, NOW, PRIYA, pluck};

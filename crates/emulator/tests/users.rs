@@ -1,5 +1,7 @@
 //! Users: reading, creating, updating, deleting, standing, passwords, metadata.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod common;
 
 use common::{AVA, DAY, Fixture, NOAH, NORTHWIND, NOW, RUBY, pluck};

@@ -4,11 +4,7 @@
     dead_code,
     reason = "each test binary uses its own part of this module"
 )]
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "helpers of tests"
-)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests")]
 
 pub(crate) mod spec;
 
