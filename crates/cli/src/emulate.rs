@@ -24,8 +24,8 @@ use crate::signals;
 
 /// The window of `--rate-limit`, as Clerk counts.
 const RATE_WINDOW_MS: u64 = 10_000;
-/// How long a client may take to send its headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to send its headers, and leave a kept connection idle.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long open requests may take once the program is to end.

@@ -94,7 +94,7 @@ fn sessions_are_listed_revoked_and_expire() {
     let first = session(&fixture, AVA);
     let second = session(&fixture, NOAH);
     let uri = format!("/v1/sessions?user_id={AVA}");
-    assert_eq!(pluck(&fixture.get(&uri).ok(), "id"), [first.clone()]);
+    assert_eq!(pluck(&fixture.get(&uri).ok(), "id"), [first.as_str()]);
     assert_eq!(
         fixture.get(&format!("{uri}&paginated=true")).ok()["total_count"],
         1
@@ -108,7 +108,7 @@ fn sessions_are_listed_revoked_and_expire() {
         .refused(404, "resource_not_found");
     assert_eq!(
         pluck(&fixture.get("/v1/sessions?status=active").ok(), "id"),
-        [second.clone()]
+        [second.as_str()]
     );
     fixture.advance(7 * DAY);
     assert_eq!(
