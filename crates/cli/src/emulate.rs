@@ -131,7 +131,10 @@ fn load(args: &Args) -> Result<(Emulator, bool), Failure> {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                return Err(Failure::failed(format!("cannot read {}: {error}", file.display())));
+                return Err(Failure::failed(format!(
+                    "cannot read {}: {error}",
+                    file.display()
+                )));
             }
         }
     }
@@ -147,7 +150,10 @@ fn load(args: &Args) -> Result<(Emulator, bool), Failure> {
 }
 
 fn read_seed(file: &Path) -> Result<Seed, Failure> {
-    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let extension = file
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
     let format = SeedFormat::from_extension(extension).ok_or_else(|| {
         Failure::usage(format!(
             "{}: the format of this seed is unknown\nhint: name it .toml, .yaml or .json",
@@ -193,7 +199,10 @@ async fn save_changes(
         if written != Some(revision) {
             let (emulator, path) = (Arc::clone(emulator), file.to_owned());
             let saving = tokio::task::spawn_blocking(move || save(&emulator, &path));
-            match saving.await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            match saving
+                .await
+                .unwrap_or_else(|error| Err(std::io::Error::other(error)))
+            {
                 Ok(()) => (written, warned) = (Some(revision), false),
                 Err(error) if last => {
                     return Err(Failure::failed(format!(
@@ -259,11 +268,7 @@ async fn serve(
 }
 
 /// One connection, with as many requests as its client sends.
-async fn converse(
-    stream: TcpStream,
-    emulator: Arc<Emulator>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn converse(stream: TcpStream, emulator: Arc<Emulator>, mut stopped: watch::Receiver<bool>) {
     // Without this a small answer waits for the client's acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(Arc::clone(&emulator), request));

@@ -9,6 +9,7 @@ mod emulate;
 mod emulated;
 mod environment;
 mod failure;
+mod line_transport;
 mod logging;
 mod machine;
 mod people;

@@ -2,18 +2,15 @@
 
 use mcp::rmcp_adapter::ClerkMcpServer;
 use rmcp::{
-    RoleServer, ServiceExt as _,
+    ServiceExt as _,
     service::{QuitReason, ServerInitializeError},
-    transport::{async_rw::AsyncRwTransport, stdio_pipes},
+    transport::stdio_pipes,
 };
 
 use crate::{
-    arguments::ServiceArguments, failure::Failure, logging, printer::Printer, serve, signals,
+    arguments::ServiceArguments, failure::Failure, line_transport::LineTransport, logging,
+    printer::Printer, serve, signals,
 };
-
-/// The longest line taken from a client. A longer one is answered with an error and dropped; the
-/// largest arguments that Clerk takes are far below.
-const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Serves until the client closes standard input, or until a signal.
 pub(crate) async fn run(arguments: &ServiceArguments, printer: &Printer) -> Result<(), Failure> {
@@ -21,8 +18,7 @@ pub(crate) async fn run(arguments: &ServiceArguments, printer: &Printer) -> Resu
     let service = serve::service(arguments, arguments.confirm.into(), printer)?;
     let server = ClerkMcpServer::new(service, env!("CARGO_PKG_VERSION"));
     let (reader, writer) = stdio_pipes();
-    let transport = AsyncRwTransport::<RoleServer, _, _>::new_server(reader, writer)
-        .with_max_line_length(MAX_LINE_BYTES);
+    let transport = LineTransport::new(reader, writer);
     let served = async {
         let running = match server.serve(transport).await {
             Ok(running) => running,

@@ -24,7 +24,10 @@ impl Emulator {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = lines.find(|line| line.as_ref().unwrap().contains("http://")).unwrap().unwrap();
+        let line = lines
+            .find(|line| line.as_ref().unwrap().contains("http://"))
+            .unwrap()
+            .unwrap();
         std::thread::spawn(move || lines.for_each(drop));
         let address = line.split("http://").nth(1).unwrap().trim().to_owned();
         Self { child, address }
@@ -37,7 +40,13 @@ impl Emulator {
     /// Ends it with a signal and gives the exit code.
     fn end(mut self, signal: &str) -> Option<i32> {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-s", signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         self.child.wait().unwrap().code()
     }
 }
@@ -97,10 +106,17 @@ fn one_connection_carries_many_requests() {
         let (status, body) = ask(&mut stream, "GET", "/v1/users/count", "");
         assert_eq!((status, &body["total_count"]), (200, &Value::from(30)));
     }
-    let (_, invitation) =
-        ask(&mut stream, "POST", "/v1/invitations", r#"{"email_address":"x@example.com"}"#);
+    let (_, invitation) = ask(
+        &mut stream,
+        "POST",
+        "/v1/invitations",
+        r#"{"email_address":"x@example.com"}"#,
+    );
     let url = invitation["url"].as_str().unwrap();
-    assert!(url.starts_with(&format!("http://{}/", emulator.address)), "{url}");
+    assert!(
+        url.starts_with(&format!("http://{}/", emulator.address)),
+        "{url}"
+    );
     drop(stream);
     assert_eq!(emulator.end("TERM"), Some(0));
 }
@@ -119,7 +135,12 @@ fn the_state_survives_a_restart() {
     let arguments = ["--state", file.to_str().unwrap()];
     let emulator = Emulator::start(&arguments);
     let mut stream = emulator.connect();
-    let (status, user) = ask(&mut stream, "POST", "/v1/users", r#"{"username":"somebody"}"#);
+    let (status, user) = ask(
+        &mut stream,
+        "POST",
+        "/v1/users",
+        r#"{"username":"somebody"}"#,
+    );
     assert_eq!(status, 200, "{user}");
     assert_eq!(emulator.end("TERM"), Some(0));
 
@@ -141,7 +162,10 @@ fn a_broken_state_file_is_named_and_kept() {
         .unwrap();
     assert_ne!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("is not a state of the emulator") && text.contains("hint:"), "{text}");
+    assert!(
+        text.contains("is not a state of the emulator") && text.contains("hint:"),
+        "{text}"
+    );
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "not json");
 }
 
@@ -154,7 +178,10 @@ fn seeds_limits_and_drops() {
     let (_, count) = ask(&mut stream, "GET", "/v1/users/count", "");
     assert_eq!(count["total_count"], 1);
     let drop_next = r#"{"drop_connection":true,"times":1}"#;
-    assert_eq!(ask(&mut stream, "POST", "/_emulator/faults", drop_next).0, 200);
+    assert_eq!(
+        ask(&mut stream, "POST", "/_emulator/faults", drop_next).0,
+        200
+    );
     send(&mut stream, "GET", "/v1/users", "");
     assert_eq!(stream.read_to_end(&mut Vec::new()).unwrap_or(0), 0);
     let mut stream = emulator.connect();

@@ -12,14 +12,15 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
-        CompleteResult, CompletionInfo, ContentBlock, ElicitRequest, ElicitRequestParams,
-        ElicitResult, ElicitationAction, ElicitationSchema, GetPromptRequestParams,
-        GetPromptResponse, GetPromptResult, Implementation, InputRequest, InputRequests,
-        InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ProgressToken, Prompt,
-        PromptArgument, PromptMessage, ProtocolVersion, ReadResourceRequestParams,
-        ReadResourceResponse, ReadResourceResult, Reference, Resource, ResourceContents,
-        ResourceTemplate, Role, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+        CompleteResult, CompletionInfo, ContentBlock, CustomRequest, CustomResult, ElicitRequest,
+        ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema, ErrorCode,
+        GetPromptRequestParams, GetPromptResponse, GetPromptResult, Implementation, InputRequest,
+        InputRequests, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProgressNotificationParam,
+        ProgressToken, Prompt, PromptArgument, PromptMessage, ProtocolVersion,
+        ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Reference, Resource,
+        ResourceContents, ResourceTemplate, Role, ServerCapabilities, ServerConfig, Tool,
+        ToolAnnotations,
     },
     service::RequestContext,
 };
@@ -247,6 +248,33 @@ impl ServerHandler for ClerkMcpServer {
             }
             Err(error) => Err(resource_error(&error)),
         }
+    }
+
+    /// rmcp takes a known method with parameters of another form for an unknown method; the client
+    /// is told which of the two it is.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        const KNOWN: [&str; 10] = [
+            "completion/complete",
+            "initialize",
+            "prompts/get",
+            "prompts/list",
+            "resources/list",
+            "resources/read",
+            "resources/templates/list",
+            "server/discover",
+            "tools/call",
+            "tools/list",
+        ];
+        let method = request.method;
+        if KNOWN.contains(&method.as_str()) {
+            let message = format!("the parameters of {method} are not of the specification's form");
+            return Err(ErrorData::invalid_params(message, None));
+        }
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
     }
 
     async fn complete(

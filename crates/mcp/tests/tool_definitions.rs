@@ -5,7 +5,9 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use clerk::{BoxFuture, Client, Env, SecretKey, Transport, TransportError, TransportErrorKind};
-use clerk_mcp_service::{Confirm, Sealer, Service, Shared, audit::TracingAudit, rmcp_adapter::ClerkMcpServer};
+use clerk_mcp_service::{
+    Confirm, Sealer, Service, Shared, audit::TracingAudit, rmcp_adapter::ClerkMcpServer,
+};
 use serde_json::Value;
 use toolkit::{AuthContext, ClerkToolkit};
 
@@ -30,7 +32,10 @@ impl Transport for Nowhere {
         &self,
         _: http::Request<bytes::Bytes>,
     ) -> BoxFuture<'_, Result<http::Response<bytes::Bytes>, TransportError>> {
-        let error = TransportError { kind: TransportErrorKind::Other, message: "nowhere".into() };
+        let error = TransportError {
+            kind: TransportErrorKind::Other,
+            message: "nowhere".into(),
+        };
         Box::pin(std::future::ready(Err(error)))
     }
 }
@@ -48,11 +53,18 @@ fn definitions(session: Option<AuthContext>) -> Vec<Value> {
         confirm: Confirm::Auto,
     };
     let server = ClerkMcpServer::new(Service::new(builder.build().unwrap(), shared), "0.0.0");
-    server.definitions().iter().map(|tool| serde_json::to_value(tool).unwrap()).collect()
+    server
+        .definitions()
+        .iter()
+        .map(|tool| serde_json::to_value(tool).unwrap())
+        .collect()
 }
 
 fn bound() -> AuthContext {
-    AuthContext::new("user_a").unwrap().with_organization("org_a").unwrap()
+    AuthContext::new("user_a")
+        .unwrap()
+        .with_organization("org_a")
+        .unwrap()
 }
 
 #[test]
@@ -76,30 +88,69 @@ fn definitions_keep_to_their_budget() {
     let with_output = definitions(None);
     let mut without_output = with_output.clone();
     for definition in &mut without_output {
-        definition.as_object_mut().unwrap().shift_remove("outputSchema");
+        definition
+            .as_object_mut()
+            .unwrap()
+            .shift_remove("outputSchema");
     }
     let average = |definitions: &[Value]| {
         serde_json::to_string(definitions).unwrap().len() / definitions.len()
     };
-    assert!(average(&without_output) <= 800, "{} bytes a tool", average(&without_output));
-    assert!(average(&with_output) <= 1_150, "{} bytes a tool", average(&with_output));
+    assert!(
+        average(&without_output) <= 800,
+        "{} bytes a tool",
+        average(&without_output)
+    );
+    assert!(
+        average(&with_output) <= 1_150,
+        "{} bytes a tool",
+        average(&with_output)
+    );
 }
 
 #[test]
 fn every_tool_says_what_a_model_needs() {
     let definitions = definitions(None);
     assert_eq!(definitions.len(), 27);
-    let names: BTreeSet<&str> = definitions.iter().map(|d| d["name"].as_str().unwrap()).collect();
+    let names: BTreeSet<&str> = definitions
+        .iter()
+        .map(|d| d["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names.len(), definitions.len(), "names are unique");
     for definition in &definitions {
-        let words = definition["description"].as_str().unwrap().split_whitespace().count();
-        assert!((5..=60).contains(&words), "{}: {words} words", definition["name"]);
-        assert!(definition["title"].as_str().is_some_and(|title| !title.is_empty()));
-        for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
-            assert!(definition["annotations"][hint].is_boolean(), "{}: {hint}", definition["name"]);
+        let words = definition["description"]
+            .as_str()
+            .unwrap()
+            .split_whitespace()
+            .count();
+        assert!(
+            (5..=60).contains(&words),
+            "{}: {words} words",
+            definition["name"]
+        );
+        assert!(
+            definition["title"]
+                .as_str()
+                .is_some_and(|title| !title.is_empty())
+        );
+        for hint in [
+            "readOnlyHint",
+            "destructiveHint",
+            "idempotentHint",
+            "openWorldHint",
+        ] {
+            assert!(
+                definition["annotations"][hint].is_boolean(),
+                "{}: {hint}",
+                definition["name"]
+            );
         }
         for schema in ["inputSchema", "outputSchema"] {
-            assert_eq!(definition[schema]["type"], "object", "{}: {schema}", definition["name"]);
+            assert_eq!(
+                definition[schema]["type"], "object",
+                "{}: {schema}",
+                definition["name"]
+            );
             jsonschema::meta::validate(&definition[schema]).unwrap();
         }
     }
@@ -107,12 +158,21 @@ fn every_tool_says_what_a_model_needs() {
 
 #[test]
 fn what_a_session_decides_is_not_in_the_schema() {
-    let texts: Vec<String> =
-        definitions(Some(bound())).iter().map(|d| d["inputSchema"].to_string()).collect();
+    let texts: Vec<String> = definitions(Some(bound()))
+        .iter()
+        .map(|d| d["inputSchema"].to_string())
+        .collect();
     for name in [
-        "organizationId", "\"slug\":{\"type\":\"string\",\"description\":\"Instead",
-        "createdBy", "inviterUserId", "requestingUserId", "redirectUrl", "publicMetadata",
-        "privateMetadata", "maxAllowedMemberships", "includeUrl",
+        "organizationId",
+        "\"slug\":{\"type\":\"string\",\"description\":\"Instead",
+        "createdBy",
+        "inviterUserId",
+        "requestingUserId",
+        "redirectUrl",
+        "publicMetadata",
+        "privateMetadata",
+        "maxAllowedMemberships",
+        "includeUrl",
     ] {
         assert!(texts.iter().all(|text| !text.contains(name)), "{name}");
     }

@@ -1,0 +1,37 @@
+//! The guide names every tool, in its place, and nothing else.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+
+use toolkit::operations;
+
+#[test]
+fn the_guide_names_every_tool() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/tools.md");
+    let guide = std::fs::read_to_string(path).unwrap();
+    let mut named = BTreeSet::new();
+    for line in guide.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, category, reads, changes, removes, _] = cells[..] else {
+            continue;
+        };
+        for (place, cell) in [reads, changes, removes].into_iter().enumerate() {
+            for name in cell.split('`').filter(|name| !name.trim().is_empty()) {
+                let Some(row) = operations::find(name) else {
+                    continue;
+                };
+                assert_eq!(category, format!("`{}`", row.category.name()), "{name}");
+                let expected = match (row.hints.read_only, row.hints.destructive) {
+                    (true, _) => 0,
+                    (false, false) => 1,
+                    (false, true) => 2,
+                };
+                assert_eq!(place, expected, "{name}");
+                named.insert(name.to_owned());
+            }
+        }
+    }
+    let all: BTreeSet<String> = operations::all().map(|row| row.name.to_owned()).collect();
+    assert_eq!(named, all);
+}

@@ -1,0 +1,435 @@
+//! The binary over standard input and output: rmcp's own client, and lines that no client sends.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, Command, Output, Stdio},
+};
+
+use serde_json::{Value, json};
+
+fn binary(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"));
+    command.args(arguments);
+    for name in [
+        "CLERK_SECRET_KEY",
+        "CLERK_API_URL",
+        "CLERK_API_VERSION",
+        "CLERK_MCP_LOG",
+    ] {
+        command.env_remove(name);
+    }
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs to the end with this on standard input.
+fn run(arguments: &[&str], input: &str) -> Output {
+    let mut child = binary(arguments).spawn().unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A session that is initialized and speaks in lines.
+struct Session {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Session {
+    fn start(arguments: &[&str], version: &str, capabilities: Value) -> Self {
+        let mut child = binary(arguments).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let mut session = Self { child, lines };
+        let params = json!({
+            "protocolVersion": version,
+            "capabilities": capabilities,
+            "clientInfo": {"name": "test", "version": "1"},
+        });
+        let initialized =
+            session.request(json!({"id": 0, "method": "initialize", "params": params}));
+        assert_eq!(
+            initialized["result"]["protocolVersion"], version,
+            "{initialized}"
+        );
+        session.send(json!({"method": "notifications/initialized"}));
+        session
+    }
+
+    fn send(&mut self, mut message: Value) {
+        message["jsonrpc"] = "2.0".into();
+        self.send_raw(&message.to_string());
+    }
+
+    fn send_raw(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().unwrap();
+        stdin.write_all(format!("{line}\n").as_bytes()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    fn next(&mut self) -> Value {
+        let mut line = String::new();
+        assert_ne!(
+            self.lines.read_line(&mut line).unwrap(),
+            0,
+            "the server has gone"
+        );
+        serde_json::from_str(&line).unwrap()
+    }
+
+    /// The answer to this request; notifications before it are passed over.
+    fn request(&mut self, message: Value) -> Value {
+        let id = message["id"].clone();
+        self.send(message);
+        loop {
+            let next = self.next();
+            if next["id"] == id && next.get("method").is_none() {
+                return next;
+            }
+        }
+    }
+
+    fn call(&mut self, id: u64, name: &str, arguments: Value) -> Value {
+        let params = json!({"name": name, "arguments": arguments});
+        self.request(json!({"id": id, "method": "tools/call", "params": params}))
+    }
+
+    fn end(mut self) -> (String, String, i32) {
+        drop(self.child.stdin.take());
+        let (mut rest, mut errors) = (String::new(), String::new());
+        self.lines.read_to_string(&mut rest).unwrap();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut errors)
+            .unwrap();
+        (rest, errors, self.child.wait().unwrap().code().unwrap())
+    }
+}
+
+#[test]
+fn every_version_with_a_handshake_is_spoken() {
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        let mut session = Session::start(&["stdio", "--emulate"], version, json!({}));
+        let tools = session.request(json!({"id": 1, "method": "tools/list"}));
+        assert_eq!(
+            tools["result"]["tools"].as_array().unwrap().len(),
+            27,
+            "{version}"
+        );
+        let called = session.call(2, "getUserCount", json!({}));
+        assert_eq!(
+            called["result"]["structuredContent"]["total_count"], 30,
+            "{version}"
+        );
+        let (_, _, code) = session.end();
+        assert_eq!(code, 0);
+    }
+}
+
+#[test]
+fn the_version_without_a_handshake_is_spoken_too() {
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}},
+    });
+    let call = |id: u64, extra: Value| {
+        let mut params = json!({
+            "name": "deleteOrganization",
+            "arguments": {"organizationId": "org_2EmuTidepoolLabs00000000000"},
+            "_meta": meta,
+        });
+        for (name, value) in extra.as_object().unwrap() {
+            params[name] = value.clone();
+        }
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params})
+    };
+    let mut child = binary(&["stdio", "--emulate"]).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap());
+    let mut session = Session { child, lines };
+    let asked = session.request(call(1, json!({})));
+    assert_eq!(asked["result"]["resultType"], "input_required", "{asked}");
+    let state = asked["result"]["requestState"].clone();
+    let yes = json!({"confirmation": {"action": "accept", "content": {"confirm": true}}});
+    // The state of this call does not confirm another one.
+    let mut other = call(2, json!({"requestState": state, "inputResponses": yes}));
+    other["params"]["arguments"]["organizationId"] = "org_2EmuQuarrySons0000000000000".into();
+    let refused = session.request(other);
+    let code = &refused["result"]["structuredContent"]["error"]["code"];
+    assert_eq!(code, "confirmation_invalid", "{refused}");
+    let deleted = session.request(call(
+        3,
+        json!({"requestState": state, "inputResponses": yes}),
+    ));
+    assert_eq!(
+        deleted["result"]["structuredContent"]["deleted"], true,
+        "{deleted}"
+    );
+    let again = session.request(call(
+        4,
+        json!({"requestState": state, "inputResponses": yes}),
+    ));
+    assert_eq!(
+        again["result"]["isError"], true,
+        "a confirmation works once: {again}"
+    );
+}
+
+#[test]
+fn a_client_that_can_ask_is_asked() {
+    let capabilities = json!({"elicitation": {}});
+    let mut session = Session::start(&["stdio", "--emulate"], "2025-11-25", capabilities);
+    for (id, answer, code) in [
+        (1, json!({"action": "decline"}), "declined"),
+        (
+            2,
+            json!({"action": "accept", "content": {"confirm": false}}),
+            "declined",
+        ),
+        (3, json!({"action": "cancel"}), "not_confirmed"),
+    ] {
+        let params = json!({
+            "name": "deleteOrganization",
+            "arguments": {"organizationId": "org_2EmuTidepoolLabs00000000000"},
+        });
+        session.send(json!({"id": id, "method": "tools/call", "params": params}));
+        let question = session.next();
+        assert_eq!(question["method"], "elicitation/create");
+        assert!(
+            question["params"]["message"]
+                .as_str()
+                .unwrap()
+                .contains("org_2EmuTidepool")
+        );
+        session.send(json!({"id": question["id"], "result": answer}));
+        let answer = session.next();
+        assert_eq!(
+            answer["result"]["structuredContent"]["error"]["code"], code,
+            "{answer}"
+        );
+    }
+    let found = session.call(9, "getOrganization", json!({"slug": "tidepool-labs"}));
+    assert_eq!(found["result"]["isError"], false, "it is still there");
+}
+
+#[test]
+fn confirm_always_refuses_where_nobody_can_be_asked() {
+    let mut session = Session::start(
+        &["stdio", "--emulate", "--confirm", "always"],
+        "2025-11-25",
+        json!({}),
+    );
+    let arguments = json!({"organizationId": "org_2EmuTidepoolLabs00000000000"});
+    let refused = session.call(1, "deleteOrganization", arguments);
+    let error = &refused["result"]["structuredContent"]["error"];
+    assert_eq!(error["code"], "confirmation_impossible", "{refused}");
+    assert!(error["hint"].as_str().unwrap().contains("--confirm auto"));
+}
+
+#[test]
+fn bad_lines_are_answered_and_survived() {
+    let mut session = Session::start(&["stdio", "--emulate"], "2025-11-25", json!({}));
+    session.send_raw("{not json");
+    assert_eq!(session.next()["error"]["code"], -32700);
+    session.send_raw(&format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"x\":\"{}\"}}",
+        "y".repeat(5 << 20)
+    ));
+    assert!(
+        session.next()["error"]["code"].is_i64(),
+        "an oversized line is answered"
+    );
+    let unknown = session.request(json!({"id": 2, "method": "no/such"}));
+    assert_eq!(unknown["error"]["code"], -32601);
+    let unknown = session.call(3, "noSuchTool", json!({}));
+    let known = unknown["error"]["code"].is_i64() || unknown["result"]["isError"] == true;
+    assert!(known, "{unknown}");
+    let wrong = session.call(4, "getUser", json!({"userId": 7}));
+    assert_eq!(wrong["result"]["isError"], true);
+    let fine = session.call(5, "getUserCount", json!({}));
+    assert_eq!(fine["result"]["structuredContent"]["total_count"], 30);
+}
+
+#[test]
+fn closed_input_in_the_middle_of_a_call_does_not_lose_the_answer() {
+    let mut session = Session::start(&["stdio", "--emulate"], "2025-11-25", json!({}));
+    let params = json!({"name": "findUsers", "arguments": {}});
+    session.send(json!({"id": 7, "method": "tools/call", "params": params}));
+    let (rest, _, code) = session.end();
+    assert_eq!(code, 0);
+    assert!(
+        rest.contains("\"id\":7") && rest.contains("scanned"),
+        "{rest}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_it_with_a_sentence() {
+    let session = Session::start(&["stdio", "--emulate"], "2025-11-25", json!({}));
+    let pid = session.child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut session = session;
+    let status = session.child.wait().unwrap();
+    let mut errors = String::new();
+    session
+        .child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut errors)
+        .unwrap();
+    assert_eq!(status.code(), Some(0), "{errors}");
+    assert!(errors.contains("stopped by SIGTERM"), "{errors}");
+}
+
+#[test]
+fn an_old_configuration_works_with_its_command_changed() {
+    for arguments in [
+        &["-p", "local-mcp", "--tools", "users", "--sk", "sk_test_old"][..],
+        &[
+            "-p=local-mcp",
+            "-t",
+            "users.*",
+            "organizations",
+            "--secret-key=sk_test_old",
+        ][..],
+    ] {
+        let mut session = Session::start(arguments, "2025-06-18", json!({}));
+        let id = session.call(1, "getUserId", json!({}));
+        assert_eq!(id["result"]["structuredContent"], json!({"userId": null}));
+        let (_, errors, _) = session.end();
+        assert!(errors.contains("can be seen by other users"), "{errors}");
+        assert!(!errors.contains("sk_test_old"), "{errors}");
+    }
+}
+
+#[test]
+fn what_is_wrong_at_the_start_is_said_in_a_sentence() {
+    for (arguments, sentence) in [
+        (&["stdio"][..], "hint: set CLERK_SECRET_KEY"),
+        (&["stdio", "--secret-key", "pk_test_abc"], "sk_"),
+        (&["stdio", "--secret-key", "hunter2"], "sk_test_"),
+        (&["stdio", "--secret-key", ""], "hint:"),
+        (
+            &["stdio", "--emulate", "--tools", "users.getUsr"],
+            "getUser",
+        ),
+        (&["stdio", "--emulate", "--tools", ""], "empty"),
+        (
+            &["stdio", "--emulate", "--tools", "billing"],
+            "organizations",
+        ),
+        (
+            &["stdio", "--emulate", "--tools", "updateUser", "--read-only"],
+            "--read-only",
+        ),
+        (&["stdio", "--emulate", "--org", "org_a"], "--user"),
+        (&["stdio", "--emulate", "--user", "org_a"], "user_"),
+        (
+            &["stdio", "--emulate", "--secret-key", "sk_test_x"],
+            "--emulate",
+        ),
+        (
+            &["stdio", "--emulate", "--seed", "/no/such.toml"],
+            "/no/such.toml",
+        ),
+        (&["stdio", "--emulate", "--seed", "/no/such.ini"], ".toml"),
+        (
+            &[
+                "stdio",
+                "--secret-key",
+                "sk_test_x",
+                "--api-url",
+                "http://clerk.example",
+            ],
+            "https",
+        ),
+        (&["-p", "remote-mcp"], "remote-mcp"),
+        (&["call", "--emulate", "getUser", "userId"], "userId=user_"),
+    ] {
+        let output = run(arguments, "");
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(errors.contains(sentence), "{arguments:?}: {errors}");
+        assert!(
+            !errors.contains("hunter2") && !errors.contains("pk_test_abc"),
+            "{errors}"
+        );
+        assert_eq!(text(&output.stdout), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn call_prints_json_into_a_pipe() {
+    let output = run(
+        &["call", "--emulate", "getUserList", "limit=2", "fields=/id"],
+        "",
+    );
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["data"].as_array().unwrap().len(), 2);
+    assert_eq!(output.status.code(), Some(0));
+    let output = run(
+        &["call", "--emulate", "getUser", "--json", "-"],
+        r#"{"userId": "user_none"}"#,
+    );
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["error"]["status"], 404);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("hint:"));
+}
+
+#[test]
+fn the_audit_log_has_one_line_for_each_call_and_no_personal_data() {
+    let path = std::env::temp_dir().join(format!("clerk-mcp-audit-{}.jsonl", std::process::id()));
+    let log = path.to_str().unwrap();
+    let mut session = Session::start(
+        &["stdio", "--emulate", "--audit-log", log],
+        "2025-11-25",
+        json!({}),
+    );
+    session.call(1, "createInvitation", json!({"emailAddress": "ada.lovelace@example.com", "publicMetadata": {"plan": "secret-plan"}}));
+    session.call(2, "getUser", json!({"userId": "nobody"}));
+    session.end();
+    let lines = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let rows: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(rows.len(), 2, "{lines}");
+    assert_eq!(
+        (&rows[0]["tool"], &rows[0]["outcome"]),
+        (&json!("createInvitation"), &json!("ok"))
+    );
+    assert_eq!(
+        (&rows[0]["client"], &rows[1]["outcome"]),
+        (&json!("test 1"), &json!("invalid_arguments"))
+    );
+    assert!(rows[0]["clerk_trace_id"].is_string());
+    assert!(
+        !lines.contains("lovelace") && !lines.contains("secret-plan"),
+        "{lines}"
+    );
+}
