@@ -68,7 +68,7 @@ pub(crate) struct Connection {
     /// Secret key (better: CLERK_SECRET_KEY, which other users of this machine cannot see)
     #[arg(long, visible_alias = "sk", alias = "secretKey", value_name = "KEY")]
     pub(crate) secret_key: Option<String>,
-    /// Backend API address [default: CLERK_API_URL, else https://api.clerk.com]
+    /// Backend API address [default: `CLERK_API_URL`, else Clerk's own]
     #[arg(long, alias = "apiUrl", value_name = "URL")]
     pub(crate) api_url: Option<String>,
     /// Use a local Clerk inside this process: no key, no network

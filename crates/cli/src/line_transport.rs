@@ -21,6 +21,9 @@ use tokio::{
 /// The longest line that is read, in bytes. The largest arguments that Clerk takes are far below.
 pub(crate) const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
 
+/// What the sender of a line that is no message is told.
+type Complaint = TxJsonRpcMessage<RoleServer>;
+
 /// Messages over a reader and a writer.
 pub(crate) struct LineTransport<R, W> {
     reader: BufReader<R>,
@@ -82,7 +85,7 @@ impl Line {
     }
 
     /// The message, or what its sender is told.
-    fn parse(&self) -> Result<RxJsonRpcMessage<RoleServer>, Option<TxJsonRpcMessage<RoleServer>>> {
+    fn parse(&self) -> Result<RxJsonRpcMessage<RoleServer>, Option<Box<Complaint>>> {
         if self.is_oversized {
             let message = format!("the line is longer than {MAX_LINE_BYTES} bytes");
             return Err(Some(error(ErrorCode::PARSE_ERROR, message, None)));
@@ -93,7 +96,7 @@ impl Line {
 
 /// What the sender of a line that is no message is told; nothing when it may be an answer or a
 /// notification, which have none.
-fn complaint(line: &[u8]) -> Option<TxJsonRpcMessage<RoleServer>> {
+fn complaint(line: &[u8]) -> Option<Box<Complaint>> {
     let value: Value = match serde_json::from_slice(line) {
         Ok(value) => value,
         Err(fault) => {
@@ -141,15 +144,15 @@ fn complaint(line: &[u8]) -> Option<TxJsonRpcMessage<RoleServer>> {
     ))
 }
 
-fn error(code: ErrorCode, message: String, id: Option<RequestId>) -> TxJsonRpcMessage<RoleServer> {
-    TxJsonRpcMessage::<RoleServer>::error(ErrorData::new(code, message, None), id)
+fn error(code: ErrorCode, message: String, id: Option<RequestId>) -> Box<Complaint> {
+    Box::new(Complaint::error(ErrorData::new(code, message, None), id))
 }
 
 async fn write<W: AsyncWrite + Unpin>(
     writer: &Mutex<Option<W>>,
-    message: TxJsonRpcMessage<RoleServer>,
+    message: &TxJsonRpcMessage<RoleServer>,
 ) -> io::Result<()> {
-    let mut line = serde_json::to_vec(&message)?;
+    let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     let mut writer = writer.lock().await;
     let writer = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
@@ -169,7 +172,7 @@ where
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let writer = self.writer.clone();
-        async move { write(&writer, message).await }
+        async move { write(&writer, &message).await }
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
@@ -190,7 +193,7 @@ where
                     // In a task of its own: this function may be cancelled, a half-written line
                     // may not.
                     let writer = self.writer.clone();
-                    tokio::spawn(async move { write(&writer, complaint).await });
+                    tokio::spawn(async move { write(&writer, &complaint).await });
                 }
                 Err(None) => tracing::debug!("passed over a message that cannot be answered"),
             }

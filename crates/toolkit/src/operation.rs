@@ -2,7 +2,7 @@
 //!
 //! A row is data. What becomes of it is decided by pure functions elsewhere: [`crate::schema`]
 //! (what a model is shown), [`crate::arguments`] (what it may send), [`crate::request`] (what goes
-//! to Clerk), [`crate::shape`] (what comes back) and [`crate::scope`] (who may).
+//! to Clerk), [`crate::shape`] (what comes back) and `scope` (who may).
 
 use clerk::IdKind;
 
