@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { createClerkClient } from '@clerk/backend';
 import { run } from './support/binary.mjs';
+import { EMULATOR_KEY, startEmulator } from './support/emulator.mjs';
 import { startLines } from './support/lines.mjs';
 import { answerJson, clerkError, startRecordingServer } from './support/recording-server.mjs';
 import { connect } from './support/sdk-v1.mjs';
@@ -10,6 +12,7 @@ import { AVA, LUCAS, LUMEN, NOAH, NORTHWIND, PRIYA, QUARRY, seedFile, user } fro
 import { call, refusal } from './support/tool-calls.mjs';
 
 const GRACE = user('GraceKim');
+const ZAINAB = user('ZainabOkafor');
 const KEY = 'sk_test_SECRETSECRETSECRETSECRET0123';
 
 async function open(t, args, options) {
@@ -321,13 +324,58 @@ describe('a scoped user', () => {
     assert.doesNotMatch(text, /private_metadata|cus_Emu|Founder/);
   });
 
-  test('a user who is banned or gone can do nothing', async (t) => {
+  test('who is gone can do nothing', async (t) => {
     const gone = 'user_2EmuGone00000000000000000000';
+    const alone = await open(t, ['--user', gone]);
+    await refusal(alone, 'getUser');
+    await refusal(alone, 'createOrganization', { name: 'x' });
     const client = await open(t, ['--user', gone, '--org', NORTHWIND]);
-    await refusal(client, 'getUser');
-    await refusal(client, 'createOrganization', { name: 'x' });
     assert.equal((await refusal(client, 'getOrganization')).code, 'not_permitted');
     assert.equal((await refusal(client, 'deleteOrganization')).code, 'not_permitted');
+  });
+
+  test('who is banned can change nothing', async (t) => {
+    const client = await open(t, ['--user', user('LiamByrne')]);
+    for (const [tool, args] of [
+      ['updateUser', { firstName: 'x' }],
+      ['updateUserUnsafeMetadata', { metadata: { a: 1 } }],
+      ['createOrganization', { name: 'x' }],
+    ]) {
+      assert.equal((await refusal(client, tool, args)).code, 'not_permitted', tool);
+    }
+  });
+
+  describe('does only what the instance lets people do themselves', () => {
+    const prepare = async (t) => {
+      const { url } = await startEmulator(t);
+      const clerk = createClerkClient({ secretKey: EMULATOR_KEY, apiUrl: url });
+      const as = async (...args) => {
+        const env = { CLERK_SECRET_KEY: EMULATOR_KEY };
+        return (await connect(t, ['--api-url', url, ...args], { env })).client;
+      };
+      return { clerk, as };
+    };
+
+    test('create organizations', async (t) => {
+      const { clerk, as } = await prepare(t);
+      await clerk.users.updateUser(NOAH, { createOrganizationEnabled: false });
+      const error = await refusal(await as('--user', NOAH), 'createOrganization', { name: 'x' });
+      assert.equal(error.code, 'not_permitted');
+    });
+
+    test('create so many organizations', async (t) => {
+      const { clerk, as } = await prepare(t);
+      await clerk.users.updateUser(ZAINAB, { createOrganizationsLimit: 1 });
+      const client = await as('--user', ZAINAB);
+      await call(client, 'createOrganization', { name: 'one' });
+      await refusal(client, 'createOrganization', { name: 'two' });
+    });
+
+    test('delete the organization', async (t) => {
+      const { clerk, as } = await prepare(t);
+      await clerk.organizations.updateOrganization(NORTHWIND, { adminDeleteEnabled: false });
+      await refusal(await as('--user', AVA, '--org', NORTHWIND), 'deleteOrganization');
+    });
   });
 });
 

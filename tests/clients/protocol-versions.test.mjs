@@ -117,12 +117,13 @@ test('wrong types get an error with the id of the request', async (t) => {
     ['prompts/get', { name: 'user_audit', arguments: { userId: 1 } }],
     ['resources/read', { uri: 5 }],
     ['completion/complete', { ref: { type: 'ref/nothing' }, argument: {} }],
-    ['no/such/method', {}],
   ]) {
     const id = `${method} ${JSON.stringify(params)}`;
     const { error } = await lines.request(method, params, { id, timeoutMs: 3000 });
-    assert.ok([-32600, -32601, -32602].includes(error?.code), `${id}: ${JSON.stringify(error)}`);
+    assert.equal(error?.code, -32602, `${id}: ${JSON.stringify(error)}`);
   }
+  const { error } = await lines.request('no/such/method', {});
+  assert.equal(error.code, -32601);
   assert.ok((await lines.request('tools/call', getUser)).result);
 });
 
@@ -171,19 +172,35 @@ test('a line just below the limit is read', async (t) => {
   assert.equal(result.isError, true, 'Clerk takes far less metadata');
 });
 
-test('deep nesting does not break the server', async (t) => {
-  const lines = startLines(t, ['--emulate']);
-  await lines.initialize('2025-11-25');
-  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
-  lines.send(`{"jsonrpc":"2.0","id":"deep","method":"tools/call","params":{"name":"getUser","arguments":{"userId":${deep}}}}`);
-  const levels = 100;
-  const nested = JSON.parse(`${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`);
-  const answer = await lines.request('tools/call', {
-    name: 'updateUserPublicMetadata',
-    arguments: { userId: AVA, metadata: nested },
+for (const [name, text] of [
+  ['nested 200 deep', `${'['.repeat(200)}${']'.repeat(200)}`],
+  ['nested 100,000 deep', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
+  ['with half of a surrogate pair, as JSON.stringify writes a cut emoji', '"\\ud83d"'],
+]) {
+  test(`a value ${name} is refused, not met with silence`, async (t) => {
+    const lines = startLines(t, ['--emulate']);
+    await lines.initialize('2025-11-25');
+    const answer = lines.next((message) => message.error || message.result, { timeoutMs: 3000 });
+    const params = `{"name":"updateUserPublicMetadata","arguments":{"userId":"${AVA}","metadata":{"a":${text}}}}`;
+    lines.send(`{"jsonrpc":"2.0","id":"odd","method":"tools/call","params":${params}}`);
+    const { error, result } = await answer;
+    assert.ok(error || result.isError);
+    assert.ok((await lines.request('tools/call', getUser)).result);
   });
-  assert.ok(answer.result ?? answer.error);
-  assert.ok((await lines.request('tools/call', getUser)).result);
+}
+
+test('a cancelled question is not answered later: nothing is deleted', async (t) => {
+  const lines = startLines(t, ['--emulate']);
+  await lines.initialize('2025-06-18', { elicitation: {} });
+  const asked = lines.next((message) => message.method === 'elicitation/create');
+  const params = { name: 'deleteOrganization', arguments: { organizationId: LUMEN } };
+  lines.send({ jsonrpc: '2.0', id: 'delete', method: 'tools/call', params });
+  const { id } = await asked;
+  lines.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'delete' } });
+  lines.send({ jsonrpc: '2.0', id, result: { action: 'accept', content: { confirm: true } } });
+  const read = { name: 'getOrganization', arguments: { organizationId: LUMEN } };
+  const { result } = await lines.request('tools/call', read);
+  assert.equal(result.structuredContent.id, LUMEN);
 });
 
 test('input closed before a word: exit code 0', async (t) => {
@@ -192,14 +209,16 @@ test('input closed before a word: exit code 0', async (t) => {
   assert.deepEqual(await lines.ended, { code: 0, signal: null });
 });
 
-test('input closed in the middle of a call: the answer still comes', async (t) => {
-  const { lines, api } = await startSlow(t, 700);
-  const answer = lines.request('tools/call', { name: 'getUser', arguments: { userId: 'user_a' } });
-  lines.closeInput();
-  assert.equal((await answer).result.structuredContent.id, 'user_a');
-  assert.deepEqual(await lines.ended, { code: 0, signal: null });
-  assert.equal(api.requests.length, 1);
-});
+for (const delayMs of [700, 7000]) {
+  test(`input closed ${delayMs} ms before Clerk answers: the answer still comes`, async (t) => {
+    const { lines, api } = await startSlow(t, delayMs);
+    const answer = lines.request('tools/call', { name: 'getUser', arguments: { userId: 'user_a' } });
+    lines.closeInput();
+    assert.equal((await answer).result.structuredContent.id, 'user_a');
+    assert.deepEqual(await lines.ended, { code: 0, signal: null });
+    assert.equal(api.requests.length, 1);
+  });
+}
 
 test('the last line needs no line end', async (t) => {
   const lines = startLines(t, ['--emulate']);
