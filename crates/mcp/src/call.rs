@@ -114,23 +114,11 @@ enum Gate {
 
 impl Service {
     /// Calls a tool. Dropping the future cancels the call; what was sent to Clerk by then has been
-    /// sent. Every call that ends is recorded.
+    /// sent. Every call is recorded, a cancelled one as such.
     pub async fn call_tool(&self, request: CallRequest, host: &dyn Host) -> CallAnswer {
-        let started = self.toolkit.client().env().now();
+        let record = Record::begin(self, &request, host);
         let (answer, outcome, trace_id) = self.run(&request, host).await;
-        let now = self.toolkit.client().env().now();
-        let session = self.toolkit.auth_context();
-        self.shared.audit.record(&AuditRow {
-            at: now,
-            duration_ms: now.saturating_sub(started),
-            user_id: session.map(|session| session.user_id().to_owned()),
-            organization_id: session.and_then(|s| s.organization_id()).map(str::to_owned),
-            client: host.client(),
-            tool: printable(&request.name),
-            arguments: redact::redact_arguments_for_audit(&request.arguments),
-            outcome,
-            clerk_trace_id: trace_id,
-        });
+        record.end(outcome, trace_id);
         answer
     }
 
@@ -210,6 +198,54 @@ impl Service {
                 },
                 "call again without it to be asked anew",
             ),
+        }
+    }
+}
+
+/// The audit row of a call that is under way. Dropped before its end, it says that the call was
+/// cancelled.
+struct Record<'a> {
+    service: &'a Service,
+    /// `None` once it is recorded.
+    row: Option<AuditRow>,
+    started: u64,
+}
+
+impl<'a> Record<'a> {
+    fn begin(service: &'a Service, request: &CallRequest, host: &dyn Host) -> Self {
+        let session = service.toolkit.auth_context();
+        let row = AuditRow {
+            at: 0,
+            duration_ms: 0,
+            user_id: session.map(|session| session.user_id().to_owned()),
+            organization_id: session.and_then(|s| s.organization_id()).map(str::to_owned),
+            client: host.client(),
+            tool: printable(&request.name),
+            arguments: redact::redact_arguments_for_audit(&request.arguments),
+            outcome: "cancelled".to_owned(),
+            clerk_trace_id: None,
+        };
+        Self {
+            service,
+            row: Some(row),
+            started: service.toolkit.client().env().now(),
+        }
+    }
+
+    fn end(mut self, outcome: String, clerk_trace_id: Option<String>) {
+        if let Some(row) = &mut self.row {
+            row.outcome = outcome;
+            row.clerk_trace_id = clerk_trace_id;
+        }
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        if let Some(mut row) = self.row.take() {
+            row.at = self.service.toolkit.client().env().now();
+            row.duration_ms = row.at.saturating_sub(self.started);
+            self.service.shared.audit.record(&row);
         }
     }
 }

@@ -45,7 +45,7 @@ impl Service {
                 .find(|kind| kind.uri_template() == uri_template),
             CompletionTarget::Prompt {
                 name: "user_audit",
-                argument: "userId",
+                argument: "user",
             }
             | CompletionTarget::Prompt {
                 name: "organization_setup",

@@ -125,15 +125,20 @@ static PROMPTS: &[Prompt] = &[
         title: "User audit",
         description: "Reviews one user: identity, security, organizations, roles, metadata.",
         arguments: &[PromptArgument {
-            name: "userId",
-            description: "The user's id",
+            name: "user",
+            description: "User id or e-mail address",
             required: true,
             default: "",
         }],
-        needs: &["getUser", "getUserOrganizationMembershipList"],
-        steps: "Audit the Clerk user {userId}. Change nothing.\n\
-                1. getUser: names, verified and unverified e-mail addresses and phone numbers, \
-                password, second factor, banned or locked, last sign-in.\n\
+        needs: &[
+            "getUser",
+            "getUserList",
+            "getUserOrganizationMembershipList",
+        ],
+        steps: "Audit the Clerk user {user}. Change nothing.\n\
+                1. getUser with that id; if it is an e-mail address, find the user with getUserList \
+                (emailAddress) first. Look at names, verified and unverified addresses, password, \
+                second factor, banned or locked, last sign-in.\n\
                 2. getUserOrganizationMembershipList: each organization with role and permissions.\n\
                 3. Report what stands out: admin roles, no second factor, unverified addresses, long \
                 inactivity, metadata that grants privileges. End with what you would change, as \
