@@ -76,7 +76,7 @@ for (const era of ['legacy', 'modern']) {
     const { prompts } = await result(t, era, ['--method', 'prompts/list']);
     assert.equal(prompts.length, 3);
     const { messages } = await result(t, era, [
-      ...['--method', 'prompts/get', '--prompt-name', 'user_audit', '--prompt-args', `userId=${AVA}`],
+      ...['--method', 'prompts/get', '--prompt-name', 'user_audit', '--prompt-args', `user=${AVA}`],
     ]);
     assert.ok(messages[0].content.text.includes(AVA));
   });

@@ -73,7 +73,7 @@ for (const [name, version, options] of LIFECYCLES) {
     test('prompts, resources and completion', async (t) => {
       const client = await open(t);
       assert.equal((await client.listPrompts()).prompts.length, 3);
-      const prompt = await client.getPrompt({ name: 'user_audit', arguments: { userId: AVA } });
+      const prompt = await client.getPrompt({ name: 'user_audit', arguments: { user: AVA } });
       assert.ok(prompt.messages[0].content.text.includes(AVA));
       assert.equal((await client.listResources()).resources.length, 1);
       assert.equal((await client.listResourceTemplates()).resourceTemplates.length, 2);

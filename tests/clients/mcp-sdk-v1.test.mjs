@@ -266,14 +266,14 @@ test('prompts are listed and filled', async (t) => {
     prompts.map((prompt) => prompt.name).sort(),
     ['onboarding_check', 'organization_setup', 'user_audit'],
   );
-  const audit = await client.getPrompt({ name: 'user_audit', arguments: { userId: AVA } });
+  const audit = await client.getPrompt({ name: 'user_audit', arguments: { user: AVA } });
   assert.equal(audit.messages[0].role, 'user');
   assert.ok(audit.messages[0].content.text.includes(`"${AVA}"`));
   const check = await client.getPrompt({ name: 'onboarding_check' });
   assert.match(check.messages[0].content.text, /"7d"/);
-  await assert.rejects(client.getPrompt({ name: 'user_audit' }), /`userId` is missing/);
+  await assert.rejects(client.getPrompt({ name: 'user_audit' }), /`user` is missing/);
   await assert.rejects(
-    client.getPrompt({ name: 'user_audit', arguments: { userId: AVA, who: 'x' } }),
+    client.getPrompt({ name: 'user_audit', arguments: { user: AVA, who: 'x' } }),
     /"who" is unknown/,
   );
 });

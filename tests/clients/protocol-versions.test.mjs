@@ -114,7 +114,7 @@ test('wrong types get an error with the id of the request', async (t) => {
     ['tools/call', { name: 'getUser', arguments: 'x' }],
     ['tools/call', {}],
     ['tools/call', undefined],
-    ['prompts/get', { name: 'user_audit', arguments: { userId: 1 } }],
+    ['prompts/get', { name: 'user_audit', arguments: { user: 1 } }],
     ['resources/read', { uri: 5 }],
     ['completion/complete', { ref: { type: 'ref/nothing' }, argument: {} }],
   ]) {
