@@ -313,7 +313,7 @@ test('ids complete', async (t) => {
   assert.equal(newest.values.length, 20);
   assert.equal(newest.hasMore, true);
   const audit = { type: 'ref/prompt', name: 'user_audit' };
-  assert.deepEqual((await complete(audit, 'userId', AVA.slice(0, 14))).values, [AVA]);
+  assert.deepEqual((await complete(audit, 'user', AVA.slice(0, 14))).values, [AVA]);
   const organizations = { type: 'ref/resource', uri: 'clerk://organizations/{id}' };
   assert.deepEqual((await complete(organizations, 'id', 'northwind')).values, [NORTHWIND]);
   assert.deepEqual((await complete({ type: 'ref/prompt', name: 'nothing' }, 'x', '')).values, []);
