@@ -116,12 +116,12 @@ type Connected = (SecretKey, ApiUrl, Arc<dyn Transport>);
 
 /// A local Clerk with its own key: a real one in the environment never reaches it.
 fn emulated(seed: Option<&Path>) -> Result<Connected, Failure> {
-    let seed = match seed {
-        Some(path) => read_seed(path)?,
-        None => Seed::default(),
+    let (name, seed) = match seed {
+        Some(path) => (path.display().to_string(), read_seed(path)?),
+        None => ("the default seed".to_owned(), Seed::default()),
     };
     let emulator = Emulator::new(&seed, Arc::new(Machine), Box::new(Machine))
-        .map_err(|error| Failure::usage(format!("the seed is wrong: {error}")))?;
+        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
     let key = SecretKey::parse(&emulator.secret_key()).map_err(Failure::usage)?;
     let api_url = ApiUrl::parse(emulator::DEFAULT_URL).map_err(Failure::failed)?;
     Ok((key, api_url, Arc::new(EmulatedClerk(Arc::new(emulator)))))

@@ -4,22 +4,26 @@
 //! an answer forever, so that this one answers: with `-32700` what is no JSON or too long, with
 //! `-32600` what is no request. What may itself be an answer is never answered.
 
-use std::{io, sync::Arc};
+use std::{collections::HashSet, io, sync::Arc, time::Duration};
 
 use rmcp::{
     RoleServer,
-    model::{ErrorCode, ErrorData, RequestId},
+    model::{ClientNotification, ErrorCode, ErrorData, JsonRpcMessage, RequestId},
     service::{RxJsonRpcMessage, TxJsonRpcMessage},
     transport::Transport,
 };
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
-    sync::Mutex,
+    sync::{Mutex, Notify},
 };
 
 /// The longest line that is read, in bytes. The largest arguments that Clerk takes are far below.
 pub(crate) const MAX_LINE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long calls may still take once the client has closed its end: Clerk's longest answer, tried
+/// twice.
+const LAST_ANSWERS: Duration = Duration::from_secs(60);
 
 /// What the sender of a line that is no message is told.
 type Complaint = TxJsonRpcMessage<RoleServer>;
@@ -29,6 +33,7 @@ pub(crate) struct LineTransport<R, W> {
     reader: BufReader<R>,
     line: Line,
     writer: Arc<Mutex<Option<W>>>,
+    open: Arc<OpenRequests>,
 }
 
 /// What has been read of the present line. It outlives a read that is cancelled half way.
@@ -45,6 +50,7 @@ impl<R: AsyncRead + Unpin, W> LineTransport<R, W> {
             reader: BufReader::with_capacity(64 * 1024, reader),
             line: Line::default(),
             writer: Arc::new(Mutex::new(Some(writer))),
+            open: Arc::default(),
         }
     }
 
@@ -91,6 +97,94 @@ impl Line {
             return Err(Some(error(ErrorCode::PARSE_ERROR, message, None)));
         }
         serde_json::from_slice(&self.bytes).map_err(|_| complaint(&self.bytes))
+    }
+}
+
+/// Requests without an answer yet, in either direction. When the client closes its end, the server
+/// goes on until its calls are answered.
+#[derive(Default)]
+struct OpenRequests {
+    ids: std::sync::Mutex<Ids>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Ids {
+    /// Of the client's requests.
+    theirs: HashSet<RequestId>,
+    /// Of our requests to the client: once it has closed its end, they will not be answered.
+    ours: HashSet<RequestId>,
+}
+
+impl OpenRequests {
+    fn received(&self, message: &RxJsonRpcMessage<RoleServer>) {
+        let mut ids = self.ids();
+        match message {
+            JsonRpcMessage::Request(request) => {
+                ids.theirs.insert(request.id.clone());
+            }
+            JsonRpcMessage::Response(response) => {
+                ids.ours.remove(&response.id);
+            }
+            JsonRpcMessage::Error(error) => {
+                if let Some(id) = &error.id {
+                    ids.ours.remove(id);
+                }
+            }
+            JsonRpcMessage::Notification(notification) => {
+                let ClientNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                else {
+                    return;
+                };
+                if let Some(id) = &cancelled.params.request_id {
+                    ids.theirs.remove(id);
+                }
+            }
+        }
+    }
+
+    fn sent(&self, message: &TxJsonRpcMessage<RoleServer>) {
+        let mut ids = self.ids();
+        match message {
+            JsonRpcMessage::Request(request) => {
+                ids.ours.insert(request.id.clone());
+            }
+            JsonRpcMessage::Response(response) => {
+                ids.theirs.remove(&response.id);
+            }
+            JsonRpcMessage::Error(error) => {
+                if let Some(id) = &error.id {
+                    ids.theirs.remove(id);
+                }
+            }
+            JsonRpcMessage::Notification(_) => return,
+        }
+        drop(ids);
+        self.changed.notify_one();
+    }
+
+    /// Waits until all is answered that still can be, but not for ever.
+    async fn answered(&self) {
+        let all = async {
+            while self.is_waiting() {
+                self.changed.notified().await;
+            }
+        };
+        if tokio::time::timeout(LAST_ANSWERS, all).await.is_err() {
+            tracing::warn!("ended with calls under way: Clerk has not answered in time");
+        }
+    }
+
+    fn is_waiting(&self) -> bool {
+        let ids = self.ids();
+        !ids.theirs.is_empty() && ids.ours.is_empty()
+    }
+
+    fn ids(&self) -> std::sync::MutexGuard<'_, Ids> {
+        self.ids
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -172,13 +266,22 @@ where
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let writer = self.writer.clone();
-        async move { write(&writer, &message).await }
+        let open = self.open.clone();
+        async move {
+            let written = write(&writer, &message).await;
+            open.sent(&message);
+            written
+        }
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
             let line = match self.next_line().await {
-                Ok(line) => line?,
+                Ok(Some(line)) => line,
+                Ok(None) => {
+                    self.open.answered().await;
+                    return None;
+                }
                 Err(fault) => {
                     tracing::error!(%fault, "standard input cannot be read");
                     return None;
@@ -188,7 +291,10 @@ where
                 continue;
             }
             match line.parse() {
-                Ok(message) => return Some(message),
+                Ok(message) => {
+                    self.open.received(&message);
+                    return Some(message);
+                }
                 Err(Some(complaint)) => {
                     // In a task of its own: this function may be cancelled, a half-written line
                     // may not.
@@ -255,8 +361,8 @@ mod tests {
 
         let (mut client, server) = tokio::io::duplex(7);
         let written = tokio::spawn(async move {
-            let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
-            let lines = format!("{ping}\r\n\n{}\n{ping}", "x".repeat(MAX_LINE_BYTES + 1));
+            let note = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+            let lines = format!("{note}\r\n\n{}\n{note}", "x".repeat(MAX_LINE_BYTES + 1));
             client.write_all(lines.as_bytes()).await.unwrap();
         });
         let mut transport = LineTransport::new(server, tokio::io::sink());

@@ -126,10 +126,11 @@ impl ServerHandler for ClerkMcpServer {
         };
         let call = std::pin::pin!(self.service.call_tool(request, &host));
         let cancelled = std::pin::pin!(context.ct.cancelled());
-        match select(call, cancelled).await {
-            Either::Left((answer, _)) => Ok(response(answer)),
+        // Cancellation first: a confirmation that arrives after it must not count.
+        match select(cancelled, call).await {
+            Either::Right((answer, _)) => Ok(response(answer)),
             // The client does not wait for this answer any more.
-            Either::Right(_) => Err(ErrorData::internal_error("the call was cancelled", None)),
+            Either::Left(_) => Err(ErrorData::internal_error("the call was cancelled", None)),
         }
     }
 

@@ -24,6 +24,8 @@ struct Membership {
     user_id: String,
     role: String,
     permissions: Permissions,
+    /// Whether the organization lets its admins delete it.
+    admin_delete_enabled: bool,
 }
 
 /// Asks Clerk whether `session` may call `tool` with these arguments, at this moment. An
@@ -39,13 +41,15 @@ pub(crate) async fn authorize(
     arguments: &mut Arguments,
 ) -> Result<(), ToolError> {
     match tool.operation().scope {
-        Scope::Anyone | Scope::OwnUser | Scope::OwnOrganizations => Ok(()),
+        Scope::Anyone => Ok(()),
+        Scope::OwnUser | Scope::OwnOrganizations => active_user(client, session).await.map(drop),
         Scope::Instance => Err(refusal(
             "this tool reads or writes the whole instance, which no signed-in user may",
             "run it with the instance's key and no --user",
         )),
         Scope::CreateOrganization => may_create_organization(client, session).await,
         Scope::Organization { permission, member } => {
+            active_user(client, session).await?;
             let caller = caller_membership(client, session, arguments).await?;
             if arguments.get("slug").is_some() {
                 arguments.remove("slug");
@@ -62,17 +66,47 @@ pub(crate) async fn authorize(
     }
 }
 
-async fn may_create_organization(client: &Client, session: &AuthContext) -> Result<(), ToolError> {
+/// The session's user, who must exist and not be banned: both end every session at Clerk.
+async fn active_user(client: &Client, session: &AuthContext) -> Result<Value, ToolError> {
     let request = Request::new("GetUser", Method::GET, "/users/{user_id}")
         .path_parameter("user_id", session.user_id())
         .map_err(clerk::Error::from)?;
     let user = client.send(&request).await?.body;
-    if user.get("create_organization_enabled") == Some(&Value::Bool(true)) {
+    if user.get("banned") == Some(&Value::Bool(true)) {
+        return Err(refusal(
+            "this user is banned",
+            "unban the user in Clerk, if that is right",
+        ));
+    }
+    Ok(user)
+}
+
+async fn may_create_organization(client: &Client, session: &AuthContext) -> Result<(), ToolError> {
+    let user = active_user(client, session).await?;
+    if user.get("create_organization_enabled") != Some(&Value::Bool(true)) {
+        return Err(refusal(
+            "this user may not create organizations",
+            "allow it for the user in Clerk (create_organization_enabled)",
+        ));
+    }
+    let limit = user
+        .get("create_organizations_limit")
+        .and_then(Value::as_u64);
+    let Some(limit) = limit.filter(|limit| *limit > 0) else {
+        return Ok(());
+    };
+    // Clerk counts what the person created; organizations they left again are not seen here.
+    let created = own_membership_rows(client, session.user_id(), |row| {
+        row.pointer("/organization/created_by")
+            .and_then(Value::as_str)
+            == Some(session.user_id())
+    });
+    if (created.await?.len() as u64) < limit {
         return Ok(());
     }
     Err(refusal(
-        "this user may not create organizations",
-        "allow it for the user in Clerk (create_organization_enabled)",
+        format!("this user has created as many organizations as they may ({limit})"),
+        "raise the user's limit in Clerk (create_organizations_limit)",
     ))
 }
 
@@ -128,7 +162,16 @@ async fn outranked(
     target.map_or(Ok(()), |target| may_touch(caller, &target))
 }
 
+/// What Clerk asks for to delete an organization, beside the organization's own consent.
+const DELETE: &str = "org:sys_profile:delete";
+
 fn require(caller: &Membership, permission: &str) -> Result<(), ToolError> {
+    if permission == DELETE && !caller.admin_delete_enabled {
+        return Err(refusal(
+            "this organization cannot be deleted by its members",
+            "allow it for the organization in Clerk (admin_delete_enabled)",
+        ));
+    }
     if caller.permissions.contains(permission) {
         return Ok(());
     }
@@ -243,7 +286,25 @@ async fn membership_by_slug(
     user_id: &str,
     slug: &str,
 ) -> Result<Option<Membership>, ToolError> {
+    let rows = own_membership_rows(client, user_id, |row| {
+        row.pointer("/organization/slug").and_then(Value::as_str) == Some(slug)
+    })
+    .await?;
+    let membership = rows.first().and_then(parse_membership);
+    Ok(membership.map(|membership| Membership {
+        user_id: user_id.to_owned(),
+        ..membership
+    }))
+}
+
+/// The person's memberships that `wanted` picks.
+async fn own_membership_rows(
+    client: &Client,
+    user_id: &str,
+    wanted: impl Fn(&Value) -> bool,
+) -> Result<Vec<Value>, ToolError> {
     const PAGE: usize = 500;
+    let mut found = Vec::new();
     let mut offset = 0;
     loop {
         let request = Request::new(
@@ -257,17 +318,9 @@ async fn membership_by_slug(
         .query("offset", offset.to_string());
         let answer = client.send(&request).await?.body;
         let page = rows(&answer);
-        let found = page
-            .iter()
-            .find(|row| row.pointer("/organization/slug").and_then(Value::as_str) == Some(slug));
-        if let Some(row) = found {
-            return Ok(parse_membership(row).map(|m| Membership {
-                user_id: user_id.into(),
-                ..m
-            }));
-        }
+        found.extend(page.iter().filter(|row| wanted(row)).cloned());
         if page.len() < PAGE {
-            return Ok(None);
+            return Ok(found);
         }
         offset += PAGE;
     }
@@ -322,6 +375,8 @@ fn parse_membership(row: &Value) -> Option<Membership> {
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect(),
+        admin_delete_enabled: row.pointer("/organization/admin_delete_enabled")
+            != Some(&Value::Bool(false)),
     })
 }
 
@@ -344,6 +399,7 @@ mod tests {
             user_id: "user_a".into(),
             role: role.into(),
             permissions: permissions.iter().map(|p| (*p).to_owned()).collect(),
+            admin_delete_enabled: true,
         }
     }
 

@@ -564,3 +564,52 @@ fn every_tool_of_a_session_names_no_other_person_in_its_schema() {
         );
     }
 }
+
+#[test]
+fn who_is_banned_or_gone_can_do_nothing() {
+    let (clerk, toolkit) = team(session("user_a"));
+    clerk.send("POST", "/v1/users/user_a/ban", json!({}));
+    for (name, arguments) in [
+        ("getUser", json!({})),
+        ("updateUser", json!({"firstName": "X"})),
+        ("createOrganization", json!({"name": "X"})),
+        ("getOrganization", json!({"organizationId": "org_a"})),
+        ("deleteOrganization", json!({"organizationId": "org_a"})),
+    ] {
+        let error = refused(&toolkit, name, arguments);
+        assert!(is_not_permitted(&error), "{name}: {error}");
+    }
+    clerk.send("DELETE", "/v1/users/user_a", json!({}));
+    clerk.take_sent();
+    let error = refused(&toolkit, "updateUser", json!({"firstName": "X"}));
+    assert_eq!(
+        error.clerk().and_then(clerk::Error::status),
+        Some(404),
+        "{error}"
+    );
+    assert!(writes(&clerk).is_empty());
+}
+
+#[test]
+fn the_instances_limits_on_people_hold() {
+    let (clerk, toolkit) = team(session("user_x"));
+    clerk.send(
+        "PATCH",
+        "/v1/users/user_x",
+        json!({"create_organizations_limit": 2}),
+    );
+    result(&toolkit, "createOrganization", json!({"name": "Second"}));
+    let error = refused(&toolkit, "createOrganization", json!({"name": "Third"}));
+    assert!(is_not_permitted(&error), "{error}");
+    clerk.send(
+        "PATCH",
+        "/v1/organizations/org_b",
+        json!({"admin_delete_enabled": false}),
+    );
+    let error = refused(
+        &toolkit,
+        "deleteOrganization",
+        json!({"organizationId": "org_b"}),
+    );
+    assert!(is_not_permitted(&error), "{error}");
+}
