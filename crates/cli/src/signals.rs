@@ -1,19 +1,22 @@
-/// Waits for a signal to end, and names it.
+//! The signals that ask the program to end.
+
+/// Waits for such a signal. It listens from now on, not from when it is first awaited: no signal
+/// falls into the gap.
 #[cfg(unix)]
-pub(crate) async fn terminated() -> &'static str {
+pub(crate) fn terminated() -> impl Future<Output = &'static str> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    let listen = |kind| signal(kind).ok();
-    let (Some(mut terminate), Some(mut interrupt)) = (
-        listen(SignalKind::terminate()),
-        listen(SignalKind::interrupt()),
-    ) else {
-        // Without handlers the signals' own effect remains: the process ends.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+    let terminate = signal(SignalKind::terminate()).ok();
+    let interrupt = signal(SignalKind::interrupt()).ok();
+    async move {
+        let (Some(mut terminate), Some(mut interrupt)) = (terminate, interrupt) else {
+            // Without handlers the signals' own effect remains: the process ends.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
     }
 }
 

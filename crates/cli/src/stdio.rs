@@ -14,6 +14,7 @@ use crate::{
 
 /// Serves until the client closes standard input, or until a signal.
 pub(crate) async fn run(arguments: &ServiceArguments, printer: &Printer) -> Result<(), Failure> {
+    let terminated = signals::terminated();
     logging::start(arguments.audit_log.is_none())?;
     let service = serve::service(arguments, arguments.confirm.into(), printer)?;
     let server = ClerkMcpServer::new(service, env!("CARGO_PKG_VERSION"));
@@ -40,7 +41,7 @@ pub(crate) async fn run(arguments: &ServiceArguments, printer: &Printer) -> Resu
     };
     tokio::select! {
         served = served => served,
-        signal = signals::terminated() => {
+        signal = terminated => {
             printer.note(&format!("clerk-mcp: stopped by {signal}"));
             Ok(())
         }

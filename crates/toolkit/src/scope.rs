@@ -71,7 +71,16 @@ async fn active_user(client: &Client, session: &AuthContext) -> Result<Value, To
     let request = Request::new("GetUser", Method::GET, "/users/{user_id}")
         .path_parameter("user_id", session.user_id())
         .map_err(clerk::Error::from)?;
-    let user = client.send(&request).await?.body;
+    let user = match client.send(&request).await {
+        Ok(answer) => answer.body,
+        Err(error) if error.status() == Some(404) => {
+            return Err(refusal(
+                format!("there is no user {} in this instance", session.user_id()),
+                "the user was deleted, or belongs to another instance (test or live)",
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    };
     if user.get("banned") == Some(&Value::Bool(true)) {
         return Err(refusal(
             "this user is banned",
