@@ -331,7 +331,7 @@ describe('a scoped user', () => {
     await refusal(alone, 'createOrganization', { name: 'x' });
     const client = await open(t, ['--user', gone, '--org', NORTHWIND]);
     for (const tool of ['getOrganization', 'getOrganizationMembershipList', 'deleteOrganization']) {
-      assert.equal((await refusal(client, tool)).code, 'resource_not_found', tool);
+      assert.equal((await refusal(client, tool)).code, 'not_permitted', tool);
     }
   });
 

@@ -145,7 +145,10 @@ impl ToolError {
 
     fn message(&self) -> String {
         match self {
-            Self::UnknownTool { name, .. } => format!("there is no tool {name:?}"),
+            Self::UnknownTool { name, .. } => {
+                let short: String = name.chars().take(64).collect();
+                format!("there is no tool {short:?}")
+            }
             Self::Arguments(errors) => {
                 let rows: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 format!("invalid arguments: {}", rows.join("; "))

@@ -7,7 +7,7 @@ use crate::{
     arguments::Arguments,
     cut,
     error::ToolError,
-    operation::{ClerkOperation, Output},
+    operation::{ClerkOperation, Json, Output},
     pointer::Selection,
     redact,
     request::{DEFAULT_LIMIT, MAX_LIMIT},
@@ -35,22 +35,22 @@ pub fn shape(
         expected,
     };
     match tool.operation().output {
-        Output::Object(_) | Output::Plain(_) => match answer {
-            Value::Object(_) => Ok(object(answer, arguments, &policy)),
-            _ => Err(expected("a JSON object")),
-        },
-        Output::List(_) => {
-            let page = match answer {
-                Value::Array(rows) => Page { rows, total: None },
-                Value::Object(mut list) => match list.remove("data") {
-                    Some(Value::Array(rows)) => Page {
-                        rows,
-                        total: list.get("total_count").and_then(Value::as_u64),
-                    },
-                    _ => return Err(expected("a list")),
-                },
-                _ => return Err(expected("a list")),
+        Output::Object(members) | Output::Plain(members) => {
+            let Value::Object(given) = &answer else {
+                return Err(expected("a JSON object"));
             };
+            // `fields` never touches a plain answer: there, every member is promised.
+            let is_whole = matches!(tool.operation().output, Output::Plain(_));
+            if !members
+                .iter()
+                .all(|(name, kind)| holds(given.get(*name), *kind, is_whole))
+            {
+                return Err(expected("of the operation's form"));
+            }
+            Ok(object(answer, arguments, &policy))
+        }
+        Output::List(_) => {
+            let page = Page::parse(answer).ok_or_else(|| expected("a list"))?;
             Ok(list(tool, page, arguments, &policy))
         }
     }
@@ -59,9 +59,39 @@ pub fn shape(
 /// Room for the list around the rows: counts and hints.
 pub(crate) const ENVELOPE: usize = 1024;
 
-struct Page {
-    rows: Vec<Value>,
+/// A list as Clerk answers it: bare, or `{data, total_count}`. Either is taken from any operation.
+pub(crate) struct Page {
+    pub(crate) rows: Vec<Value>,
     total: Option<u64>,
+}
+
+impl Page {
+    pub(crate) fn parse(answer: Value) -> Option<Self> {
+        match answer {
+            Value::Array(rows) => Some(Self { rows, total: None }),
+            Value::Object(mut list) => match list.remove("data") {
+                Some(Value::Array(rows)) => {
+                    let total = list.get("total_count").and_then(Value::as_u64);
+                    Some(Self { rows, total })
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Whether a member is what the output schema says. An absent one is, unless it is promised.
+fn holds(value: Option<&Value>, kind: Json, is_promised: bool) -> bool {
+    match (value, kind) {
+        (None, _) => !is_promised,
+        (_, Json::Any) => true,
+        (Some(value), Json::String) => value.is_string(),
+        (Some(value), Json::Integer) => value.is_i64() || value.is_u64(),
+        (Some(value), Json::Boolean) => value.is_boolean(),
+        (Some(value), Json::Object) => value.is_object(),
+        (Some(value), Json::Array) => value.is_array(),
+    }
 }
 
 fn object(mut answer: Value, arguments: &Arguments, policy: &redact::Policy) -> Map<String, Value> {
@@ -100,7 +130,7 @@ fn list(
     let offset = arguments.integer("offset").unwrap_or(0);
     let received = rows.len() as u64;
     let mut more = match total {
-        Some(total) => offset.saturating_add(received) < total && received > 0,
+        Some(total) => offset.saturating_add(received.min(limit)) < total && received > 0,
         None => received > limit || (limit == MAX_LIMIT && received == MAX_LIMIT),
     };
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

@@ -405,6 +405,28 @@ fn what_is_not_clerk_is_said_to_be_so() {
     clerk.fail(|_| Some((200, "<html>".to_owned())));
     let error = refused(&clerk.toolkit(), "getUser", json!({"userId": "user_a"}));
     assert_eq!(error.code(), "invalid_json", "{error}");
+    for count in [r#"{}"#, r#"{"total_count": "many"}"#] {
+        clerk.fail(move |_| Some((200, count.to_owned())));
+        let error = refused(&clerk.toolkit(), "getUserCount", json!({}));
+        assert_eq!(error.code(), "unexpected_answer", "{error}");
+    }
+    clerk.fail(|_| {
+        Some((
+            200,
+            r#"{"data": [{"id": "a"}, {"id": "b"}], "total_count": 2}"#.to_owned(),
+        ))
+    });
+    let page = result(&clerk.toolkit(), "getUserList", json!({"limit": 1}));
+    assert_eq!(
+        (page["data"].as_array().unwrap().len(), &page["has_more"]),
+        (1, &json!(true))
+    );
+    let found = result(
+        &clerk.toolkit(),
+        "findUsers",
+        json!({"where": [{"pointer": "/id", "equals": "b"}], "startingAfter": "user_a"}),
+    );
+    assert_eq!(found["scanned"], 2);
     clerk.fail(|_| Some((200, "[]".to_owned())));
     let error = refused(&clerk.toolkit(), "getUser", json!({"userId": "user_a"}));
     assert_eq!(error.code(), "unexpected_answer", "{error}");

@@ -23,7 +23,7 @@ use crate::{
     error::ToolError,
     operations,
     pointer::Selection,
-    redact, request, text,
+    redact, request, shape, text,
     toolkit::{Outcome, Progress},
 };
 use conditions::Wanted;
@@ -216,13 +216,12 @@ impl Search<'_> {
         if let Some(cursor) = cursor {
             request = request.query("starting_after", cursor);
         }
-        match self.client.send(&request).await?.body {
-            Value::Array(users) => Ok(users),
-            _ => Err(ToolError::Answer {
-                operation: "GetUserList",
-                expected: "a list",
-            }),
-        }
+        let answer = self.client.send(&request).await?.body;
+        let page = shape::Page::parse(answer);
+        page.map(|page| page.rows).ok_or(ToolError::Answer {
+            operation: "GetUserList",
+            expected: "a list",
+        })
     }
 
     /// The filters that Clerk can apply, narrowed to a range.
@@ -297,7 +296,7 @@ impl Search<'_> {
                 *user = selection.apply(user);
             }
         }
-        let cut = cut::cut_items(&mut users, cut::RESULT_LIMIT - crate::shape::ENVELOPE);
+        let cut = cut::cut_items(&mut users, cut::RESULT_LIMIT - shape::ENVELOPE);
         more |= cut.dropped > 0;
         let mut hints = Vec::new();
         if cut.dropped > 0 {
