@@ -1,0 +1,37 @@
+// Tools for LangChain, @langchain/core 0.3 and 1.
+
+import { ToolMessage } from '@langchain/core/messages';
+import { DynamicStructuredTool } from '@langchain/core/tools';
+import { Toolkit } from './toolkit.js';
+
+export * from './exported-errors.js';
+
+/** Makes a toolkit whose tools go to `bindTools`, `createAgent` and `ToolNode`. */
+export async function createClerkToolkit(options) {
+  const toolkit = new Toolkit(options);
+  const collect = (definitions) => definitions.map((definition) => tool(toolkit, definition));
+  let map;
+  return {
+    ...toolkit.categories(collect),
+    allTools: () => collect(toolkit.definitions),
+    toolMap: () => {
+      map ??= Object.fromEntries(collect(toolkit.definitions).map((made) => [made.name, made]));
+      return map;
+    },
+    injectSessionClaims: toolkit.injectSessionClaims,
+  };
+}
+
+function tool(toolkit, { name, description, inputSchema }) {
+  return new DynamicStructuredTool({
+    name,
+    description,
+    schema: inputSchema,
+    func: async (input, _manager, config) => {
+      const { text, isError } = await toolkit.callForModel(name, input, config?.signal);
+      const id = config?.toolCall?.id;
+      if (isError && id) return new ToolMessage({ content: text, name, tool_call_id: id, status: 'error' });
+      return JSON.parse(text);
+    },
+  });
+}
