@@ -35,3 +35,28 @@ fn the_guide_names_every_tool() {
     let all: BTreeSet<String> = operations::all().map(|row| row.name.to_owned()).collect();
     assert_eq!(named, all);
 }
+
+/// A table that names a test which is gone promises what nobody checks.
+#[test]
+fn every_test_that_the_conformance_table_names_exists() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let table = std::fs::read_to_string(format!("{root}/docs/CONFORMANCE.md")).unwrap();
+    let mut named = 0;
+    for line in table.lines().filter(|line| line.starts_with("| ")) {
+        let mut source = String::new();
+        let cell = line.split('|').nth(2).unwrap();
+        for word in cell.split('`').skip(1).step_by(2) {
+            if word.contains('/') {
+                source = std::fs::read_to_string(format!("{root}/{word}"))
+                    .unwrap_or_else(|error| panic!("{word}: {error}"));
+            } else {
+                assert!(
+                    source.contains(&format!("fn {word}(")),
+                    "{word} does not exist"
+                );
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 30, "the table is read");
+}

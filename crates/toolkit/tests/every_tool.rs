@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::collections::BTreeSet;
 
 use clerk_mcp_toolkit::{ToolError, operations, schema};
 use serde_json::{Map, Value, json};
@@ -139,19 +139,7 @@ fn every_tool_answers_what_its_schema_says() {
 }
 
 fn recorded() -> Option<Value> {
-    let folder = std::env::var_os("CLERK_SPEC_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/clerk"),
-        PathBuf::from,
-    );
-    let path = folder.join("agent-toolkit-0.3.15-requests.json");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!(
-            "skipped: {} is not there (CLERK_SPEC_DIR names its folder)",
-            path.display()
-        );
-        return None;
-    };
-    Some(serde_json::from_str(&text).unwrap())
+    support::clerk_data("agent-toolkit-0.3.15-requests.json")
 }
 
 /// What we do differently on purpose: metadata of updateOrganization is merged, not replaced.

@@ -2,7 +2,9 @@
 //! of arguments.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
-use std::{collections::BTreeSet, path::PathBuf};
+mod support;
+
+use std::collections::BTreeSet;
 
 use clerk_mcp_toolkit::{
     Bound, Tool, arguments,
@@ -14,21 +16,10 @@ use serde_json::{Map, Value, json};
 
 const NOW: u64 = 1_780_000_000_000;
 
-/// The rows of Clerk's Backend API, or `None` (and a word about it) where they are not at hand.
+/// The rows of Clerk's Backend API.
 fn clerk_operations() -> Option<Vec<Value>> {
-    let folder = std::env::var_os("CLERK_SPEC_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/clerk"),
-        PathBuf::from,
-    );
-    let path = folder.join("bapi-operations.json");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!(
-            "skipped: {} is not there (CLERK_SPEC_DIR names its folder)",
-            path.display()
-        );
-        return None;
-    };
-    Some(serde_json::from_str(&text).unwrap())
+    let operations = support::clerk_data("bapi-operations.json")?;
+    Some(operations.as_array().unwrap().clone())
 }
 
 fn names(rows: &Value) -> BTreeSet<String> {

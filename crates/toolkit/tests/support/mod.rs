@@ -3,11 +3,13 @@
     dead_code,
     unreachable_pub,
     clippy::expect_used,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "test support, of which each test file uses a part"
 )]
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -24,6 +26,23 @@ use clerk_mcp_toolkit::{
 };
 use emulator::{Answer, Clock, Emulator, Random, Seed, SeedFormat};
 use serde_json::{Map, Value};
+
+/// A file of what Clerk publishes, or `None` (and a word about it) where it is not at hand.
+pub fn clerk_data(file: &str) -> Option<Value> {
+    let folder = std::env::var_os("CLERK_SPEC_DIR").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/clerk"),
+        PathBuf::from,
+    );
+    let path = folder.join(file);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!(
+            "skipped: {} is not there (CLERK_SPEC_DIR names its folder)",
+            path.display()
+        );
+        return None;
+    };
+    Some(serde_json::from_str(&text).unwrap())
+}
 
 /// A clock that moves only when somebody sleeps.
 pub struct Time(AtomicU64);
