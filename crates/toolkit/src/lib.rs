@@ -4,6 +4,7 @@
 //! is, what it takes, who may call it and what it answers. A request and a shaped answer are pure
 //! functions of the row; only [`ClerkToolkit::call`] talks to Clerk.
 
+pub mod adapters;
 pub mod arguments;
 mod auth_context;
 pub mod cut;
