@@ -78,6 +78,11 @@ fn an_error_of_clerks_is_a_result() {
 }
 
 #[test]
+fn invisible_characters_of_errors_are_written_out() {
+    cases::invisible_characters_of_errors_are_written_out(converse);
+}
+
+#[test]
 fn other_json_is_a_result() {
     cases::other_json_is_a_result(converse);
 }

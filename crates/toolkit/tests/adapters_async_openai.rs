@@ -89,6 +89,12 @@ fn an_error_of_clerks_is_a_result() {
 }
 
 #[test]
+fn invisible_characters_of_errors_are_written_out() {
+    cases::invisible_characters_of_errors_are_written_out(chat);
+    cases::invisible_characters_of_errors_are_written_out(respond);
+}
+
+#[test]
 fn other_json_is_a_result() {
     cases::other_json_is_a_result(chat);
     cases::other_json_is_a_result(respond);

@@ -40,10 +40,9 @@ pub(super) async fn run_all(toolkit: &ClerkToolkit, calls: Vec<ModelCall<'_>>) -
             .is_none_or(|tool| tool.hints().read_only)
     });
     let at_once = if changes_nothing { SIDE_BY_SIDE } else { 1 };
-    stream::iter(calls.into_iter().map(|call| run(toolkit, call)))
-        .buffered(at_once)
-        .collect()
-        .await
+    // Collected first: a closure held across the await would not be `Send` for every lifetime.
+    let running: Vec<_> = calls.into_iter().map(|call| run(toolkit, call)).collect();
+    stream::iter(running).buffered(at_once).collect().await
 }
 
 /// Runs one call.

@@ -27,8 +27,8 @@ pub struct Seen {
 /// Lets the adapter's agent talk to a model that makes `calls` in its first turn.
 pub type Conversation = fn(&ClerkToolkit, &[(&str, Value)]) -> Seen;
 
-/// Runs a future that talks to a scripted model.
-pub fn wait<T>(future: impl Future<Output = T>) -> T {
+/// Runs a future that talks to a scripted model; agents run theirs on any thread.
+pub fn wait<T>(future: impl Future<Output = T> + Send) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -136,6 +136,19 @@ pub fn an_error_of_clerks_is_a_result(converse: Conversation) {
         seen.answers[1].text,
         r#"{"object":"total_count","total_count":5}"#
     );
+}
+
+/// What Clerk quotes from users cannot hide or reorder text.
+pub fn invisible_characters_of_errors_are_written_out(converse: Conversation) {
+    let clerk = Clerk::of_toml(TEAM);
+    clerk.fail(|_| {
+        let error = json!({"code": "form_param_invalid", "message": "a\u{202e}b\u{200b}c"});
+        Some((422, json!({"errors": [error]}).to_string()))
+    });
+    let seen = converse(&clerk.toolkit(), &[("getUserCount", json!({}))]);
+    let text = &seen.answers[0].text;
+    assert!(!text.contains(['\u{202e}', '\u{200b}']), "{text}");
+    assert!(text.contains(r"a\\u{202e}b\\u{200b}c"), "{text}");
 }
 
 /// Arguments that are no JSON are told to the model; nothing is sent.
