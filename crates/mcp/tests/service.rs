@@ -351,3 +351,35 @@ fn ids_are_completed() {
     assert_eq!(own.len(), 2);
     assert!(own.contains(&NORTHWIND.to_owned()));
 }
+
+/// What a model reads is the same through MCP and through the toolkit's adapters.
+#[test]
+fn results_are_those_of_the_adapters_byte_for_byte() {
+    use toolkit::adapters::openai;
+
+    let session = ava().with_organization(NORTHWIND).unwrap();
+    for (name, arguments) in [
+        (
+            "getUser",
+            json!({"fields": ["/id", "/email_addresses/*/email_address"]}),
+        ),
+        ("getOrganizationMembershipList", json!({"limit": 2})),
+        ("updateOrganization", json!({})),
+        ("getUser", json!({"userId": "user_x"})),
+        (
+            "updateOrganizationMembership",
+            json!({"userId": AVA, "role": "org:member"}),
+        ),
+    ] {
+        let (service, _) = service(Some(session.clone()));
+        let CallAnswer::Result(result) = call(&service, &ALONE, name, arguments.clone()) else {
+            panic!("{name} asks")
+        };
+        let function = json!({"name": name, "arguments": arguments.to_string()});
+        let asked = json!({"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": function}]});
+        let told = openai::run_chat_calls(service.toolkit(), &asked)
+            .now_or_never()
+            .unwrap();
+        assert_eq!(told[0]["content"], result.text(), "{name}");
+    }
+}
