@@ -22,8 +22,18 @@ export async function createClerkToolkit(options) {
   };
 }
 
+/**
+ * LangChain checks arguments against the schema and throws what it finds, without saying what is
+ * wrong. The toolkit checks them itself and names every fault, so any arguments get through to it.
+ */
+class ClerkTool extends DynamicStructuredTool {
+  call(...given) {
+    return super.call.apply(Object.create(this, { schema: { value: {} } }), given);
+  }
+}
+
 function tool(toolkit, { name, description, inputSchema }) {
-  return new DynamicStructuredTool({
+  return new ClerkTool({
     name,
     description,
     schema: inputSchema,

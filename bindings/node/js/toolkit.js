@@ -1,6 +1,7 @@
 // What every adapter stands on: the native toolkit with JavaScript values.
 
 import { ClerkArgumentsError, ClerkToolkitError, fromNative, optionError } from './errors.js';
+import { turn } from './pace.js';
 import { loadNative } from './platform.js';
 
 const native = loadNative();
@@ -48,6 +49,11 @@ export class Toolkit {
   async callText(name, args, signal) {
     signal?.throwIfAborted();
     const given = argumentsText(args);
+    const wait = turn();
+    if (wait) {
+      await wait;
+      signal?.throwIfAborted();
+    }
     const cancel = signal && new native.Cancel();
     const abort = () => cancel.cancel();
     signal?.addEventListener('abort', abort, { once: true });

@@ -5,7 +5,7 @@ use std::fmt;
 
 use clerk::{ApiUrlError, ApiVersionError, IdError, SecretKeyError};
 use serde_json::{Map, Value, json};
-use toolkit::{BuildError, ToolError, pattern::PatternError};
+use toolkit::{BuildError, ToolError, pattern::PatternError, text::escape_invisible};
 
 /// An error with the JavaScript class that it becomes.
 #[derive(Debug)]
@@ -176,7 +176,10 @@ impl From<ToolError> for Failure {
             } => Class::Connection,
             _ => Class::Api,
         };
-        let error = match error.to_json().remove("error") {
+        // Clerk quotes what people wrote.
+        let mut json = Value::Object(error.to_json());
+        escape_invisible(&mut json);
+        let error = match json.get_mut("error").map(Value::take) {
             Some(Value::Object(error)) => error,
             _ => Map::new(),
         };

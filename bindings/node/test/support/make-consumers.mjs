@@ -4,7 +4,7 @@
 
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { CONSUMERS, FOLDER } from './consumers.mjs';
+import { CONSUMERS, FOLDER, PREDECESSOR } from './consumers.mjs';
 
 const TEST = resolve(import.meta.dirname, '..');
 const PACKAGE = resolve(TEST, '..');
@@ -24,6 +24,12 @@ for (const [name, links] of Object.entries(CONSUMERS)) {
   }
   writeFileSync(join(FOLDER, name, 'package.json'), '{"type": "module"}\n');
   writeFileSync(join(FOLDER, name, 'load.js'), 'export const load = (specifier) => import(specifier);\n');
+}
+
+const predecessor = join(FOLDER, 'predecessor/node_modules');
+cpSync(join(TEST, 'node_modules/agent-toolkit'), join(predecessor, '@clerk/agent-toolkit'), { recursive: true });
+for (const [as, installed] of Object.entries(PREDECESSOR)) {
+  link(join(TEST, 'node_modules', installed), join(predecessor, as));
 }
 
 function link(target, path) {
