@@ -126,6 +126,16 @@ impl Failure {
         )
     }
 
+    /// Tokens are not verified here yet.
+    pub(crate) fn token_unsupported() -> Self {
+        Self::new(
+            Class::Token,
+            "session_token_unsupported",
+            "authContext.sessionToken cannot be verified by this version\n\
+             hint: give what Clerk's auth() or verifyToken() made of it",
+        )
+    }
+
     /// An `authContext` without a user. Taking it for none would give a stranger the key's power.
     pub(crate) fn signed_out() -> Self {
         Self::new(

@@ -5,6 +5,7 @@
 //! `errors.js` makes the error of the right class of it. A panic becomes an error, too.
 
 mod cancel;
+mod claims;
 mod definitions;
 mod failure;
 mod guard;

@@ -9,7 +9,7 @@ use clerk::{ApiUrl, ApiVersion, Client, HttpTransport, SecretKey};
 use serde_json::{Map, Value};
 use toolkit::{AuthContext, ClerkToolkit, pattern::Patterns};
 
-use crate::{failure::Failure, machine::Machine};
+use crate::{claims, failure::Failure, machine::Machine};
 
 const USER_AGENT: &str = concat!("clerk-agent-tools/", env!("CARGO_PKG_VERSION"));
 
@@ -23,9 +23,16 @@ const KNOWN: &[&str] = &[
     "tools",
 ];
 
-/// The toolkit that the options describe. Nothing is sent yet.
-pub(crate) fn toolkit(text: &str) -> Result<ClerkToolkit, Failure> {
-    let given: Value = serde_json::from_str(text)
+/// What the options describe.
+pub(crate) struct Chosen {
+    pub(crate) toolkit: ClerkToolkit,
+    /// What a model may be told of the session.
+    pub(crate) claims: Map<String, Value>,
+}
+
+/// Reads the options. Nothing is sent yet.
+pub(crate) fn read(text: &str) -> Result<Chosen, Failure> {
+    let given: Map<String, Value> = serde_json::from_str(text)
         .map_err(|error| Failure::option(&format!("the options are not JSON: {error}")))?;
     let options = object(&given, "options")?;
     let environment = object(&given, "environment")?;
@@ -46,14 +53,17 @@ pub(crate) fn toolkit(text: &str) -> Result<ClerkToolkit, Failure> {
     if let Some(session) = session(&options)? {
         builder = builder.auth_context(session);
     }
-    builder.build().map_err(|error| Failure::build(&error))
+    Ok(Chosen {
+        toolkit: builder.build().map_err(|error| Failure::build(&error))?,
+        claims: claims::told(&object(&options, "authContext")?),
+    })
 }
 
 fn client(
     options: &Map<String, Value>,
     environment: &Map<String, Value>,
 ) -> Result<Client, Failure> {
-    let inner = object(&Value::Object(options.clone()), "clerkClient")?;
+    let inner = object(options, "clerkClient")?;
     let places = |option, variable| {
         [
             (option, options, option),
@@ -91,9 +101,12 @@ fn session(options: &Map<String, Value>) -> Result<Option<AuthContext>, Failure>
     let given = match options.get("authContext") {
         None => return Ok(None),
         Some(Value::Null) => return Err(Failure::signed_out()),
-        Some(_) => object(&Value::Object(options.clone()), "authContext")?,
+        Some(_) => object(options, "authContext")?,
     };
     let member = |name| first_text([("authContext", &given, name)]);
+    if member("sessionToken")?.is_some() {
+        return Err(Failure::token_unsupported());
+    }
     let Some((_, user_id)) = member("userId")? else {
         return Err(Failure::signed_out());
     };
@@ -161,7 +174,7 @@ fn flag(options: &Map<String, Value>, name: &str) -> Result<bool, Failure> {
 }
 
 /// The object of this name; empty when absent.
-fn object(of: &Value, name: &str) -> Result<Map<String, Value>, Failure> {
+fn object(of: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, Failure> {
     match of.get(name) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(members)) => Ok(members.clone()),

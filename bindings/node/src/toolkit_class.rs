@@ -5,12 +5,13 @@ use napi::{
     bindgen_prelude::{PromiseRaw, Result},
 };
 use napi_derive::napi;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 use toolkit::{ClerkToolkit, Quiet};
 
 use crate::{
     cancel::Cancel,
+    claims,
     definitions::definition,
     failure::Failure,
     guard::{guard, guard_future},
@@ -22,6 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Toolkit {
     inner: Arc<ClerkToolkit>,
+    claims: Map<String, Value>,
 }
 
 #[napi]
@@ -32,9 +34,10 @@ impl Toolkit {
     /// When an option is wrong.
     #[napi(constructor)]
     pub fn new(options: String) -> Result<Self> {
-        let inner = guard(|| options::toolkit(&options))?;
+        let chosen = guard(|| options::read(&options))?;
         Ok(Self {
-            inner: Arc::new(inner),
+            inner: Arc::new(chosen.toolkit),
+            claims: chosen.claims,
         })
     }
 
@@ -49,6 +52,15 @@ impl Toolkit {
             Ok(Value::from(definitions).to_string())
         })?;
         Ok(text)
+    }
+
+    /// Puts what is known of the session before a system prompt.
+    ///
+    /// # Errors
+    /// None but a fault of ours.
+    #[napi]
+    pub fn inject_session_claims(&self, prompt: String) -> Result<String> {
+        Ok(guard(|| Ok(claims::inject(&self.claims, &prompt)))?)
     }
 
     /// Calls a tool, away from the event loop. Takes the arguments and gives the result as JSON.
