@@ -19,6 +19,8 @@ use crate::request::{Priority, Request};
 use crate::response::Response;
 use crate::retry::{self, Failure, RetryPolicy};
 use crate::secret_key::{InstanceKind, SecretKey};
+#[cfg(feature = "session-token")]
+use crate::session_token::{JsonWebKeySet, SessionKeys};
 use crate::transport::{Transport, TransportError, TransportErrorKind};
 
 const CLERK_API_VERSION: HeaderName = HeaderName::from_static("clerk-api-version");
@@ -39,6 +41,8 @@ struct Inner {
     headers: HeaderMap,
     retry: RetryPolicy,
     budget: Mutex<Budget>,
+    #[cfg(feature = "session-token")]
+    session_keys: SessionKeys,
 }
 
 /// Makes a [`Client`]; see [`Client::builder`].
@@ -51,6 +55,8 @@ pub struct ClientBuilder {
     user_agent: String,
     rate_limit: RateLimit,
     retry: RetryPolicy,
+    #[cfg(feature = "session-token")]
+    session_keys: SessionKeys,
 }
 
 impl Client {
@@ -71,6 +77,8 @@ impl Client {
             user_agent: DEFAULT_USER_AGENT.to_owned(),
             rate_limit,
             retry: RetryPolicy::default(),
+            #[cfg(feature = "session-token")]
+            session_keys: SessionKeys::default(),
         }
     }
 
@@ -139,6 +147,11 @@ impl Client {
     /// Which instance the client speaks to.
     pub fn instance(&self) -> InstanceKind {
         self.inner.key.instance()
+    }
+
+    #[cfg(feature = "session-token")]
+    pub(crate) fn keys(&self) -> &SessionKeys {
+        &self.inner.session_keys
     }
 
     /// Where the Backend API is.
@@ -240,6 +253,15 @@ impl ClientBuilder {
         self
     }
 
+    /// The keys that session tokens are verified with, such as the one of `CLERK_JWT_KEY`
+    /// ([`JsonWebKeySet::from_pem`]). They are fetched from the Backend API otherwise.
+    #[cfg(feature = "session-token")]
+    #[must_use]
+    pub fn session_keys(mut self, keys: JsonWebKeySet) -> Self {
+        self.session_keys = SessionKeys::Given(Arc::new(keys));
+        self
+    }
+
     /// Makes the client. Sends nothing.
     pub fn build(self) -> Client {
         let mut headers = HeaderMap::new();
@@ -258,6 +280,8 @@ impl ClientBuilder {
                 headers,
                 retry: self.retry,
                 budget: Mutex::new(Budget::new(self.rate_limit)),
+                #[cfg(feature = "session-token")]
+                session_keys: self.session_keys,
             }),
         }
     }

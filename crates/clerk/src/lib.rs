@@ -8,7 +8,9 @@
 //!
 //! The crate reads no clock, no environment and no file. Time, sleep and randomness come from an
 //! [`Env`], bytes travel through a [`Transport`]; with the feature `reqwest` there is a ready one,
-//! `HttpTransport`. No secret key ever appears in `Debug` or `Display` of anything here.
+//! `HttpTransport`. With the feature `session-token` it verifies session tokens; its cryptography
+//! (aws-lc) is not for wasm32, where everything else here builds. No secret key ever appears in
+//! `Debug` or `Display` of anything here.
 
 mod answer;
 mod api_url;
@@ -27,6 +29,8 @@ mod request;
 mod response;
 mod retry;
 mod secret_key;
+#[cfg(feature = "session-token")]
+mod session_token;
 mod transport;
 
 pub use api_url::{ApiUrl, ApiUrlError};
@@ -43,4 +47,9 @@ pub use request::{Priority, Request};
 pub use response::Response;
 pub use retry::RetryPolicy;
 pub use secret_key::{InstanceKind, SecretKey, SecretKeyError};
+#[cfg(feature = "session-token")]
+pub use session_token::{
+    JsonWebKeySet, JsonWebKeySetError, NotASessionToken, SessionClaims, SessionOrganization,
+    SessionTokenError, SessionTokenPolicy, verify_session_token,
+};
 pub use transport::{Transport, TransportError, TransportErrorKind};
