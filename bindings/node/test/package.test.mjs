@@ -129,6 +129,28 @@ describe('an import', () => {
     assert.ok(performance.now() - began < 3000);
   });
 
+  test('ends at once when told to, with calls under way', async (t) => {
+    const emulator = await startEmulator(t);
+    for (const end of ['process.exit(7)', "process.kill(process.pid, 'SIGTERM')"]) {
+      const failure = await script(
+        `import { createClerkToolkit } from 'clerk-agent-tools';
+         const toolkit = await createClerkToolkit({ secretKey: 'sk_test_emulate', apiUrl: '${emulator.url}' });
+         for (let n = 0; n < 500; n += 1) toolkit.call('getUser', { userId: '${AVA}' });
+         setTimeout(() => ${end}, 30);`,
+      ).catch((error) => error);
+      assert.ok(failure.code === 7 || failure.signal === 'SIGTERM', `${end}: ${failure.code} ${failure.signal} ${failure.stderr}`);
+    }
+  });
+
+  test('of all entry points together is the same module', async () => {
+    const output = await script(
+      `import { ClerkToolkitError } from 'clerk-agent-tools';
+       import { ClerkToolkitError as again, createClerkToolkit } from 'clerk-agent-tools/ai-sdk';
+       console.log(ClerkToolkitError === again, await createClerkToolkit().catch((error) => error instanceof again));`,
+    );
+    assert.equal(output, 'true true\n');
+  });
+
   test('works in worker threads, and after they have ended', async (t) => {
     const emulator = await startEmulator(t);
     const output = await script(
