@@ -18,6 +18,7 @@ pub mod redact;
 pub mod request;
 pub mod schema;
 mod scope;
+mod session_claims;
 pub mod shape;
 pub mod text;
 pub mod time_expression;

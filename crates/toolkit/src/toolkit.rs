@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use clerk::{BoxFuture, Client};
 use serde_json::{Map, Value};
@@ -8,10 +8,10 @@ use crate::{
     auth_context::AuthContext,
     error::ToolError,
     find_users,
-    operation::{ClerkOperation, Run},
+    operation::{Category, ClerkOperation, Run},
     operations,
     pattern::{PatternError, Patterns},
-    request, schema, scope, shape,
+    request, schema, scope, session_claims, shape,
     tool::{Bound, Tool},
 };
 
@@ -176,6 +176,50 @@ impl ClerkToolkit {
     #[must_use]
     pub fn tools(&self) -> &[Tool] {
         &self.tools
+    }
+
+    /// All tools, in table order. The same as [`tools`](Self::tools), by the name that
+    /// `@clerk/agent-toolkit` gave it.
+    #[must_use]
+    pub fn all_tools(&self) -> &[Tool] {
+        &self.tools
+    }
+
+    /// The tools for users.
+    #[must_use]
+    pub fn users(&self) -> Vec<Tool> {
+        self.category(Category::Users)
+    }
+
+    /// The tools for organizations, their members and invitations.
+    #[must_use]
+    pub fn organizations(&self) -> Vec<Tool> {
+        self.category(Category::Organizations)
+    }
+
+    /// The tools for invitations to the application.
+    #[must_use]
+    pub fn invitations(&self) -> Vec<Tool> {
+        self.category(Category::Invitations)
+    }
+
+    /// The tools by name.
+    #[must_use]
+    pub fn tool_map(&self) -> BTreeMap<&'static str, Tool> {
+        self.tools.iter().map(|tool| (tool.name(), *tool)).collect()
+    }
+
+    fn category(&self, category: Category) -> Vec<Tool> {
+        let of_category = |tool: &&Tool| tool.operation().category == category;
+        self.tools.iter().filter(of_category).copied().collect()
+    }
+
+    /// The prompt after a section that tells the model who is signed in: user, session,
+    /// organization, role, custom permissions, actor and the session's own claims. Whatever the
+    /// claims hold, they cannot close the section or begin a line.
+    #[must_use]
+    pub fn inject_session_claims(&self, prompt: &str) -> String {
+        session_claims::inject(self.session.as_ref(), prompt, self.client.env().random())
     }
 
     /// The tool of this name, if this toolkit has it.
