@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use emulator::{Answer, DEFAULT_SECRET_KEY, Emulator, MAX_BODY_BYTES, Seed, SeedFormat};
+use emulator::{Answer, Emulator, MAX_BODY_BYTES, Seed, SeedFormat};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -48,7 +48,7 @@ pub(crate) struct Args {
     /// Start with the users and organizations of this file (.toml, .yaml or .json)
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
-    /// Keep the state in this file: loaded if it exists, saved after changes
+    /// Keep the state in this file: loaded if it exists, saved at the start and after changes
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Answer 429 after this many requests in 10 seconds
@@ -86,6 +86,16 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
              whoever can reads and changes everything here"
         ));
     }
+    let written = emulator.revision();
+    if let Some(file) = &args.state {
+        save(&emulator, file).map_err(|error| {
+            Failure::usage(format!(
+                "cannot write {}: {error}\n\
+                 hint: name a file with --state in a folder that you may write to",
+                file.display()
+            ))
+        })?;
+    }
     printer.note(&banner(&emulator, &url, &args));
 
     let (stop, stopped) = watch::channel(false);
@@ -101,9 +111,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     };
     let saving = async {
         match &args.state {
-            Some(file) => {
-                save_changes(&emulator, file, restored, all_served.clone(), printer).await
-            }
+            Some(file) => save_changes(&emulator, file, written, all_served.clone(), printer).await,
             None => Ok(()),
         }
     };
@@ -131,7 +139,7 @@ fn load(args: &Args) -> Result<(Emulator, bool), Failure> {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                return Err(Failure::failed(format!(
+                return Err(Failure::usage(format!(
                     "cannot read {}: {error}",
                     file.display()
                 )));
@@ -172,38 +180,47 @@ fn banner(emulator: &Emulator, url: &str, args: &Args) -> String {
         Some(file) => format!("kept in {}", file.display()),
         None => "in memory only".to_owned(),
     };
+    let users = counted(users, "user");
+    let organizations = counted(organizations, "organization");
+    let key = emulator.secret_key();
     format!(
         "Clerk emulator    {url}\n\
-         \x20 secret key      {DEFAULT_SECRET_KEY} (unless the seed names others)\n\
-         \x20 state           {users} users, {organizations} organizations, {state}\n\
-         \x20 clerk-mcp       CLERK_SECRET_KEY={DEFAULT_SECRET_KEY} CLERK_API_URL={url} clerk-mcp stdio\n\
-         \x20 @clerk/backend  createClerkClient({{ secretKey: '{DEFAULT_SECRET_KEY}', apiUrl: '{url}' }})\n\
+         \x20 secret key      {key}\n\
+         \x20 state           {users}, {organizations}, {state}\n\
+         \x20 clerk-mcp       CLERK_SECRET_KEY={key} CLERK_API_URL={url} clerk-mcp stdio\n\
+         \x20 @clerk/backend  createClerkClient({{ secretKey: '{key}', apiUrl: '{url}' }})\n\
          Stop with Ctrl-C."
     )
 }
 
-/// Writes the state shortly after changes, and once more when everything is served.
+fn counted(number: usize, what: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
+}
+
+/// Writes the state shortly after changes, and once more when everything is served. `written` is
+/// the revision that the file has.
 async fn save_changes(
     emulator: &Arc<Emulator>,
     file: &Path,
-    restored: bool,
+    written: u64,
     mut all_served: watch::Receiver<bool>,
     printer: Printer,
 ) -> Result<(), Failure> {
-    let mut written = restored.then(|| emulator.revision());
+    let mut written = written;
     let mut warned = false;
     loop {
         let served = all_served.wait_for(|served| *served);
         let last = tokio::time::timeout(SAVE_INTERVAL, served).await.is_ok();
         let revision = emulator.revision();
-        if written != Some(revision) {
+        if written != revision {
             let (emulator, path) = (Arc::clone(emulator), file.to_owned());
             let saving = tokio::task::spawn_blocking(move || save(&emulator, &path));
             match saving
                 .await
                 .unwrap_or_else(|error| Err(std::io::Error::other(error)))
             {
-                Ok(()) => (written, warned) = (Some(revision), false),
+                Ok(()) => (written, warned) = (revision, false),
                 Err(error) if last => {
                     return Err(Failure::failed(format!(
                         "the last changes are lost: cannot write {}: {error}",
@@ -223,19 +240,34 @@ async fn save_changes(
     }
 }
 
-/// Replaces the file in one step: whoever reads it finds the old state or the new one.
+/// Replaces the file in one step: whoever reads it finds the old state or the new one. It holds
+/// private metadata, so that only its owner may read it.
 fn save(emulator: &Emulator, file: &Path) -> std::io::Result<()> {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let temporary = file.with_file_name(name);
     let write = || {
-        let mut writer = std::io::BufWriter::new(std::fs::File::create(&temporary)?);
+        let mut writer = std::io::BufWriter::new(create_private(&temporary)?);
         serde_json::to_writer(&mut writer, &emulator.snapshot())?;
         writer.flush()?;
         writer.get_ref().sync_all()?;
         std::fs::rename(&temporary, file)
     };
     write().inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+}
+
+/// A new file that only its owner may read, where the system has such a thing.
+fn create_private(file: &Path) -> std::io::Result<std::fs::File> {
+    // One left by a process of the same number would keep its own mode.
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file)
 }
 
 /// Accepts connections until told to stop, then lets open requests finish for a moment.

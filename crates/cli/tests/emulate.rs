@@ -12,6 +12,8 @@ use serde_json::Value;
 struct Emulator {
     child: Child,
     address: String,
+    /// What follows the address, up to the last line.
+    banner: String,
 }
 
 impl Emulator {
@@ -28,9 +30,16 @@ impl Emulator {
             .find(|line| line.as_ref().unwrap().contains("http://"))
             .unwrap()
             .unwrap();
+        let rest = lines.by_ref().map(Result::unwrap);
+        let banner: Vec<String> = rest.take_while(|line| !line.starts_with("Stop")).collect();
+        let banner = banner.join("\n");
         std::thread::spawn(move || lines.for_each(drop));
         let address = line.split("http://").nth(1).unwrap().trim().to_owned();
-        Self { child, address }
+        Self {
+            child,
+            address,
+            banner,
+        }
     }
 
     fn connect(&self) -> BufReader<TcpStream> {
@@ -150,6 +159,54 @@ fn the_state_survives_a_restart() {
     assert_eq!(emulator.end("TERM"), Some(0));
     let left = std::fs::read_dir(file.parent().unwrap()).unwrap().count();
     assert_eq!(left, 1, "no temporary files stay behind");
+}
+
+#[test]
+fn the_state_is_written_at_the_start_and_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = scratch("private").join("state.json");
+    let arguments = ["--state", file.to_str().unwrap()];
+    let mode = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    let emulator = Emulator::start(&arguments);
+    assert_eq!(mode(), 0o600);
+    assert_eq!(emulator.end("TERM"), Some(0));
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let emulator = Emulator::start(&arguments);
+    assert_eq!(mode(), 0o600);
+    assert_eq!(emulator.end("TERM"), Some(0));
+}
+
+#[test]
+fn an_unwritable_state_file_fails_at_once() {
+    let folder = scratch("unwritable");
+    for file in [folder.join("none").join("state.json"), folder] {
+        let output = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"))
+            .args(["emulate", "--port", "0", "--state", file.to_str().unwrap()])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(
+            text.contains("cannot ") && text.contains(file.to_str().unwrap()),
+            "{text}"
+        );
+        assert!(!text.contains("http://"), "{text}");
+    }
+}
+
+#[test]
+fn the_banner_has_the_key_of_the_seed() {
+    let emulator = Emulator::start(&[]);
+    assert!(emulator.banner.contains("30 users, 5 organizations,"));
+    assert!(emulator.banner.contains("sk_test_emulate"));
+    let file = scratch("banner").join("seed.toml");
+    let seed = "instance = { secret_keys = ['sk_test_mine'] }\nusers = [{}]\norganizations = [{ name = 'A' }]";
+    std::fs::write(&file, seed).unwrap();
+    let emulator = Emulator::start(&["--seed", file.to_str().unwrap()]);
+    let banner = &emulator.banner;
+    assert!(banner.contains("1 user, 1 organization,"), "{banner}");
+    assert!(banner.contains("CLERK_SECRET_KEY=sk_test_mine"), "{banner}");
+    assert!(!banner.contains("sk_test_emulate"), "{banner}");
 }
 
 #[test]

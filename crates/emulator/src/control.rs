@@ -1,17 +1,20 @@
 //! The control API under `/_emulator/`, which Clerk does not have: the clock, faults, the request
 //! log, the rate limit, and starting over. A web page must not steer the emulator of whoever looks
-//! at it, so requests with an `Origin` are refused.
+//! at it, so requests with an `Origin` are refused, and so are those to a name that DNS could have
+//! pointed here (DNS rebinding).
 
 use crate::emulator::{Inner, MAX_BODY_BYTES};
 use crate::faults::Rule;
 use crate::rate_limit::{Limit, RateLimiter};
 use crate::reply;
+use crate::router;
 use bytes::Bytes;
-use http::header::ORIGIN;
-use http::{Request, Response, StatusCode};
+use http::header::{HOST, ORIGIN};
+use http::{HeaderValue, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Where the control API is.
 pub(crate) const PREFIX: &str = "/_emulator/";
@@ -36,6 +39,10 @@ pub(crate) fn answer(
 fn route(inner: &mut Inner, request: &Request<Bytes>, real_now: u64) -> Result<Value, Refusal> {
     if request.headers().contains_key(ORIGIN) {
         let text = "requests of web pages are refused\nhint: call the control API without an Origin header";
+        return Err(Refusal(StatusCode::FORBIDDEN, text.to_owned()));
+    }
+    if !request.headers().get_all(HOST).iter().all(is_local) {
+        let text = "requests to a host name other than localhost are refused\nhint: call the control API by IP address or as localhost";
         return Err(Refusal(StatusCode::FORBIDDEN, text.to_owned()));
     }
     if request.body().len() > MAX_BODY_BYTES {
@@ -77,6 +84,22 @@ fn route(inner: &mut Inner, request: &Request<Bytes>, real_now: u64) -> Result<V
             Err(Refusal(StatusCode::NOT_FOUND, text.to_owned()))
         }
     }
+}
+
+/// Is it `localhost` or an IP address, with or without a port? No web page can be served from
+/// another machine under these names and reach this one.
+fn is_local(host: &HeaderValue) -> bool {
+    let Ok(host) = host.to_str() else {
+        return false;
+    };
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let bare_ipv6 = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    name.eq_ignore_ascii_case("localhost")
+        || host.parse::<SocketAddr>().is_ok()
+        || host.parse::<Ipv4Addr>().is_ok()
+        || bare_ipv6.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
 }
 
 fn read<T: DeserializeOwned>(request: &Request<Bytes>) -> Result<T, Refusal> {
@@ -134,6 +157,9 @@ fn add_fault(inner: &mut Inner, rule: Rule) -> Result<Value, Refusal> {
     if let Some(problem) = rule.problem() {
         return Err(bad_request(problem));
     }
+    if let Some(problem) = rule.operation.as_deref().and_then(unknown_operation) {
+        return Err(Refusal(StatusCode::UNPROCESSABLE_ENTITY, problem));
+    }
     if inner.faults.len() == MAX_RULES {
         return Err(bad_request(
             "there are 100 rules already\nhint: DELETE /_emulator/faults",
@@ -141,6 +167,21 @@ fn add_fault(inner: &mut Inner, rule: Rule) -> Result<Value, Refusal> {
     }
     inner.faults.push(rule);
     Ok(faults(inner))
+}
+
+/// What to say about an operation that the emulator does not have.
+fn unknown_operation(name: &str) -> Option<String> {
+    if router::operations().any(|known| known == name) {
+        return None;
+    }
+    let hint = match router::nearest_operation(name) {
+        Some(nearest) => format!("did you mean {nearest}?"),
+        None => {
+            let known: Vec<&str> = router::operations().collect();
+            format!("these are there: {}", known.join(", "))
+        }
+    };
+    Some(format!("there is no operation {name:?}\nhint: {hint}"))
 }
 
 fn rate_limit(inner: &Inner) -> Value {

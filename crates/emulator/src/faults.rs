@@ -5,6 +5,9 @@ use crate::ids;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// The longest wait of one rule: ten minutes.
+const MAX_LATENCY_MS: u64 = 600_000;
+
 /// A rule, as it is posted to the control API.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,7 +27,7 @@ pub(crate) struct Rule {
     /// The share of matching requests it takes, from 0 to 1; without it, all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) probability: Option<f64>,
-    /// How long the answer waits.
+    /// How long the answer waits, at most [`MAX_LATENCY_MS`].
     pub(crate) latency_ms: u64,
     /// Refuse with this status.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +73,9 @@ impl Rule {
             .is_some_and(|status| !(400..=599).contains(&status))
         {
             return Some("`status` is an error status, from 400 to 599");
+        }
+        if self.latency_ms > MAX_LATENCY_MS {
+            return Some("`latency_ms` is at most 600000, ten minutes");
         }
         let effects = [
             self.status.is_some(),

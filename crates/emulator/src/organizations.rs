@@ -301,7 +301,8 @@ fn free_slug(state: &State, slug: &str, own: Option<&Id>) -> Result<String, ApiE
 }
 
 /// A slug made of the name, with the time in seconds behind it if the plain one is taken.
-fn slug_of(state: &State, name: &str, now: u64) -> String {
+/// `now` is in milliseconds.
+pub(crate) fn slug_of(state: &State, name: &str, now: u64) -> String {
     let words: Vec<String> = name
         .to_lowercase()
         .split(|c: char| !c.is_ascii_alphanumeric())

@@ -50,6 +50,45 @@ pub(crate) fn find(method: &Method, path: &str) -> Option<Match> {
         .next()
 }
 
+/// The names of all operations, in the order of the table.
+pub(crate) fn operations() -> impl Iterator<Item = &'static str> {
+    ROUTES.iter().map(|route| route.operation)
+}
+
+/// The operation whose name is most like this one, if one is much like it.
+pub(crate) fn nearest_operation(name: &str) -> Option<&'static str> {
+    // A longer text is no slip of the fingers, and comparing it would take long.
+    if name.len() > 100 {
+        return None;
+    }
+    let name = name.to_ascii_lowercase();
+    operations()
+        .map(|known| (edits(&name, &known.to_ascii_lowercase()), known))
+        .min_by_key(|(edits, _)| *edits)
+        .filter(|(edits, known)| *edits <= known.len() / 3)
+        .map(|(_, known)| known)
+}
+
+/// How many letters to add, drop or change to make one text of the other (Levenshtein distance).
+fn edits(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (position, letter) in one.chars().enumerate() {
+        let mut diagonal = position;
+        let mut left = position + 1;
+        for (above, wanted) in row.iter_mut().skip(1).zip(&other) {
+            let change = diagonal + usize::from(letter != *wanted);
+            diagonal = *above;
+            left = change.min(left + 1).min(*above + 1);
+            *above = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = position + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 /// Does the path fit the template, and with which parameters?
 fn fit(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let mut params = Vec::new();

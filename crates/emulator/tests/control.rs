@@ -19,6 +19,30 @@ fn web_pages_are_refused() {
 }
 
 #[test]
+fn other_host_names_are_refused() {
+    for (host, allowed) in [
+        ("localhost", true),
+        ("LocalHost:8789", true),
+        ("127.0.0.1", true),
+        ("192.168.1.5:80", true),
+        ("[::1]", true),
+        ("[::1]:8789", true),
+        ("evil.example", false),
+        ("evil.example:8789", false),
+        ("localhost.evil.example", false),
+        ("127.0.0.1.evil.example:8789", false),
+        ("localhost@evil.example", false),
+    ] {
+        let fixture = Fixture::new().with_header("host", host);
+        let response = fixture.post("/_emulator/reset", json!({}));
+        let expected = if allowed { 200 } else { 403 };
+        assert_eq!(response.status, expected, "{host}: {}", response.text);
+        assert_eq!(response.text.contains("hint:"), !allowed, "{host}");
+        assert_eq!(fixture.get("/v1/users/count").status, 200, "{host}");
+    }
+}
+
+#[test]
 fn the_clock_moves_and_things_expire() {
     let fixture = Fixture::new();
     let pending = |expected: usize| {
@@ -167,6 +191,35 @@ fn senseless_rules_are_refused() {
     }
     assert_eq!(fixture.get("/_emulator/unicorns").status, 404);
     assert_eq!(fixture.get("/_emulator/reset").status, 405);
+}
+
+#[test]
+fn unknown_operations_are_named() {
+    let fixture = Fixture::new();
+    let problem = |operation: &str| {
+        let rule = json!({ "operation": operation, "status": 500 });
+        let response = fixture.post("/_emulator/faults", rule);
+        assert_eq!(response.status, 422, "{}", response.text);
+        response.json["error"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        problem("getuser"),
+        "there is no operation \"getuser\"\nhint: did you mean GetUser?"
+    );
+    assert!(problem("CreateUsr").ends_with("did you mean CreateUser?"));
+    assert!(problem("Teleport").contains("GetUserList, CreateUser"));
+    assert!(problem(&"x".repeat(10_000)).contains("CreateUser"));
+    assert_eq!(fixture.get("/_emulator/faults").ok()["total_count"], 0);
+}
+
+#[test]
+fn a_latency_has_a_limit() {
+    let fixture = Fixture::new();
+    let add = |ms: u64| fixture.post("/_emulator/faults", json!({ "latency_ms": ms }));
+    add(600_000).ok();
+    let refused = add(600_001);
+    assert_eq!(refused.status, 400);
+    assert!(refused.text.contains("600000"), "{}", refused.text);
 }
 
 #[test]

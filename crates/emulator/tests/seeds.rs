@@ -130,13 +130,16 @@ fn the_format_is_known_by_the_extension() {
     assert_eq!(SeedFormat::from_extension("ini"), None);
 }
 
+/// Why the seed is refused.
+#[track_caller]
+fn problem(toml: &str) -> String {
+    let clock = Fixture::new().clock;
+    let made = Emulator::new(&seed(toml), clock, Box::new(TestRandom::new()));
+    made.err().unwrap().to_string()
+}
+
 #[test]
 fn contradictions_are_named() {
-    let problem = |toml: &str| {
-        let clock = Fixture::new().clock;
-        let made = Emulator::new(&seed(toml), clock, Box::new(TestRandom::new()));
-        made.err().unwrap().to_string()
-    };
     let twice =
         "users = [{ email_addresses = ['a@b.example'] }, { email_addresses = ['A@b.example'] }]";
     assert_eq!(
@@ -148,12 +151,109 @@ fn contradictions_are_named() {
         problem(nobody),
         "organizations[0].members[0]: there is no user \"x\""
     );
-    assert!(problem("users = [{ created_at = 'soon' }]").contains("is not a time"));
+    assert_eq!(
+        problem("users = [{ email_addresses = ['a@b.example', 'A@b.example'] }]"),
+        "users[0]: e-mail address \"a@b.example\" is given twice"
+    );
+    assert!(
+        problem("users = [{ created_at = 'soon' }]")
+            .starts_with("users[0]: \"soon\" is not a time")
+    );
     assert!(problem("users = [{ username = 'a b' }]").contains("users[0]"));
     assert!(
         problem("invitations = [{ email_address = 'a@b.example', status = 'lost' }]")
             .contains("lost")
     );
+}
+
+#[test]
+fn ids_and_keys_have_the_form_of_clerks() {
+    assert_eq!(
+        problem("users = [{ id = '../x' }]"),
+        "users[0]: \"../x\" is not an id: write user_ and then ASCII letters, digits, `_` and `-`"
+    );
+    for (toml, place) in [
+        ("users = [{ id = 'org_a' }]", "users[0]"),
+        ("users = [{ id = 'user_' }]", "users[0]"),
+        ("users = [{ id = 'user_a/../b' }]", "users[0]"),
+        (
+            "users = [{ email_addresses = [{ value = 'a@b.example', id = 'x' }] }]",
+            "users[0]",
+        ),
+        (
+            "organizations = [{ id = 'a', name = 'A' }]",
+            "organizations[0]",
+        ),
+        (
+            "users = [{ id = 'user_a' }]\norganizations = [{ name = 'A', members = [{ user = 'user_a', id = 'x' }] }]",
+            "organizations[0].members[0]",
+        ),
+        (
+            "organizations = [{ name = 'A', invitations = [{ email_address = 'a@b.example', id = 'x' }] }]",
+            "organizations[0].invitations[0]",
+        ),
+        (
+            "invitations = [{ email_address = 'a@b.example', id = 'x' }]",
+            "invitations[0]",
+        ),
+        (
+            "roles = [{ key = 'org:x', name = 'X', id = 'x' }]",
+            "roles[0]",
+        ),
+        (
+            "permissions = [{ key = 'org:x:y', name = 'X', id = 'x' }]",
+            "permissions[0]",
+        ),
+        ("instance = { id = 'x' }", "instance"),
+    ] {
+        let text = problem(toml);
+        assert!(text.starts_with(&format!("{place}: ")), "{text}");
+        assert!(text.contains("is not an id"), "{text}");
+    }
+    for key in ["hunter22", "pk_test_a", "sk_test_", "sk_test_a b"] {
+        let text = problem(&format!(
+            "instance = {{ secret_keys = ['sk_live_a', '{key}'] }}"
+        ));
+        assert!(text.starts_with("instance.secret_keys[1]: "), "{text}");
+        assert!(!text.contains(key) || key == "sk_test_", "{text}");
+    }
+}
+
+#[test]
+fn what_a_seed_leaves_out_has_defaults() {
+    let fixture = Fixture::seeded(&seed(
+        "users = [{ username = 'somebody' }]
+        [[organizations]]
+        name = 'Quarry & Sons'
+        members = [{ user = 'somebody' }]
+        invitations = [{ email_address = 'a@b.example' }]
+        [[organizations]]
+        name = 'quarry sons'",
+    ));
+    let organization = fixture.get("/v1/organizations/quarry-sons").ok();
+    assert_eq!(organization["name"], "Quarry & Sons");
+    fixture.get("/v1/organizations/quarry-sons-1717200000").ok();
+    let id = organization["id"].as_str().unwrap();
+    for list in ["memberships", "invitations"] {
+        let rows = fixture.get(&format!("/v1/organizations/{id}/{list}")).ok();
+        assert_eq!(rows["data"][0]["role"], "org:member", "{rows}");
+    }
+}
+
+#[test]
+fn errors_have_no_names_of_the_program() {
+    let yaml = Seed::parse("users: [", SeedFormat::Yaml).unwrap_err();
+    assert!(yaml.to_string().contains("not readable as YAML"), "{yaml}");
+    for toml in [
+        "users = [{ created_at = true }]",
+        "users = [{ email_addresses = [1] }]",
+    ] {
+        let text = Seed::parse(toml, SeedFormat::Toml).unwrap_err().to_string();
+        assert!(
+            !text.contains("untagged") && !text.contains("enum"),
+            "{text}"
+        );
+    }
 }
 
 #[test]

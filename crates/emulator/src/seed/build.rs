@@ -16,6 +16,7 @@ use crate::model::{
     Organization, OrganizationInvitation, OrganizationSettings, Password, Permission, Role, User,
     Verification,
 };
+use crate::organizations;
 use crate::state::State;
 
 /// Ids of rows that have none in the seed carry this time (2024-06-01), so that they are the same
@@ -26,7 +27,7 @@ const DEFAULT_MEMBERSHIPS: u64 = 5;
 
 pub(super) fn build(seed: &Seed, now: u64) -> Result<State, SeedError> {
     let mut builder = Builder {
-        state: State::new(instance(seed)),
+        state: State::new(instance(seed)?),
         now,
         minted: 0,
     };
@@ -47,17 +48,32 @@ pub(super) fn build(seed: &Seed, now: u64) -> Result<State, SeedError> {
     Ok(builder.state)
 }
 
-fn instance(seed: &Seed) -> Instance {
+/// How the secret keys of Clerk start.
+const KEY_PREFIXES: [&str; 2] = ["sk_test_", "sk_live_"];
+
+fn instance(seed: &Seed) -> Result<Instance, SeedError> {
     let given = &seed.instance;
+    for (position, key) in given.secret_keys.iter().enumerate() {
+        let rest = KEY_PREFIXES
+            .iter()
+            .find_map(|prefix| key.strip_prefix(prefix));
+        if !rest.is_some_and(is_plain) {
+            // What was given is not repeated: it may be a secret of another kind.
+            return Err(value(
+                &format!("instance.secret_keys[{position}]"),
+                "a secret key is sk_test_ or sk_live_, and then ASCII letters, digits, `_` and `-`",
+            ));
+        }
+    }
     let mut secret_keys = given.secret_keys.clone();
     if secret_keys.is_empty() {
         secret_keys.push(DEFAULT_SECRET_KEY.to_owned());
     }
-    Instance {
-        id: given
-            .id
-            .as_deref()
-            .map_or_else(|| ids::fixed("ins", "Local"), Id::from),
+    Ok(Instance {
+        id: match &given.id {
+            Some(id) => checked_id("instance", "ins", id)?,
+            None => ids::fixed("ins", "Local"),
+        },
         environment_type: given
             .environment_type
             .clone()
@@ -74,7 +90,7 @@ fn instance(seed: &Seed) -> Instance {
             domains_enrollment_modes: vec!["manual_invitation".to_owned()],
             domains_default_role: MEMBER.to_owned(),
         },
-    }
+    })
 }
 
 struct Builder {
@@ -86,14 +102,16 @@ struct Builder {
 
 impl Builder {
     /// The given id, or the next made-up one.
-    fn id(&mut self, prefix: &str, given: Option<&String>) -> Id {
+    fn id(&mut self, place: &str, prefix: &str, given: Option<&String>) -> Result<Id, SeedError> {
         match given {
-            Some(id) => Id::from(id.as_str()),
-            None => {
-                self.minted += 1;
-                ids::derived(prefix, ID_TIME + self.minted * 1000, self.minted)
-            }
+            Some(id) => checked_id(place, prefix, id),
+            None => Ok(self.made_up_id(prefix)),
         }
+    }
+
+    fn made_up_id(&mut self, prefix: &str) -> Id {
+        self.minted += 1;
+        ids::derived(prefix, ID_TIME + self.minted * 1000, self.minted)
     }
 
     fn permissions(&mut self, seed: &Seed) -> Result<(), SeedError> {
@@ -120,10 +138,10 @@ impl Builder {
             {
                 return Err(duplicate(&place, "permission", &given.key));
             }
-            let id = given
-                .id
-                .as_deref()
-                .map_or_else(|| ids::fixed("perm", &key_name(&given.key)), Id::from);
+            let id = match &given.id {
+                Some(id) => checked_id(&place, "perm", id)?,
+                None => ids::fixed("perm", &key_name(&given.key)),
+            };
             self.state.permissions.insert(Permission {
                 id,
                 key: given.key.clone(),
@@ -163,20 +181,16 @@ impl Builder {
                 return Err(missing(&place, "permission", unknown));
             }
             let permissions = given.permissions.clone();
-            self.role(
-                given.id.as_ref(),
-                &given.key,
-                &given.name,
-                &given.description,
-                permissions,
-            );
+            let id = given.id.as_deref();
+            let id = id.map(|id| checked_id(&place, "role", id)).transpose()?;
+            self.role(id, &given.key, &given.name, &given.description, permissions);
         }
         Ok(())
     }
 
     fn role(
         &mut self,
-        id: Option<&String>,
+        id: Option<Id>,
         key: &str,
         name: &str,
         description: &str,
@@ -184,10 +198,7 @@ impl Builder {
     ) {
         let created_at = self.now.saturating_sub(400 * DAY);
         self.state.roles.insert(Role {
-            id: id.map_or_else(
-                || ids::fixed("role", &key_name(key)),
-                |id| Id::from(id.as_str()),
-            ),
+            id: id.unwrap_or_else(|| ids::fixed("role", &key_name(key))),
             key: key.to_owned(),
             name: name.to_owned(),
             description: description.to_owned(),
@@ -199,7 +210,7 @@ impl Builder {
     }
 
     fn user(&mut self, place: &str, given: &UserSeed) -> Result<(), SeedError> {
-        let id = self.id("user", given.id.as_ref());
+        let id = self.id(place, "user", given.id.as_ref())?;
         if self.state.users().contains(&id) {
             return Err(duplicate(place, "id", &id));
         }
@@ -226,8 +237,8 @@ impl Builder {
             .external_accounts
             .iter()
             .map(|account| ExternalAccount {
-                id: self.id("eac", None),
-                identification_id: self.id("idn", None),
+                id: self.made_up_id("eac"),
+                identification_id: self.made_up_id("idn"),
                 provider: account.provider.clone(),
                 provider_user_id: account.provider_user_id.clone(),
                 email_address: account.email_address.clone(),
@@ -305,11 +316,15 @@ impl Builder {
                     self.state.user_with_wallet(&details.value),
                 ),
             };
-            if owner.is_some() || contacts.iter().any(|one| one.value == text) {
+            if contacts.iter().any(|one| one.value == text) {
+                let problem = format!("{what} {text:?} is given twice");
+                return Err(value(place, &problem));
+            }
+            if owner.is_some() {
                 return Err(duplicate(place, what, &text));
             }
             contacts.push(Identification {
-                id: self.id("idn", details.id.as_ref()),
+                id: self.id(place, "idn", details.id.as_ref())?,
                 value: text,
                 verification: match (details.verified, what) {
                     (false, _) => Verification::None,
@@ -325,13 +340,17 @@ impl Builder {
     }
 
     fn organization(&mut self, place: &str, given: &OrganizationSeed) -> Result<(), SeedError> {
-        let id = self.id("org", given.id.as_ref());
+        let id = self.id(place, "org", given.id.as_ref())?;
         if self.state.organization(&id).is_some() {
             return Err(duplicate(place, "id", &id));
         }
-        format::slug(&given.slug).map_err(|error| value(place, &error.long_message))?;
-        if self.state.organization_with_slug(&given.slug).is_some() {
-            return Err(duplicate(place, "slug", &given.slug));
+        let slug = match &given.slug {
+            Some(slug) => slug.clone(),
+            None => organizations::slug_of(&self.state, &given.name, ID_TIME),
+        };
+        format::slug(&slug).map_err(|error| value(place, &error.long_message))?;
+        if self.state.organization_with_slug(&slug).is_some() {
+            return Err(duplicate(place, "slug", &slug));
         }
         let created_by = given
             .created_by
@@ -343,7 +362,7 @@ impl Builder {
         self.state.add_organization(Organization {
             id: id.clone(),
             name: given.name.clone(),
-            slug: given.slug.clone(),
+            slug,
             max_allowed_memberships: given.max_allowed_memberships.unwrap_or(default_limit),
             admin_delete_enabled: true,
             public_metadata: given.public_metadata.clone(),
@@ -382,7 +401,7 @@ impl Builder {
         let role = self.find_role(place, &given.role)?;
         let created_at = self.time(place, given.created_at.as_ref(), organization_created_at)?;
         let membership = Membership {
-            id: self.id("orgmem", given.id.as_ref()),
+            id: self.id(place, "orgmem", given.id.as_ref())?,
             organization_id: organization_id.clone(),
             user_id,
             role,
@@ -408,7 +427,7 @@ impl Builder {
             .map(|name| self.find_user(place, name))
             .transpose()?;
         let (created_at, expires_at, stored_status) = self.invitation_life(place, given)?;
-        let id = self.id("orginv", given.id.as_ref());
+        let id = self.id(place, "orginv", given.id.as_ref())?;
         let ticket = self.ticket();
         self.state
             .organization_invitations
@@ -432,7 +451,7 @@ impl Builder {
 
     fn invitation(&mut self, place: &str, given: &InvitationSeed) -> Result<(), SeedError> {
         let (created_at, expires_at, stored_status) = self.invitation_life(place, given)?;
-        let id = self.id("inv", given.id.as_ref());
+        let id = self.id(place, "inv", given.id.as_ref())?;
         let ticket = self.ticket();
         self.state.invitations.insert(Invitation {
             id,
@@ -505,11 +524,32 @@ impl Builder {
             value(
                 place,
                 &format!(
-                    "{when:?} is not a time: write -30d, +7d, 2026-01-31T12:00:00Z or milliseconds"
+                    "{when} is not a time: write -30d, +7d, 2026-01-31T12:00:00Z or milliseconds"
                 ),
             )
         })
     }
+}
+
+/// An id that a seed gives: the prefix of its kind, `_`, and what Clerk's ids are made of.
+fn checked_id(place: &str, prefix: &str, id: &str) -> Result<Id, SeedError> {
+    let rest = id
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('_'));
+    if rest.is_some_and(is_plain) {
+        return Ok(Id::from(id));
+    }
+    let problem =
+        format!("{id:?} is not an id: write {prefix}_ and then ASCII letters, digits, `_` and `-`");
+    Err(value(place, &problem))
+}
+
+/// Is it a text of ASCII letters, digits, `_` and `-`?
+fn is_plain(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 /// The letters of a key, for its id: `org:sys_profile:manage` gives `SysProfileManage`.

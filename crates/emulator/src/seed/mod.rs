@@ -9,6 +9,7 @@ mod time;
 use crate::model::Metadata;
 use crate::state::State;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use time::When;
 
 /// What an emulated instance starts with. The [default](Self::default) is a small SaaS business:
@@ -84,12 +85,22 @@ impl SeedFormat {
     }
 }
 
+impl fmt::Display for SeedFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Toml => "TOML",
+            Self::Yaml => "YAML",
+            Self::Json => "JSON",
+        })
+    }
+}
+
 /// Why a seed or a snapshot was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SeedError {
     /// The text cannot be read.
-    #[error("the seed is not readable as {format:?}: {problem}")]
+    #[error("the seed is not readable as {format}: {problem}")]
     Syntax {
         /// The format it was read in.
         format: SeedFormat,
@@ -194,7 +205,10 @@ pub(crate) struct UserSeed {
 
 /// A verified text, or a text with what is to be said about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a contact is a text, or a table with `value` and perhaps `id` and `verified`"
+)]
 pub(crate) enum ContactSeed {
     Verified(String),
     Detailed(ContactDetails),
@@ -228,7 +242,9 @@ pub(crate) struct OrganizationSeed {
     #[serde(default)]
     pub(crate) id: Option<String>,
     pub(crate) name: String,
-    pub(crate) slug: String,
+    /// Made of the name if absent.
+    #[serde(default)]
+    pub(crate) slug: Option<String>,
     #[serde(default)]
     pub(crate) max_allowed_memberships: Option<u64>,
     #[serde(default)]
@@ -253,6 +269,8 @@ pub(crate) struct MemberSeed {
     pub(crate) id: Option<String>,
     /// By id, e-mail address, username or external id.
     pub(crate) user: String,
+    /// `org:member` if absent.
+    #[serde(default = "member")]
     pub(crate) role: String,
     #[serde(default)]
     pub(crate) public_metadata: Metadata,
@@ -260,6 +278,10 @@ pub(crate) struct MemberSeed {
     pub(crate) private_metadata: Metadata,
     #[serde(default)]
     pub(crate) created_at: Option<When>,
+}
+
+fn member() -> String {
+    system::MEMBER.to_owned()
 }
 
 /// An invitation to the application or, within an organization, to that organization.

@@ -325,7 +325,7 @@ fn organization(name: &str, slug: &str, creator: &str, days: u32) -> Organizatio
     OrganizationSeed {
         id: Some(ids::fixed("org", &plain(name, "")).to_string()),
         name: name.to_owned(),
-        slug: slug.to_owned(),
+        slug: Some(slug.to_owned()),
         created_by: Some(ids::fixed("user", creator).to_string()),
         created_at: Some(When::ago(&format!("{days}d"))),
         ..OrganizationSeed::default()

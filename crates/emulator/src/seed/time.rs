@@ -3,15 +3,28 @@
 use crate::clock::{DAY, HOUR, MINUTE, SECOND};
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A time as a seed writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a time is a text such as `-30d` or `2026-01-31T12:00:00Z`, or Unix milliseconds"
+)]
 pub(crate) enum When {
     /// Unix milliseconds.
     Milliseconds(u64),
     /// RFC 3339, or a distance from now such as `-30d`, `-2h` or `+7d`.
     Text(String),
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Milliseconds(time) => time.fmt(f),
+            Self::Text(text) => write!(f, "{text:?}"),
+        }
+    }
 }
 
 impl When {
