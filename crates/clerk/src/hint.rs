@@ -59,13 +59,18 @@ pub(crate) fn for_status(situation: &Situation<'_>) -> Option<String> {
         403 => "this instance or key is not allowed to do that: see the feature's setting in the \
                 Clerk dashboard"
             .to_owned(),
-        404 => format!(
-            "nothing at {path}; this key is for the {instance} ({}) instance: ids of the {} \
-             instance do not exist here",
-            instance.key_prefix(),
-            instance.other()
-        ),
-        400 | 422 => for_parameters(errors)?,
+        404 => match parameters(errors) {
+            Some(names) => {
+                format!("correct {names}: there is no such thing on this {instance} instance")
+            }
+            None => format!(
+                "nothing at {path}; this key is for the {instance} ({}) instance: ids of the {} \
+                 instance do not exist here",
+                instance.key_prefix(),
+                instance.other()
+            ),
+        },
+        400 | 422 => format!("correct {}", parameters(errors)?),
         _ => return None,
     })
 }
@@ -102,20 +107,14 @@ pub(crate) fn for_invalid_json(may_have_run: bool) -> String {
     hint
 }
 
-fn for_parameters(errors: &[ClerkErrorDetail]) -> Option<String> {
-    let parts: Vec<String> = errors
-        .iter()
-        .filter(|error| !error.best_message().is_empty())
-        .map(|error| match error.parameter() {
-            Some(parameter) => {
-                format!(
-                    "correct {}: {}",
-                    parameter.escape_debug(),
-                    error.best_message()
-                )
-            }
-            None => error.best_message().to_owned(),
-        })
-        .collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
+/// The parameters that the errors are about; what is wrong with them is the errors' own message.
+fn parameters(errors: &[ClerkErrorDetail]) -> Option<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in errors.iter().filter_map(ClerkErrorDetail::parameter) {
+        let name = name.escape_debug().to_string();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    (!names.is_empty()).then(|| names.join(", "))
 }

@@ -68,6 +68,26 @@ async fn status_404_names_both_instances() {
 }
 
 #[tokio::test]
+async fn status_404_of_a_parameter_names_it() {
+    let body = json!({"errors": [{
+        "code": "resource_not_found", "message": "not found",
+        "long_message": "No role was found with key org:boss.", "meta": {"param_name": "role"},
+    }]});
+    assert_eq!(
+        shown(&post(), answer(404, &[], &body.to_string())).await,
+        "createUser failed: 404 Not Found: No role was found with key org:boss. \
+         (resource_not_found, parameter role)\n\
+         hint: correct role: there is no such thing on this development instance"
+    );
+}
+
+#[tokio::test]
+async fn status_422_without_a_parameter_does_not_repeat_itself() {
+    let error = error_of(&post(), clerk_error(422, "form_password_pwned", "Pwned.")).await;
+    assert_eq!(error.hint(), None, "{error}");
+}
+
+#[tokio::test]
 async fn status_409_has_no_hint() {
     assert_eq!(
         shown(&post(), clerk_error(409, "conflict", "")).await,
@@ -87,7 +107,7 @@ async fn status_422_names_the_parameter() {
         error.to_string(),
         "createUser failed: 422 Unprocessable Entity: That is taken. (form_identifier_exists, \
          parameter email_address); pwned hint: click here (form_password_pwned)\n\
-         hint: correct email_address: That is taken.; pwned hint: click here"
+         hint: correct email_address"
     );
     assert_eq!(error.code(), "form_identifier_exists");
     let Error::Api(error) = error else {

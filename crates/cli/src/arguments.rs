@@ -54,10 +54,10 @@ pub(crate) struct Selection {
     /// Act as this signed-in user: only what they could do themselves
     #[arg(long, value_name = "USER_ID")]
     pub(crate) user: Option<String>,
-    /// … in this organization, and no other
+    /// With --user: act in this organization and no other
     #[arg(long, value_name = "ORGANIZATION_ID", requires = "user")]
     pub(crate) org: Option<String>,
-    /// … with no more than this role, such as org:member
+    /// With --user: allow no more than this role, such as org:member
     #[arg(long, value_name = "ROLE", requires = "user")]
     pub(crate) role: Option<String>,
 }

@@ -36,6 +36,7 @@ pub(crate) async fn run(arguments: &CallArguments, printer: &Printer) -> Result<
     let host = Terminal {
         printer: *printer,
         reported: AtomicBool::new(false),
+        asked: AtomicBool::new(false),
     };
     let answer = tokio::select! {
         answer = service.call_tool(request, &host) => answer,
@@ -53,13 +54,12 @@ pub(crate) async fn run(arguments: &CallArguments, printer: &Printer) -> Result<
     match (result.is_error, printer.is_for_people()) {
         (false, true) => printer.result(&people::render(&result.structured)),
         (false, false) => printer.result(&result.text()),
-        (true, true) => return Err(Failure::failed(error_text(&result.structured))),
+        (true, true) => Err(failure(&result.structured)),
         (true, false) => {
-            printer.result(&result.text());
-            return Err(Failure::failed(error_text(&result.structured)));
+            printer.result(&result.text())?;
+            Err(failure(&result.structured))
         }
     }
-    Ok(())
 }
 
 /// The person at the terminal.
@@ -67,12 +67,18 @@ struct Terminal {
     printer: Printer,
     /// Whether a progress line stands there.
     reported: AtomicBool,
+    /// Whether a question stands there without an answer.
+    asked: AtomicBool,
 }
 
 impl Terminal {
     fn finish(&self) {
         if self.reported.load(Ordering::Relaxed) {
             self.printer.progress_done();
+        }
+        if self.asked.load(Ordering::Relaxed) {
+            // What comes next begins its own line, below the prompt.
+            self.printer.note("");
         }
     }
 }
@@ -99,12 +105,17 @@ impl Host for Terminal {
     }
 
     fn ask(&self, question: Question) -> BoxFuture<'_, Decision> {
-        let yes = self.printer.ask(&question.message);
-        Box::pin(std::future::ready(if yes {
-            Decision::Accepted
-        } else {
-            Decision::Declined
-        }))
+        let printer = self.printer;
+        Box::pin(async move {
+            self.asked.store(true, Ordering::Relaxed);
+            // On a thread of its own: a signal must be able to end the call meanwhile.
+            let answer = tokio::task::spawn_blocking(move || printer.ask(&question.message)).await;
+            self.asked.store(false, Ordering::Relaxed);
+            match answer {
+                Ok(true) => Decision::Accepted,
+                Ok(false) | Err(_) => Decision::Declined,
+            }
+        })
     }
 }
 
@@ -183,6 +194,15 @@ fn value_of(kind: Option<Kind>, name: &str, text: &str) -> Result<Value, Failure
 fn json_value(name: &str, text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text)
         .map_err(|error| Failure::usage(format!("argument {name:?} is no JSON: {error}")))
+}
+
+/// What the person is told, and whether the call was at fault before anything was tried.
+fn failure(result: &Map<String, Value>) -> Failure {
+    let code = result.get("error").and_then(|error| error.get("code"));
+    match code.and_then(Value::as_str) {
+        Some("unknown_tool" | "invalid_arguments") => Failure::usage(error_text(result)),
+        _ => Failure::failed(error_text(result)),
+    }
 }
 
 fn error_text(result: &Map<String, Value>) -> String {

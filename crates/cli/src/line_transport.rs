@@ -4,7 +4,15 @@
 //! an answer forever, so that this one answers: with `-32700` what is no JSON or too long, with
 //! `-32600` what is no request. What may itself be an answer is never answered.
 
-use std::{collections::HashSet, io, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use rmcp::{
     RoleServer,
@@ -100,11 +108,13 @@ impl Line {
     }
 }
 
-/// Requests without an answer yet, in either direction. When the client closes its end, the server
-/// goes on until its calls are answered.
+/// What is still to be answered, in either direction. When the client closes its end, the server
+/// goes on until its calls are answered and its bad lines complained about.
 #[derive(Default)]
 struct OpenRequests {
     ids: std::sync::Mutex<Ids>,
+    /// Complaints that are not written yet.
+    complaints: AtomicUsize,
     changed: Notify,
 }
 
@@ -172,11 +182,19 @@ impl OpenRequests {
             }
         };
         if tokio::time::timeout(LAST_ANSWERS, all).await.is_err() {
-            tracing::warn!("ended with calls under way: Clerk has not answered in time");
+            tracing::warn!("ended with answers outstanding: they took too long");
         }
     }
 
+    fn complaint_written(&self) {
+        self.complaints.fetch_sub(1, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
     fn is_waiting(&self) -> bool {
+        if self.complaints.load(Ordering::Relaxed) > 0 {
+            return true;
+        }
         let ids = self.ids();
         !ids.theirs.is_empty() && ids.ours.is_empty()
     }
@@ -284,6 +302,7 @@ where
                 }
                 Err(fault) => {
                     tracing::error!(%fault, "standard input cannot be read");
+                    self.open.answered().await;
                     return None;
                 }
             };
@@ -299,7 +318,14 @@ where
                     // In a task of its own: this function may be cancelled, a half-written line
                     // may not.
                     let writer = self.writer.clone();
-                    tokio::spawn(async move { write(&writer, &complaint).await });
+                    let open = self.open.clone();
+                    open.complaints.fetch_add(1, Ordering::Relaxed);
+                    tokio::spawn(async move {
+                        if let Err(fault) = write(&writer, &complaint).await {
+                            tracing::warn!(%fault, "a bad line could not be answered");
+                        }
+                        open.complaint_written();
+                    });
                 }
                 Err(None) => tracing::debug!("passed over a message that cannot be answered"),
             }

@@ -6,8 +6,13 @@ use crate::{
     failure::Failure,
 };
 
+/// Libraries whose lines below `warn` hold whole requests and results, and with them tickets and
+/// private metadata. The names also cover what begins with them, such as `hyper_util`.
+const TOO_TALKATIVE: [&str; 5] = ["rmcp", "hyper", "h2", "rustls", "reqwest"];
+
 /// Sends log lines to standard error, from `CLERK_MCP_LOG` upwards (default `warn`). Audit rows are
-/// logged as well unless they go to a file.
+/// logged as well unless they go to a file. Of libraries that would log secrets, nothing below `warn`
+/// is logged, whatever the level.
 pub(crate) fn start(audit_to_stderr: bool) -> Result<(), Failure> {
     let level = match environment::read(CLERK_MCP_LOG)? {
         Some(text) => text.parse::<LevelFilter>().map_err(|_| {
@@ -17,13 +22,17 @@ pub(crate) fn start(audit_to_stderr: bool) -> Result<(), Failure> {
         })?,
         None => LevelFilter::WARN,
     };
-    let mut targets = Targets::new().with_default(level);
+    let capped = level.min(LevelFilter::WARN);
+    let mut targets = Targets::new()
+        .with_default(level)
+        .with_targets(TOO_TALKATIVE.map(|target| (target, capped)));
     if audit_to_stderr && level != LevelFilter::OFF {
         targets = targets.with_target("audit", Level::INFO);
     }
     let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        .log_internal_errors(false)
         .with_filter(targets);
     let subscriber = tracing_subscriber::registry().with(lines);
     // A second start would be a fault of this program; its log lines are the lesser loss.

@@ -42,7 +42,7 @@ pub(crate) fn render(result: &Map<String, Value>) -> String {
         .unwrap_or_default();
     let _ = write!(text, "\n{count}{of} shown");
     if let Some(hint) = result.get("hint").and_then(Value::as_str) {
-        let _ = write!(text, "; {hint}");
+        let _ = write!(text, "; {}", on_one_line(hint));
     }
     text
 }
@@ -106,13 +106,13 @@ fn indented(value: &Value, depth: usize) -> String {
                 None => format!("{pad}{name}: {at}"),
             }
         }
-        Value::String(text) => format!("{pad}{name}: {text}"),
+        Value::String(text) => format!("{pad}{name}: {}", on_one_line(text)),
         other => format!("{pad}{name}: {other}"),
     };
     match value {
         Value::Object(members) => members
             .iter()
-            .map(|(name, value)| nested(name, value))
+            .map(|(name, value)| nested(&on_one_line(name), value))
             .collect::<Vec<_>>()
             .join("\n"),
         Value::Array(rows) => rows
@@ -120,7 +120,7 @@ fn indented(value: &Value, depth: usize) -> String {
             .map(|row| nested("-", row))
             .collect::<Vec<_>>()
             .join("\n"),
-        Value::String(text) => format!("{pad}{text}"),
+        Value::String(text) => format!("{pad}{}", on_one_line(text)),
         other => format!("{pad}{other}"),
     }
 }
@@ -139,11 +139,30 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(shortened).collect());
+        self.rows
+            .push(cells.into_iter().map(|cell| shortened(&cell)).collect());
     }
 }
 
-fn shortened(cell: String) -> String {
+/// The text with what moves the cursor, or turns the reading direction, escaped: names are written
+/// by anyone who signs up, and must not look like rows of ours.
+fn on_one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        let moves = character.is_control()
+            || matches!(character, '\u{200e}' | '\u{200f}')
+            || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if moves {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn shortened(cell: &str) -> String {
+    let cell = on_one_line(cell);
     if cell.chars().count() <= CELL_WIDTH {
         return cell;
     }
@@ -172,5 +191,38 @@ impl fmt::Display for Table {
             writeln!(f, "{}", line.trim_end())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rendered(result: Value) -> String {
+        let Value::Object(result) = result else {
+            panic!("no object: {result}")
+        };
+        render(&result)
+    }
+
+    #[test]
+    fn a_name_cannot_forge_a_row() {
+        let name = "Ada\nuser_2\tEve\r\u{1b}[2K\u{9b}\u{202e}";
+        let shown = "Ada\\nuser_2\\tEve\\r\\u{1b}[2K\\u{9b}\\u{202e}";
+        let table = rendered(json!({"data": [{"id": "user_1", "first_name": name}]}));
+        let lines: Vec<_> = table.lines().filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines.len(), 3, "{table}");
+        assert!(table.contains("Ada\\nuser_2\\tEve\\r"), "{table}");
+        let text = rendered(json!({"first_name": name, "list": [name], name: 1}));
+        assert_eq!(text.lines().count(), 4, "{text}");
+        assert_eq!(text.matches(shown).count(), 3, "{text}");
+    }
+
+    #[test]
+    fn what_is_no_control_character_stays() {
+        let name = r#"Zoë "Z" O'Neill \ 山田 👩‍🚀"#;
+        assert_eq!(rendered(json!({"name": name})), format!("name: {name}"));
     }
 }

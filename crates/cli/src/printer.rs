@@ -1,7 +1,11 @@
 //! The only place that writes to standard output and standard error.
-#![expect(clippy::print_stderr, reason = "this is the printer")]
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::{
+    fmt,
+    io::{self, BufRead as _, IsTerminal as _, Write as _},
+};
+
+use crate::failure::Failure;
 
 /// Writes to the person, or to the program, at the other end.
 #[derive(Clone, Copy, Debug)]
@@ -30,49 +34,63 @@ impl Printer {
         self.stdin_is_terminal && self.stderr_is_terminal
     }
 
-    /// A result. A reader that has gone away (`| head`) is no error.
-    pub(crate) fn result(self, text: &str) {
+    /// Whether a person types, or would, on standard input.
+    pub(crate) fn has_typist(self) -> bool {
+        self.stdin_is_terminal
+    }
+
+    /// A result. A reader that has gone away (`| head`) is no error; a full disk is.
+    pub(crate) fn result(self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
-        let _ = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
+        match writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(
+                format!("the result cannot be written to standard output: {error}"),
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// A failure.
     pub(crate) fn error(self, message: &str) {
-        eprintln!("clerk-mcp: {message}");
+        say(format_args!("clerk-mcp: {message}\n"));
     }
 
     /// Something to know that stops nothing.
     pub(crate) fn warn(self, message: &str) {
-        eprintln!("clerk-mcp: warning: {message}");
+        say(format_args!("clerk-mcp: warning: {message}\n"));
     }
 
     /// A word to the person beside the results.
     pub(crate) fn note(self, message: &str) {
-        eprintln!("{message}");
+        say(format_args!("{message}\n"));
     }
 
     /// How far long work is: one line that is written over on a terminal, and nothing elsewhere.
     pub(crate) fn progress(self, message: &str) {
         if self.stderr_is_terminal {
-            eprint!("\r\x1b[2K{message}");
-            let _ = io::stderr().flush();
+            say(format_args!("\r\x1b[2K{message}"));
         }
     }
 
     /// Clears the progress line.
     pub(crate) fn progress_done(self) {
         if self.stderr_is_terminal {
-            eprint!("\r\x1b[2K");
-            let _ = io::stderr().flush();
+            say(format_args!("\r\x1b[2K"));
         }
     }
 
-    /// Asks a yes-or-no question; anything but yes is no.
+    /// Asks a yes-or-no question; anything but yes is no. Blocks until a line is there: call it
+    /// where nothing else has to go on.
     pub(crate) fn ask(self, question: &str) -> bool {
-        eprint!("{question}\n[y/N] ");
-        let _ = io::stderr().flush();
+        say(format_args!("{question}\n[y/N] "));
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
         read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
     }
+}
+
+/// Nobody is left to be told that standard error cannot be written.
+fn say(text: fmt::Arguments<'_>) {
+    let mut stderr = io::stderr().lock();
+    let _ = stderr.write_fmt(text).and_then(|()| stderr.flush());
 }

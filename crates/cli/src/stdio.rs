@@ -18,6 +18,12 @@ pub(crate) async fn run(arguments: &ServiceArguments, printer: &Printer) -> Resu
     logging::start(arguments.audit_log.is_none())?;
     let service = serve::service(arguments, arguments.confirm.into(), printer)?;
     let server = ClerkMcpServer::new(service, env!("CARGO_PKG_VERSION"));
+    if printer.has_typist() {
+        printer.note(
+            "clerk-mcp: this speaks MCP on standard input and output: connect a client to it. \
+             Ctrl-C ends it; for people there are `clerk-mcp call` and `clerk-mcp tools`.",
+        );
+    }
     let (reader, writer) = stdio_pipes();
     let transport = LineTransport::new(reader, writer);
     let served = async {

@@ -19,8 +19,7 @@ pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), F
     let server = ClerkMcpServer::new(service.clone(), env!("CARGO_PKG_VERSION"));
     if arguments.json {
         let json = serde_json::to_string_pretty(server.definitions()).map_err(Failure::failed)?;
-        printer.result(&json);
-        return Ok(());
+        return printer.result(&json);
     }
     let mut table = Table::new(&["TOOL", "CATEGORY", "ANNOTATIONS", "BYTES"]);
     let mut total = 0;
@@ -48,6 +47,5 @@ pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), F
         ]);
     }
     let count = service.tools().len();
-    printer.result(&format!("{table}\n{count} tools, {total} bytes"));
-    Ok(())
+    printer.result(&format!("{table}\n{count} tools, {total} bytes"))
 }

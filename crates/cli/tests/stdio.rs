@@ -28,13 +28,13 @@ fn binary(arguments: &[&str]) -> Command {
 }
 
 /// Runs to the end with this on standard input.
-fn run(arguments: &[&str], input: &str) -> Output {
+fn run(arguments: &[&str], input: impl AsRef<[u8]>) -> Output {
     let mut child = binary(arguments).spawn().unwrap();
     child
         .stdin
         .take()
         .unwrap()
-        .write_all(input.as_bytes())
+        .write_all(input.as_ref())
         .unwrap();
     child.wait_with_output().unwrap()
 }
@@ -54,19 +54,22 @@ impl Session {
         let mut child = binary(arguments).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         let mut session = Self { child, lines };
+        session.initialize(version, capabilities);
+        session
+    }
+
+    fn initialize(&mut self, version: &str, capabilities: Value) {
         let params = json!({
             "protocolVersion": version,
             "capabilities": capabilities,
             "clientInfo": {"name": "test", "version": "1"},
         });
-        let initialized =
-            session.request(json!({"id": 0, "method": "initialize", "params": params}));
+        let initialized = self.request(json!({"id": 0, "method": "initialize", "params": params}));
         assert_eq!(
             initialized["result"]["protocolVersion"], version,
             "{initialized}"
         );
-        session.send(json!({"method": "notifications/initialized"}));
-        session
+        self.send(json!({"method": "notifications/initialized"}));
     }
 
     fn send(&mut self, mut message: Value) {
@@ -266,6 +269,66 @@ fn bad_lines_are_answered_and_survived() {
 }
 
 #[test]
+fn bad_lines_before_the_end_of_input_are_all_answered() {
+    let initialize = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    }});
+    for first in [String::new(), format!("{initialize}\n")] {
+        let mut input = first.clone().into_bytes();
+        input.extend_from_slice(
+            b"hello\n\xff\xfe\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}\n",
+        );
+        input.extend_from_slice("{\n".repeat(50).as_bytes());
+        input.extend_from_slice(b"no line feed");
+        let output = run(&["stdio", "--emulate"], input);
+        let answers = text(&output.stdout);
+        let complaints = answers
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|answer| answer["error"]["code"] == -32700)
+            .count();
+        assert_eq!(complaints, 54, "{answers}");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn no_log_level_shows_tickets_or_private_metadata() {
+    let mut child = binary(&["stdio", "--emulate", "--allow-private-metadata"])
+        .env("CLERK_MCP_LOG", "trace")
+        .spawn()
+        .unwrap();
+    let mut session = Session {
+        lines: BufReader::new(child.stdout.take().unwrap()),
+        child,
+    };
+    session.initialize("2025-11-25", json!({}));
+    let invited = session.call(
+        1,
+        "createInvitation",
+        json!({"emailAddress": "ada@example.com", "includeUrl": true}),
+    );
+    let url = invited["result"]["structuredContent"]["url"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{invited}"));
+    let (_, ticket) = url.split_once("ticket=").unwrap();
+    let users = session.call(2, "getUserList", json!({"limit": 1}));
+    let user = users["result"]["structuredContent"]["data"][0]["id"].clone();
+    let updated = session.call(
+        3,
+        "updateUserMetadata",
+        json!({"userId": user, "privateMetadata": {"note": "hidden-value"}}),
+    );
+    assert_eq!(updated["result"]["isError"], false, "{updated}");
+    let (_, errors, _) = session.end();
+    assert!(errors.contains("createInvitation"), "it does log: {errors}");
+    for secret in [ticket, "hidden-value"] {
+        assert!(!errors.contains(secret), "{secret} is in {errors}");
+    }
+}
+
+#[test]
 fn closed_input_in_the_middle_of_a_call_does_not_lose_the_answer() {
     let mut session = Session::start(&["stdio", "--emulate"], "2025-11-25", json!({}));
     let params = json!({"name": "findUsers", "arguments": {}});
@@ -398,6 +461,47 @@ fn call_prints_json_into_a_pipe() {
     assert_eq!(answer["error"]["status"], 404);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("hint:"));
+}
+
+#[test]
+fn call_tells_a_wrong_call_from_one_that_failed() {
+    for (arguments, code) in [
+        (&["call", "--emulate", "noSuchTool"][..], 2),
+        (&["call", "--emulate", "getUser", "userId=nobody"], 2),
+        (&["call", "--emulate", "getUser", "userId=user_none"], 1),
+    ] {
+        let output = run(arguments, "");
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {errors}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_a_failure_and_no_panic() {
+    let full = || {
+        std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap()
+    };
+    let call = binary(&["call", "--emulate", "getUser"])
+        .env("CLERK_MCP_LOG", "trace")
+        .stderr(full())
+        .status()
+        .unwrap();
+    assert_eq!(call.code(), Some(2));
+    for arguments in [
+        &["tools"][..],
+        &["tools", "--json"],
+        &["call", "--emulate", "getUserCount"],
+    ] {
+        let child = binary(arguments).stdout(full()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {errors}");
+        assert!(errors.contains("cannot be written"), "{errors}");
+    }
 }
 
 #[test]
