@@ -98,7 +98,7 @@ describe('call', () => {
       [['getUserList', 'limit=1', '--json', '{}'], 2, /cannot be used with/],
       [['getUserList', 'limit=many'], 1, /`limit`/],
       [['getUserList', 'colour=red'], 1, /`colour`/],
-      [['getUser'], 1, /`userId`: is missing/],
+      [['getUser'], 2, /`userId` is missing/],
       [['getUser', 'userId=org_1'], 1, /user_/],
       [['getUsers'], 1, /no tool "getUsers"[^]*hint:/],
       [['deleteEverything'], 1, /no tool/],

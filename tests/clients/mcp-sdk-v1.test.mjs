@@ -204,7 +204,7 @@ test('mistakes are tool errors with a code and a way out', async (t) => {
   await client.listTools();
   const mistakes = [
     ['getUser', { userId: AVA, verbose: true }, 'invalid_arguments', /`verbose`/],
-    ['getUser', {}, 'invalid_arguments', /`userId`: is missing/],
+    ['getUser', {}, 'invalid_arguments', /`userId` is missing/],
     ['getUser', { userId: 7 }, 'invalid_arguments', /`userId`/],
     ['getUser', { userId: NORTHWIND }, 'invalid_arguments', /user_/],
     ['getUserList', { limit: 501 }, 'invalid_arguments', /500/],

@@ -2,7 +2,7 @@
 
 use clerk::BoxFuture;
 use serde_json::{Map, Value, json};
-use toolkit::{Outcome, Progress, Tool, ToolError, redact};
+use toolkit::{Outcome, Progress, Tool, ToolError, operation::Binding, operations, redact};
 
 use crate::{
     audit::AuditRow,
@@ -127,20 +127,23 @@ impl Service {
         request: &CallRequest,
         host: &dyn Host,
     ) -> (CallAnswer, String, Option<String>) {
-        let checked = self.toolkit.check(&request.name, &request.arguments);
-        let gate = match &checked {
-            Ok((tool, _)) if tool.hints().destructive => self.confirm(tool, request, host).await,
-            _ => Gate::Open,
-        };
-        if let Gate::Shut(answer, outcome) = gate {
-            return (answer, outcome.to_owned(), None);
-        }
-        let called = match checked {
-            Ok(_) => {
+        let called = match self
+            .toolkit
+            .prepare(&request.name, &request.arguments)
+            .await
+        {
+            Ok(prepared) if prepared.tool().hints().destructive => {
+                if let Gate::Shut(answer, outcome) =
+                    self.confirm(prepared.tool(), request, host).await
+                {
+                    return (answer, outcome.to_owned(), None);
+                }
+                // A person took their time: what the caller may do is read anew.
                 self.toolkit
                     .call(&request.name, &request.arguments, host)
                     .await
             }
+            Ok(prepared) => self.toolkit.run(&prepared, host).await,
             Err(error) => Err(error),
         };
         match called {
@@ -166,7 +169,7 @@ impl Service {
     }
 
     async fn confirm(&self, tool: &Tool, request: &CallRequest, host: &dyn Host) -> Gate {
-        let question = question(tool, &request.arguments);
+        let question = self.question(tool, &request.arguments);
         match (self.shared.confirm, host.asking()) {
             (Confirm::Never, _) | (Confirm::Auto, Asking::Never) => Gate::Open,
             (Confirm::Always, Asking::Never) => shut(
@@ -177,6 +180,43 @@ impl Service {
             (_, Asking::Now) => decided(host.ask(question).await),
             (_, Asking::ByResult) => self.confirm_by_result(question, request),
         }
+    }
+
+    /// Names everything that the call is about, what the session decides included.
+    fn question(&self, tool: &Tool, arguments: &Value) -> Question {
+        let title = tool.operation().title.to_owned();
+        let mut lines = vec![format!("{title}? {}", tool.operation().description)];
+        for (name, value) in self.decided(tool) {
+            lines.push(format!("{name}: {value}"));
+        }
+        for (name, value) in arguments.as_object().into_iter().flatten() {
+            if name != "fields" {
+                lines.push(format!("{name}: {}", printable(&value.to_string())));
+            }
+        }
+        Question {
+            title,
+            message: lines.join("\n"),
+        }
+    }
+
+    /// The parameters of a tool that the session decides, with their values.
+    fn decided(&self, tool: &Tool) -> Vec<(&'static str, String)> {
+        let Some(session) = self.toolkit.auth_context() else {
+            return Vec::new();
+        };
+        let value = |binding| match binding {
+            Binding::User => Some(session.user_id()),
+            Binding::Organization => session.organization_id(),
+            Binding::Free | Binding::OrganizationAlias => None,
+        };
+        let rows = tool
+            .operation()
+            .parameters
+            .iter()
+            .filter(|row| tool.is_withheld(row));
+        rows.filter_map(|row| Some((row.name, value(row.binding)?.to_owned())))
+            .collect()
     }
 
     fn confirm_by_result(&self, question: Question, request: &CallRequest) -> Gate {
@@ -204,7 +244,7 @@ impl Service {
 
 /// The audit row of a call that is under way. Dropped before its end, it says that the call was
 /// cancelled.
-struct Record<'a> {
+pub(crate) struct Record<'a> {
     service: &'a Service,
     /// `None` once it is recorded.
     row: Option<AuditRow>,
@@ -213,15 +253,27 @@ struct Record<'a> {
 
 impl<'a> Record<'a> {
     fn begin(service: &'a Service, request: &CallRequest, host: &dyn Host) -> Self {
+        // Only a name of the table is a name: anything might be sent in its place.
+        let tool = operations::find(&request.name).map_or("unknown", |row| row.name);
+        Self::of(service, tool, &request.arguments, host.client())
+    }
+
+    /// The record of anything that reads or changes something at Clerk.
+    pub(crate) fn of(
+        service: &'a Service,
+        tool: &str,
+        arguments: &Value,
+        client: Option<String>,
+    ) -> Self {
         let session = service.toolkit.auth_context();
         let row = AuditRow {
             at: 0,
             duration_ms: 0,
             user_id: session.map(|session| session.user_id().to_owned()),
             organization_id: session.and_then(|s| s.organization_id()).map(str::to_owned),
-            client: host.client(),
-            tool: printable(&request.name),
-            arguments: redact::redact_arguments_for_audit(&request.arguments),
+            client,
+            tool: tool.to_owned(),
+            arguments: redact::redact_arguments_for_audit(arguments),
             outcome: "cancelled".to_owned(),
             clerk_trace_id: None,
         };
@@ -232,7 +284,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn end(mut self, outcome: String, clerk_trace_id: Option<String>) {
+    pub(crate) fn end(mut self, outcome: String, clerk_trace_id: Option<String>) {
         if let Some(row) = &mut self.row {
             row.outcome = outcome;
             row.clerk_trace_id = clerk_trace_id;
@@ -284,20 +336,6 @@ fn failed(error: &ToolError) -> ToolResult {
     ToolResult {
         structured,
         is_error: true,
-    }
-}
-
-fn question(tool: &Tool, arguments: &Value) -> Question {
-    let title = tool.operation().title.to_owned();
-    let mut lines = vec![format!("{title}? {}", tool.operation().description)];
-    for (name, value) in arguments.as_object().into_iter().flatten() {
-        if name != "fields" {
-            lines.push(format!("{name}: {}", printable(&value.to_string())));
-        }
-    }
-    Question {
-        title,
-        message: lines.join("\n"),
     }
 }
 

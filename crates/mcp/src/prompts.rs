@@ -105,6 +105,7 @@ static PROMPTS: &[Prompt] = &[
         ],
         needs: &[
             "getUserList",
+            "getOrganizationList",
             "createOrganization",
             "createOrganizationMembership",
             "createOrganizationInvitation",
@@ -240,6 +241,15 @@ mod tests {
             }
             for name in prompt.needs {
                 assert!(toolkit::operations::find(name).is_some(), "{name}");
+            }
+            let is_letter = |c: char| c.is_ascii_alphabetic();
+            for word in prompt.steps.split(|c| !is_letter(c)) {
+                let is_tool = toolkit::operations::find(word).is_some();
+                assert!(
+                    !is_tool || prompt.needs.contains(&word),
+                    "{}: {word}",
+                    prompt.name
+                );
             }
         }
     }

@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 use toolkit::{Quiet, ToolError};
 
-use crate::service::Service;
+use crate::{call::Record, service::Service};
 
 /// What kinds of resources there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,11 +105,29 @@ impl Service {
         })
     }
 
-    /// Reads a resource.
+    /// Reads a resource for `client`, as it names itself. Every read is recorded.
     ///
     /// # Errors
     /// [`ResourceError`].
-    pub async fn read_resource(&self, uri: &str) -> Result<ResourceText, ResourceError> {
+    pub async fn read_resource(
+        &self,
+        uri: &str,
+        client: Option<String>,
+    ) -> Result<ResourceText, ResourceError> {
+        let record = Record::of(self, "resources/read", &recorded(uri), client);
+        let read = self.read(uri).await;
+        let (outcome, trace_id) = match &read {
+            Ok(_) => ("ok", None),
+            Err(ResourceError::NotFound(_)) => ("not_found", None),
+            Err(ResourceError::Tool(error)) => {
+                (error.code(), error.clerk().and_then(clerk::Error::trace_id))
+            }
+        };
+        record.end(outcome.to_owned(), trace_id.map(str::to_owned));
+        read
+    }
+
+    async fn read(&self, uri: &str) -> Result<ResourceText, ResourceError> {
         let not_found = || ResourceError::NotFound(uri.to_owned());
         let (kind, id) = parse(uri).ok_or_else(not_found)?;
         if !self.resources().any(|offered| offered == kind) {
@@ -171,7 +189,9 @@ impl Service {
             .tool("getOrganizationList", json!({"limit": 1}))
             .await?;
         let mut summary = Map::new();
-        summary.insert("instance".into(), instance.body);
+        let mut instance = instance.body;
+        toolkit::text::escape_invisible(&mut instance);
+        summary.insert("instance".into(), instance);
         let counts = [("user_count", users), ("organization_count", organizations)];
         for (name, answer) in counts {
             summary.insert(
@@ -191,6 +211,14 @@ impl Service {
         outcome
             .map(|outcome| outcome.structured)
             .map_err(ResourceError::Tool)
+    }
+}
+
+/// What the audit keeps of a URI: the id, where it is one of ours.
+fn recorded(uri: &str) -> Value {
+    match parse(uri) {
+        Some((kind, id)) => json!({"resource": kind.name(), "id": id}),
+        None => json!({}),
     }
 }
 

@@ -232,9 +232,13 @@ impl ServerHandler for ClerkMcpServer {
     async fn read_resource(
         &self,
         request: ReadResourceRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        match self.service.read_resource(&request.uri).await {
+        match self
+            .service
+            .read_resource(&request.uri, client_name(&context))
+            .await
+        {
             Ok(read) => {
                 let contents = ResourceContents::TextResourceContents {
                     uri: read.uri,
@@ -327,10 +331,7 @@ impl Progress for RmcpHost<'_> {
 
 impl Host for RmcpHost<'_> {
     fn client(&self) -> Option<String> {
-        let client = self.context.client_info()?;
-        let name = format!("{} {}", client.name, client.version);
-        let short: String = name.chars().take(100).collect();
-        Some(toolkit::text::escape_str(&short).into_owned())
+        client_name(self.context)
     }
 
     fn asking(&self) -> Asking {
@@ -362,6 +363,14 @@ impl Host for RmcpHost<'_> {
             asked.map_or(Decision::Unanswered, |result| decision(&result))
         })
     }
+}
+
+/// The client as it names itself: at most 100 characters, none of them invisible.
+fn client_name(context: &RequestContext<RoleServer>) -> Option<String> {
+    let client = context.client_info()?;
+    let name = format!("{} {}", client.name, client.version);
+    let short: String = name.chars().take(100).collect();
+    Some(toolkit::text::escape_str(&short).into_owned())
 }
 
 fn definition(tool: &toolkit::Tool) -> Tool {
@@ -443,6 +452,10 @@ fn resource_error(error: &ResourceError) -> ErrorData {
             let data = Some(Value::Object(error.to_json()));
             match error {
                 toolkit::ToolError::Arguments(_) => ErrorData::invalid_params(message, data),
+                // Who may not read it learns no more than that.
+                toolkit::ToolError::NotPermitted { .. } => {
+                    ErrorData::resource_not_found(message, data)
+                }
                 error if error.clerk().and_then(clerk::Error::status) == Some(404) => {
                     ErrorData::resource_not_found(message, data)
                 }

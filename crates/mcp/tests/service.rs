@@ -181,6 +181,10 @@ fn every_call_is_recorded_whatever_comes_of_it() {
         assert_eq!(row.client.as_deref(), Some("test 1"));
     }
     assert!(!rows[2].arguments.to_string().contains("ada@"));
+    assert_eq!(
+        rows[2].tool, "unknown",
+        "what was sent in place of a name is not kept"
+    );
 }
 
 #[test]
@@ -206,6 +210,21 @@ fn destructive_calls_ask_and_others_do_not() {
         );
         assert_eq!(asks, tool.hints().destructive, "{}", tool.name());
     }
+}
+
+#[test]
+fn the_question_names_what_it_is_about_and_goes_to_those_who_may() {
+    let person = Person(Asking::ByResult, Decision::Unanswered);
+    let (service_of_ava, _) = service(Some(ava().with_organization(NORTHWIND).unwrap()));
+    let answer = call(&service_of_ava, &person, "deleteOrganization", json!({}));
+    let CallAnswer::Ask { question, .. } = answer else {
+        panic!("it asks")
+    };
+    assert!(question.message.contains(NORTHWIND), "{}", question.message);
+    let noah = AuthContext::new("user_2EmuNoahTanaka0000000000000").unwrap();
+    let (service_of_noah, _) = service(Some(noah.with_organization(NORTHWIND).unwrap()));
+    let answer = call(&service_of_noah, &person, "deleteOrganization", json!({}));
+    assert_eq!(error_code(&answer), "not_permitted");
 }
 
 /// Arguments with which a destructive tool would go ahead.
@@ -246,9 +265,7 @@ fn a_confirmation_of_one_person_is_not_anothers() {
     else {
         panic!("it asks")
     };
-    let (other, _) = service(Some(
-        AuthContext::new("user_2EmuNoahTanaka0000000000000").unwrap(),
-    ));
+    let (other, _) = service(Some(ava().with_role("org:admin")));
     let request = CallRequest {
         name: "deleteOrganization".into(),
         arguments,
@@ -283,7 +300,8 @@ fn prompts_need_their_tools_and_hold_values_as_values() {
 
 #[test]
 fn resources_show_no_more_than_tools() {
-    let read = |service: &Service, uri: &str| service.read_resource(uri).now_or_never().unwrap();
+    let read =
+        |service: &Service, uri: &str| service.read_resource(uri, None).now_or_never().unwrap();
     let (all, _) = service(None);
     let user: Value =
         serde_json::from_str(&read(&all, &format!("clerk://users/{AVA}")).unwrap().text).unwrap();
@@ -306,8 +324,10 @@ fn resources_show_no_more_than_tools() {
     ] {
         assert!(read(&all, uri).is_err(), "{uri}");
     }
-    let (bound, _) = service(Some(ava().with_organization(NORTHWIND).unwrap()));
+    let (bound, rows) = service(Some(ava().with_organization(NORTHWIND).unwrap()));
     assert!(read(&bound, &format!("clerk://users/{AVA}")).is_ok());
+    assert_eq!(rows.0.lock().unwrap()[0].tool, "resources/read");
+    assert_eq!(rows.0.lock().unwrap()[0].arguments["id"], AVA);
     assert!(read(&bound, &format!("clerk://organizations/{NORTHWIND}")).is_ok());
     for uri in [
         "clerk://instance",

@@ -152,7 +152,7 @@ fn check_value(parameter: &Parameter, value: &Value, now_ms: u64) -> Result<Valu
             if !is_email(text) {
                 return Err(error(
                     name,
-                    format!("{text:?} is no e-mail address; expected name@host"),
+                    format!("{text:?} is not an e-mail address; expected name@host"),
                 ));
             }
         }
@@ -162,7 +162,7 @@ fn check_value(parameter: &Parameter, value: &Value, now_ms: u64) -> Result<Valu
             if !is_url(text) {
                 return Err(error(
                     name,
-                    format!("{text:?} is no URL; expected https://…"),
+                    format!("{text:?} is not a URL; expected https://…"),
                 ));
             }
         }
@@ -277,7 +277,7 @@ fn together(
         let fault = if given == 0 {
             "is missing"
         } else {
-            "is given twice over"
+            "are both given"
         };
         let names = alternatives.join(" or ");
         return Some(error(

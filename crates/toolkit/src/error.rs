@@ -54,7 +54,14 @@ pub struct ArgumentError {
 
 impl fmt::Display for ArgumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.name, self.message)?;
+        // A message is the rest of a sentence about the argument, or a sentence of its own.
+        let verbs = ["is ", "are ", "has ", "holds "];
+        let colon = if verbs.iter().any(|verb| self.message.starts_with(verb)) {
+            ""
+        } else {
+            ":"
+        };
+        write!(f, "`{}`{colon} {}", self.name, self.message)?;
         match &self.hint {
             Some(hint) => write!(f, " (hint: {hint})"),
             None => Ok(()),
@@ -104,9 +111,10 @@ impl ToolError {
         error.insert("code".into(), self.code().into());
         error.insert("message".into(), self.message().into());
         if let Self::Arguments(errors) = self {
-            let rows = errors
-                .iter()
-                .map(|e| json!({"argument": e.name, "message": e.message}));
+            let rows = errors.iter().map(|e| match &e.hint {
+                Some(hint) => json!({"argument": e.name, "message": e.message, "hint": hint}),
+                None => json!({"argument": e.name, "message": e.message}),
+            });
             error.insert("arguments".into(), Value::Array(rows.collect()));
         }
         if let Some(clerk_error) = self.clerk() {

@@ -28,4 +28,6 @@ mod toolkit;
 pub use auth_context::AuthContext;
 pub use error::{ArgumentError, ToolError};
 pub use tool::{Bound, Tool};
-pub use toolkit::{BuildError, ClerkToolkit, ClerkToolkitBuilder, Outcome, Progress, Quiet};
+pub use toolkit::{
+    BuildError, ClerkToolkit, ClerkToolkitBuilder, Outcome, Prepared, Progress, Quiet,
+};

@@ -150,11 +150,8 @@ async fn grantable(
     arguments: &Arguments,
 ) -> Result<(), ToolError> {
     let role = arguments.text("role").unwrap_or_default();
-    let permissions = if role == caller.role {
-        caller.permissions.clone()
-    } else {
-        role_permissions(client, role).await?
-    };
+    // Always asked for, also for the caller's own role: a session may hold less than its role does.
+    let permissions = role_permissions(client, role).await?;
     may_grant(caller, role, &permissions)
 }
 
@@ -236,28 +233,30 @@ async fn caller_membership(
     };
     let membership = membership.ok_or_else(|| {
         let user = session.user_id();
-        refusal(
-            format!("{user} is not a member of this organization"),
-            "getUserOrganizationMembershipList names the organizations of this user",
-        )
+        let hint = match session.organization_id() {
+            Some(_) => "bind the session to an organization that the user belongs to",
+            None => "getUserOrganizationMembershipList names the organizations of this user",
+        };
+        refusal(format!("{user} is not a member of this organization"), hint)
     })?;
     match session.role() {
         Some(role) if role != membership.role => {
             let narrowing = role_permissions(client, role).await?;
-            Ok(narrowed(membership, role, &narrowing))
+            Ok(narrowed(membership, &narrowing))
         }
         _ => Ok(membership),
     }
 }
 
-fn narrowed(membership: Membership, role: &str, narrowing: &Permissions) -> Membership {
+/// The membership with only those permissions that the role holds too. Its own role stays what it
+/// is: a name that narrows is not a role that is held.
+fn narrowed(membership: Membership, narrowing: &Permissions) -> Membership {
     let permissions = membership
         .permissions
         .intersection(narrowing)
         .cloned()
         .collect();
     Membership {
-        role: role.to_owned(),
         permissions,
         ..membership
     }
@@ -430,7 +429,7 @@ mod tests {
         fn narrowing_never_widens(held in proptest::collection::btree_set("[a-d]", 0..4),
                                   role in proptest::collection::btree_set("[a-d]", 0..4)) {
             let before = Membership { permissions: held.clone(), ..membership("org:admin", &[]) };
-            let after = narrowed(before, "org:member", &role);
+            let after = narrowed(before, &role);
             prop_assert!(after.permissions.is_subset(&held));
             prop_assert!(after.permissions.is_subset(&role));
         }

@@ -47,7 +47,7 @@ pub fn shape(
             {
                 return Err(expected("of the operation's form"));
             }
-            Ok(object(answer, arguments, &policy))
+            Ok(object(tool, answer, arguments, &policy))
         }
         Output::List(_) => {
             let page = Page::parse(answer).ok_or_else(|| expected("a list"))?;
@@ -94,8 +94,13 @@ fn holds(value: Option<&Value>, kind: Json, is_promised: bool) -> bool {
     }
 }
 
-fn object(mut answer: Value, arguments: &Arguments, policy: &redact::Policy) -> Map<String, Value> {
-    redact::redact(&mut answer, policy);
+fn object(
+    tool: &Tool,
+    mut answer: Value,
+    arguments: &Arguments,
+    policy: &redact::Policy,
+) -> Map<String, Value> {
+    let redacted = redact::redact(&mut answer, policy);
     text::escape_invisible(&mut answer);
     let selection = selection(arguments);
     let unmatched = unmatched_hint(selection.as_ref(), Some(&answer));
@@ -108,6 +113,7 @@ fn object(mut answer: Value, arguments: &Arguments, policy: &redact::Policy) -> 
     };
     let mut hints = Vec::new();
     hints.extend(unmatched);
+    hints.extend(ticket_hint(tool, redacted.ticket_urls));
     let cut = cut::cut_members(&mut object, cut::RESULT_LIMIT - ENVELOPE);
     if !cut.is_empty() {
         let names = cut.join(", ");
@@ -129,17 +135,23 @@ fn list(
     let limit = arguments.integer("limit").unwrap_or(DEFAULT_LIMIT);
     let offset = arguments.integer("offset").unwrap_or(0);
     let received = rows.len() as u64;
+    // Of a full page of Clerk's largest size nobody can say what follows.
+    let is_unsure = total.is_none() && limit == MAX_LIMIT && received == MAX_LIMIT;
     let mut more = match total {
         Some(total) => offset.saturating_add(received.min(limit)) < total && received > 0,
-        None => received > limit || (limit == MAX_LIMIT && received == MAX_LIMIT),
+        None => received > limit || is_unsure,
     };
     rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let ids: Vec<Option<String>> = rows.iter().map(id_of).collect();
     let selection = selection(arguments);
+    let mut hidden_tickets = 0;
+    for row in &mut rows {
+        hidden_tickets += redact::redact(row, policy).ticket_urls;
+        text::escape_invisible(row);
+    }
+    // Only of what may be seen: what is hidden must look like what is not there.
     let unmatched = unmatched_hint(selection.as_ref(), rows.first());
     for row in &mut rows {
-        redact::redact(row, policy);
-        text::escape_invisible(row);
         if let Some(selection) = &selection {
             *row = selection.apply(row);
         }
@@ -161,9 +173,15 @@ fn list(
         });
     }
     if more && !rows.is_empty() {
-        hints.push(next.hint(tool, arguments));
+        let remains = if is_unsure && cut.dropped == 0 {
+            "more may remain"
+        } else {
+            "more remain"
+        };
+        hints.push(format!("{remains}: {}", next.hint(tool, arguments)));
     }
     hints.extend(unmatched);
+    hints.extend(ticket_hint(tool, hidden_tickets));
     let mut shaped = Map::new();
     shaped.insert("data".into(), Value::Array(rows));
     if let Some(total) = total {
@@ -190,29 +208,56 @@ impl Next {
         let by_time = order.trim_start_matches(['+', '-']) == "created_at";
         match &self.after {
             Some(id) if has_cursor && by_time && arguments.integer("offset").is_none() => {
-                format!("more remain: call again with startingAfter={id} and the same filters")
+                format!("call again with startingAfter={id} and the same filters")
             }
             _ => format!(
-                "more remain: call again with offset={} and the same filters",
+                "call again with offset={} and the same filters",
                 self.offset
             ),
         }
     }
 }
 
-fn selection(arguments: &Arguments) -> Option<Selection> {
+pub(crate) fn selection(arguments: &Arguments) -> Option<Selection> {
     let pointers = arguments.texts("fields");
     (!pointers.is_empty())
         .then(|| Selection::parse(&pointers).ok())
         .flatten()
 }
 
-fn unmatched_hint(selection: Option<&Selection>, sample: Option<&Value>) -> Option<String> {
+/// Which pointers match nothing in `sample`, of which what is hidden is gone already.
+pub(crate) fn unmatched_hint(
+    selection: Option<&Selection>,
+    sample: Option<&Value>,
+) -> Option<String> {
     let unmatched = selection?.unmatched(sample?);
-    (!unmatched.is_empty()).then(|| format!("fields that match nothing: {}", unmatched.join(", ")))
+    if unmatched.is_empty() {
+        return None;
+    }
+    let mut hint = format!("fields that match nothing: {}", unmatched.join(", "));
+    if unmatched.iter().any(|pointer| is_private(pointer))
+        && sample?.get("private_metadata").is_none()
+    {
+        hint.push_str(" (private metadata is hidden unless the server allows it)");
+    }
+    Some(hint)
 }
 
-fn id_of(row: &Value) -> Option<String> {
+/// Whether a JSON pointer leads into private metadata.
+fn is_private(pointer: &str) -> bool {
+    pointer.split('/').any(|part| part == "private_metadata")
+}
+
+/// How to see a ticket URL that was hidden, for those who may.
+fn ticket_hint(tool: &Tool, hidden: usize) -> Option<String> {
+    let may_ask = tool
+        .parameters()
+        .any(|parameter| parameter.name == "includeUrl");
+    (hidden > 0 && may_ask)
+        .then(|| "the invitation's URL is hidden: includeUrl shows it".to_owned())
+}
+
+pub(crate) fn id_of(row: &Value) -> Option<String> {
     row.get("id").and_then(Value::as_str).map(str::to_owned)
 }
 

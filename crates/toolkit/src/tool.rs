@@ -1,4 +1,7 @@
+use serde_json::{Map, Value};
+
 use crate::operation::{Binding, Hints, Kind, Operation, Output, Parameter, Scope, local, query};
+use crate::schema;
 
 /// How tightly a toolkit is bound to a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -82,5 +85,17 @@ impl Tool {
             Binding::Organization | Binding::OrganizationAlias => self.bound.organization,
         };
         decided || (self.bound.user && parameter.backend_only)
+    }
+
+    /// The schema of its arguments.
+    #[must_use]
+    pub fn input_schema(&self) -> Map<String, Value> {
+        schema::input(self)
+    }
+
+    /// The schema of its structured result.
+    #[must_use]
+    pub fn output_schema(&self) -> Map<String, Value> {
+        schema::output(self)
     }
 }

@@ -10,8 +10,8 @@ use crate::{
     find_users,
     operation::{Category, ClerkOperation, Run},
     operations,
-    pattern::{PatternError, Patterns},
-    request, schema, scope, session_claims, shape,
+    pattern::{self, PatternError, Patterns},
+    request, scope, session_claims, shape,
     tool::{Bound, Tool},
 };
 
@@ -49,7 +49,23 @@ pub enum BuildError {
     },
 }
 
-/// What a call came to.
+/// A call whose arguments are right and whose caller may make it. Only [`ClerkToolkit::prepare`]
+/// makes one.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    tool: Tool,
+    arguments: Arguments,
+}
+
+impl Prepared {
+    /// The tool that is called.
+    #[must_use]
+    pub fn tool(&self) -> &Tool {
+        &self.tool
+    }
+}
+
+/// The result of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The result, always an object.
@@ -240,15 +256,19 @@ impl ClerkToolkit {
         &self.client
     }
 
-    /// Checks a call without making it.
+    /// Checks a call without making it: its arguments and, for a bound toolkit, at Clerk whether the
+    /// person may make it now. Nothing changes.
     ///
     /// # Errors
-    /// [`ToolError::UnknownTool`] or [`ToolError::Arguments`].
-    pub fn check(&self, name: &str, given: &Value) -> Result<(Tool, Arguments), ToolError> {
+    /// Whatever [`ToolError`] says.
+    pub async fn prepare(&self, name: &str, given: &Value) -> Result<Prepared, ToolError> {
         let tool = *self.tool(name).ok_or_else(|| self.unknown_tool(name))?;
-        let arguments = arguments::check(&tool, given, self.client.env().now())
+        let mut arguments = arguments::check(&tool, given, self.client.env().now())
             .map_err(ToolError::Arguments)?;
-        Ok((tool, arguments))
+        if let Some(session) = &self.session {
+            scope::authorize(&self.client, session, &tool, &mut arguments).await?;
+        }
+        Ok(Prepared { tool, arguments })
     }
 
     /// Calls a tool. Dropping the future cancels the call: no further request is sent.
@@ -261,22 +281,33 @@ impl ClerkToolkit {
         given: &Value,
         progress: &dyn Progress,
     ) -> Result<Outcome, ToolError> {
-        let (tool, mut arguments) = self.check(name, given)?;
-        if let Some(session) = &self.session {
-            scope::authorize(&self.client, session, &tool, &mut arguments).await?;
-        }
+        let prepared = self.prepare(name, given).await?;
+        self.run(&prepared, progress).await
+    }
+
+    /// Makes a prepared call. What the person may do was read when it was prepared: prepare anew
+    /// after anything that takes its time.
+    ///
+    /// # Errors
+    /// Whatever [`ToolError`] says.
+    pub async fn run(
+        &self,
+        prepared: &Prepared,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, ToolError> {
+        let Prepared { tool, arguments } = prepared;
         match tool.operation().run {
             Run::SessionUserId => Ok(self.session_user_id()),
             Run::FindUsers => {
                 find_users::run(
                     &self.client,
-                    &arguments,
+                    arguments,
                     self.allow_private_metadata,
                     progress,
                 )
                 .await
             }
-            Run::Requests(operations) => self.send(&tool, operations, &arguments).await,
+            Run::Requests(operations) => self.send(tool, operations, arguments).await,
         }
     }
 
@@ -341,33 +372,30 @@ impl ClerkToolkit {
         }
     }
 
+    fn misspelt_tool(&self, name: &str) -> ToolError {
+        let names: Vec<&str> = self.tools.iter().map(Tool::name).collect();
+        let hint = match pattern::nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("the tools here are {}", names.join(", ")),
+        };
+        ToolError::UnknownTool {
+            name: name.to_owned(),
+            hint,
+        }
+    }
+
     fn unknown_tool(&self, name: &str) -> ToolError {
         let hint = match operations::find(name) {
             Some(row) if self.read_only && !row.hints.read_only => {
                 "the server runs with --read-only, which leaves out tools that change anything"
             }
             Some(_) => "the server was started without it: see --tools and the bound session",
-            None => "tools/list names the tools of this server",
+            None => return self.misspelt_tool(name),
         };
         ToolError::UnknownTool {
             name: name.to_owned(),
             hint: hint.to_owned(),
         }
-    }
-}
-
-/// The schemas of a tool, as `tools/list` shows them.
-impl Tool {
-    /// The schema of its arguments.
-    #[must_use]
-    pub fn input_schema(&self) -> Map<String, Value> {
-        schema::input(self)
-    }
-
-    /// The schema of its structured result.
-    #[must_use]
-    pub fn output_schema(&self) -> Map<String, Value> {
-        schema::output(self)
     }
 }
 

@@ -609,3 +609,57 @@ fn the_instances_limits_on_people_hold() {
     );
     assert!(is_not_permitted(&error), "{error}");
 }
+
+/// A role that names more than the person holds must not be taken for a role that they hold.
+#[test]
+fn a_role_above_ones_own_grants_nothing() {
+    let (clerk, toolkit) = team(in_a("user_m").with_role("org:admin"));
+    for (name, arguments) in [
+        (
+            "createOrganizationMembership",
+            json!({"userId": "user_x", "role": "org:admin"}),
+        ),
+        (
+            "createOrganizationInvitation",
+            json!({"emailAddress": "n@x.test", "role": "org:admin"}),
+        ),
+        (
+            "updateOrganizationMembership",
+            json!({"userId": "user_b", "role": "org:admin"}),
+        ),
+    ] {
+        let error = refused(&toolkit, name, arguments);
+        assert!(is_not_permitted(&error), "{name}: {error}");
+    }
+    assert!(writes(&clerk).is_empty());
+}
+
+/// What is hidden looks like what is not there, also in what is said about `fields`.
+#[test]
+fn fields_do_not_tell_what_is_hidden() {
+    let clerk = Clerk::of_toml(TEAM);
+    let toolkit = clerk.toolkit();
+    for (name, arguments) in [
+        ("getUserList", json!({"userId": ["user_a"]})),
+        ("getUser", json!({"userId": "user_a"})),
+        ("findUsers", json!({"query": "a@x.test"})),
+        ("getOrganizationList", json!({"organizationId": ["org_a"]})),
+        (
+            "getOrganizationMembershipList",
+            json!({"organizationId": "org_a"}),
+        ),
+    ] {
+        let ask = |pointer: &str| {
+            let mut arguments = arguments.clone();
+            arguments["fields"] = json!(["/id", pointer]);
+            let mut answer = Value::Object(result(&toolkit, name, arguments)).to_string();
+            answer = answer.replace(pointer, "POINTER");
+            answer
+        };
+        assert_eq!(
+            ask("/private_metadata/secret"),
+            ask("/private_metadata/absent"),
+            "{name}"
+        );
+    }
+}

@@ -63,9 +63,11 @@ impl Condition {
             .get("pointer")
             .and_then(Value::as_str)
             .ok_or_else(|| fault(name, "needs a pointer, like /public_metadata/plan"))?;
-        if !pointer.starts_with('/') {
-            let message = format!("{pointer:?} is no JSON pointer; expected /{pointer}");
-            return Err(fault(&format!("{name}/pointer"), message));
+        if let Err(error) = pointer::Selection::parse(&[pointer.to_owned()]) {
+            return Err(fault(
+                &format!("{name}/pointer"),
+                error.to_string().replace("\nhint:", "; hint:"),
+            ));
         }
         let mut tests = Vec::new();
         for (member, value) in row {
@@ -110,6 +112,10 @@ impl Condition {
     }
 }
 
+fn is_private(pointer: &str) -> bool {
+    pointer == "/private_metadata" || pointer.starts_with("/private_metadata/")
+}
+
 /// A text contains a text, without regard to case; a list contains a text as an element.
 fn contains(value: &Value, text: &str) -> bool {
     match value {
@@ -136,9 +142,7 @@ impl Wanted {
             Some(value) => Condition::parse_all(value).map_err(|fault| vec![fault])?,
             None => Vec::new(),
         };
-        let private = conditions
-            .iter()
-            .position(|c| c.pointer.starts_with("/private_metadata"));
+        let private = conditions.iter().position(|c| is_private(&c.pointer));
         if let (Some(index), false) = (private, allow_private_metadata) {
             return Err(vec![ArgumentError {
                 name: format!("where/{index}/pointer"),

@@ -21,9 +21,7 @@ use crate::{
     arguments::Arguments,
     cut,
     error::ToolError,
-    operations,
-    pointer::Selection,
-    redact, request, shape, text,
+    operations, redact, request, shape, text,
     toolkit::{Outcome, Progress},
 };
 use conditions::Wanted;
@@ -174,7 +172,7 @@ impl Search<'_> {
         loop {
             let page = self.page(range, cursor.as_deref()).await?;
             let received = page.len();
-            cursor = page.last().and_then(id_of).or(cursor);
+            cursor = page.last().and_then(shape::id_of).or(cursor);
             let mut read = 0;
             for mut user in page {
                 if !range.holds(user.get("created_at").and_then(Value::as_u64)) {
@@ -271,7 +269,7 @@ impl Search<'_> {
             Method::GET,
             "/users/{user_id}/organization_memberships",
         )
-        .path_parameter("user_id", &id_of(user).unwrap_or_default())
+        .path_parameter("user_id", &shape::id_of(user).unwrap_or_default())
         .map_err(clerk::Error::from)?
         .query("limit", "1")
         .priority(Priority::Bulk);
@@ -285,11 +283,9 @@ impl Search<'_> {
     fn answer(&self, mut users: Vec<Value>, scanned: u64) -> Outcome {
         let mut more = users.len() > self.most;
         users.truncate(self.most);
-        let ids: Vec<Option<String>> = users.iter().map(id_of).collect();
-        let pointers = self.arguments.texts("fields");
-        let selection = (!pointers.is_empty())
-            .then(|| Selection::parse(&pointers).ok())
-            .flatten();
+        let ids: Vec<Option<String>> = users.iter().map(shape::id_of).collect();
+        let selection = shape::selection(self.arguments);
+        let unmatched = shape::unmatched_hint(selection.as_ref(), users.first());
         for user in &mut users {
             text::escape_invisible(user);
             if let Some(selection) = &selection {
@@ -312,6 +308,7 @@ impl Search<'_> {
         if let (true, Some(last)) = (more, last) {
             hints.push(format!("more match: call again with startingAfter={last}"));
         }
+        hints.extend(unmatched);
         let mut structured = Map::new();
         structured.insert("data".into(), Value::Array(users));
         structured.insert("scanned".into(), scanned.into());
@@ -349,12 +346,8 @@ async fn exclusion(client: &Client, wanted: &Wanted) -> Result<Exclusion, ToolEr
         return Ok(Exclusion::EachUser);
     }
     Ok(Exclusion::Organizations(
-        rows.iter().filter_map(id_of).collect(),
+        rows.iter().filter_map(shape::id_of).collect(),
     ))
-}
-
-fn id_of(value: &Value) -> Option<String> {
-    value.get("id").and_then(Value::as_str).map(str::to_owned)
 }
 
 /// A poisoned tally still counts: nothing in it can be half done.

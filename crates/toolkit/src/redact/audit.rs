@@ -32,6 +32,7 @@ enum Kind {
     Phone,
     /// Names of people and organizations, and other words about them.
     Name,
+    /// What is searched for.
     Search,
 }
 
@@ -40,7 +41,19 @@ impl Kind {
     fn of(key: &str) -> Option<Self> {
         let name = squash(key);
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-        if is_named(key, &METADATA) || ends(&["metadata", "claims"]) {
+        // Operands of conditions, and ids that people chose elsewhere, are people's data.
+        if is_named(
+            key,
+            &[
+                "equals",
+                "not_equals",
+                "contains",
+                "external_id",
+                "provider_user_id",
+            ],
+        ) {
+            Some(Self::Search)
+        } else if is_named(key, &METADATA) || ends(&["metadata", "claims"]) {
             Some(Self::Metadata)
         } else if ends(&["id", "ids"]) {
             Some(Self::Plain)
@@ -89,6 +102,7 @@ fn reduce(value: &Value, kind: Kind) -> Value {
         Value::Bool(_) | Value::Number(_) if kind == Kind::Metadata => OMITTED.into(),
         Value::Bool(flag) => Value::Bool(*flag),
         Value::Number(_) if kind == Kind::Secret => REDACTION_MARKER.into(),
+        Value::Number(_) if kind == Kind::Search => OMITTED.into(),
         Value::Number(number) if kind == Kind::Phone => masked_number(&number.to_string()).into(),
         Value::Number(number) => Value::Number(number.clone()),
         Value::String(text) => reduce_text(text, kind).into(),

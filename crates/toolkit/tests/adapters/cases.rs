@@ -169,7 +169,7 @@ pub fn other_json_is_a_result(converse: Conversation) {
 /// and an object that is not what the tool takes.
 pub fn mistyped_arguments_are_a_result(converse: Conversation) {
     let arguments = json!({"userId": 7, "nothing": null});
-    arguments_are_refused(converse, &arguments, "`nothing`: is unknown");
+    arguments_are_refused(converse, &arguments, "`nothing` is unknown");
     arguments_are_refused(converse, &arguments, "`userId`: expected an id");
 }
 
