@@ -7,6 +7,8 @@
 pub mod adapters;
 pub mod arguments;
 mod auth_context;
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod cut;
 mod error;
 pub mod find_users;

@@ -1,0 +1,113 @@
+//! The signed-in person of an axum request.
+//!
+//! ```
+//! use axum_core::extract::FromRef;
+//! use clerk_mcp_toolkit::{AuthContext, axum::SessionTokens};
+//!
+//! #[derive(Clone)]
+//! struct App {
+//!     session_tokens: SessionTokens,
+//! }
+//!
+//! impl FromRef<App> for SessionTokens {
+//!     fn from_ref(app: &App) -> Self {
+//!         app.session_tokens.clone()
+//!     }
+//! }
+//!
+//! /// A handler: whoever is not signed in gets 401 before it runs.
+//! async fn who(session: AuthContext) -> String {
+//!     session.user_id().to_owned()
+//! }
+//! ```
+
+use ::axum_core::{
+    extract::{FromRef, FromRequestParts},
+    response::{IntoResponse, Response},
+};
+use clerk::{Client, SessionTokenError, SessionTokenPolicy};
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use serde_json::json;
+
+use crate::auth_context::AuthContext;
+
+/// How an application's requests are verified; a part of its state.
+#[derive(Clone, Debug)]
+pub struct SessionTokens {
+    /// Whose keys verify the tokens.
+    pub client: Client,
+    /// What is accepted. Name the authorized parties: tokens may come in a cookie.
+    pub policy: SessionTokenPolicy,
+}
+
+/// Why a request is nobody's.
+#[derive(Debug)]
+pub enum SessionRejection {
+    /// It carries no session token.
+    NoToken,
+    /// Its token is not accepted.
+    Token(SessionTokenError),
+}
+
+impl<S> FromRequestParts<S> for AuthContext
+where
+    S: Send + Sync,
+    SessionTokens: FromRef<S>,
+{
+    type Rejection = SessionRejection;
+
+    /// Verifies the token of `Authorization: Bearer …`, else that of Clerk's `__session` cookie.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let token = token(&parts.headers)
+            .ok_or(SessionRejection::NoToken)?
+            .to_owned();
+        let SessionTokens { client, policy } = SessionTokens::from_ref(state);
+        Self::from_session_token(&client, &token, &policy)
+            .await
+            .map_err(SessionRejection::Token)
+    }
+}
+
+impl IntoResponse for SessionRejection {
+    fn into_response(self) -> Response {
+        let (status, code, message) = match &self {
+            Self::NoToken => (
+                401,
+                "no_session_token",
+                "the request carries no session token\n\
+                 hint: send `Authorization: Bearer` with the token of Clerk's getToken()"
+                    .to_owned(),
+            ),
+            Self::Token(error) => (error.status(), error.code(), error.to_string()),
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED);
+        let (message, hint) = message.split_once("\nhint: ").unwrap_or((&message, ""));
+        let body = json!({"error": {"code": code, "message": message, "hint": hint}}).to_string();
+        let headers = [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::WWW_AUTHENTICATE, "Bearer"),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        (status, headers, body).into_response()
+    }
+}
+
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    bearer
+        .or_else(|| cookie(headers))
+        .filter(|token| !token.is_empty())
+}
+
+/// The value of `__session`, which Clerk's SDKs set.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let rows = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    rows.flat_map(|row| row.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix("__session="))
+}
