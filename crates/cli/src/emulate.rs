@@ -96,12 +96,14 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
             ))
         })?;
     }
+    // Whoever has read the banner may send a signal.
+    let terminated = signals::terminated();
     printer.note(&banner(&emulator, &url, &args));
 
     let (stop, stopped) = watch::channel(false);
     let (served, all_served) = watch::channel(false);
     let ending = async {
-        signals::terminated().await;
+        terminated.await;
         // The receivers live as long as this function.
         let _ = stop.send(true);
     };
