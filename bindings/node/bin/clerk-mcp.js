@@ -15,8 +15,10 @@ function fail(message) {
 }
 
 function run(binary) {
-  const child = spawn(binary, process.argv.slice(2), { stdio: 'inherit' });
-  for (const signal of SIGNALS) process.on(signal, () => child.kill(signal));
+  // Before the child runs: a signal in between would end this process alone.
+  let child;
+  for (const signal of SIGNALS) process.on(signal, () => child?.kill(signal));
+  child = spawn(binary, process.argv.slice(2), { stdio: 'inherit' });
   child.on('error', (error) => fail(`${binary} cannot be started: ${error.message}`));
   child.on('exit', (code, signal) => {
     process.exitCode = signal ? 128 + constants.signals[signal] : code;

@@ -11,7 +11,7 @@ const VALIDATOR = Symbol.for('vercel.ai.validator');
 
 /** Makes a toolkit whose tools go into `tools` of `generateText`, `streamText` and agents. */
 export async function createClerkToolkit(options) {
-  const toolkit = new Toolkit(options);
+  const toolkit = await Toolkit.open(options);
   const collect = (definitions) =>
     Object.fromEntries(definitions.map((definition) => [definition.name, tool(toolkit, definition)]));
   const allTools = () => collect(toolkit.definitions);

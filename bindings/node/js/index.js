@@ -6,7 +6,7 @@ export * from './exported-errors.js';
 
 /** Makes a toolkit for programs that bring their own agent loop. */
 export async function createClerkToolkit(options) {
-  const toolkit = new Toolkit(options);
+  const toolkit = await Toolkit.open(options);
   const select = (tools) => tools;
   return {
     ...toolkit.categories(select),

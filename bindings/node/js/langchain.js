@@ -8,7 +8,7 @@ export * from './exported-errors.js';
 
 /** Makes a toolkit whose tools go to `bindTools`, `createAgent` and `ToolNode`. */
 export async function createClerkToolkit(options) {
-  const toolkit = new Toolkit(options);
+  const toolkit = await Toolkit.open(options);
   const collect = (definitions) => definitions.map((definition) => tool(toolkit, definition));
   let map;
   return {

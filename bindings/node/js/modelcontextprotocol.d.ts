@@ -18,5 +18,8 @@ export interface ClerkMcpServer {
   close(): Promise<void>;
 }
 
-/** Makes an MCP server of Clerk tools, to connect to a transport. */
-export declare function createClerkMcpServer(options?: ClerkMcpServerOptions): Promise<ClerkMcpServer>;
+/**
+ * Makes an MCP server of Clerk tools, to connect to a transport, or to give to version 2's
+ * `serveStdio` and `createMcpHandler`. `S` is the SDK's `Server`, where one has to say so.
+ */
+export declare function createClerkMcpServer<S = ClerkMcpServer>(options?: ClerkMcpServerOptions): Promise<S>;

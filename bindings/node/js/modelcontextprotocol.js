@@ -10,7 +10,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 
 /** Makes a server to connect to a transport. Its tools are those that `tools` names, or all. */
 export async function createClerkMcpServer({ sdk, ...options } = {}) {
-  const toolkit = new Toolkit(options);
+  const toolkit = await Toolkit.open(options);
   const listed = toolkit.definitions.map(({ category, ...tool }) => tool);
   const list = () => ({ tools: listed });
   const call = async ({ params }, context) => {

@@ -16,6 +16,7 @@ const SESSION = [
   'actor',
   'sessionClaims',
   'sessionToken',
+  'authorizedParties',
 ];
 const VARIABLES = ['CLERK_SECRET_KEY', 'CLERK_API_URL', 'CLERK_API_VERSION', 'CLERK_JWT_KEY'];
 
@@ -24,14 +25,20 @@ export class Toolkit {
   #definitions;
   #throws;
 
-  constructor(options = {}) {
+  /** Rejects with what is wrong with an option or a session token. */
+  static async open(options) {
     const { toolErrors = 'return', ...rest } = options ?? {};
     if (toolErrors !== 'return' && toolErrors !== 'throw') {
       throw optionError('`toolErrors` is neither "return" nor "throw"');
     }
-    this.#throws = toolErrors === 'throw';
-    const text = nativeOptions(rest);
-    this.#native = crossing(() => new native.Toolkit(text));
+    const toolkit = new Toolkit();
+    toolkit.#throws = toolErrors === 'throw';
+    try {
+      toolkit.#native = await native.Toolkit.open(nativeOptions(rest));
+    } catch (failure) {
+      throw failure instanceof ClerkToolkitError ? failure : fromNative(failure);
+    }
+    return toolkit;
   }
 
   /** The tools: name, title, category, description, inputSchema, outputSchema, annotations. */

@@ -55,6 +55,8 @@ export interface SessionAuthContext {
 /** A session token as it came with a request: it is verified, and its claims are the context. */
 export interface TokenAuthContext {
   sessionToken: string;
+  /** The origins whose tokens are accepted, such as https://app.example.com. Default: any. */
+  authorizedParties?: readonly string[] | undefined;
 }
 
 export type AuthContext = SessionAuthContext | TokenAuthContext;
@@ -80,6 +82,11 @@ export interface ClerkToolkitOptions {
   secretKey?: string | undefined;
   /** Default: `CLERK_API_URL`, or https://api.clerk.com. */
   apiUrl?: string | undefined;
+  /**
+   * The public key of the instance in PEM, to verify session tokens without network. Default:
+   * `CLERK_JWT_KEY`, or fetched from Clerk once an hour.
+   */
+  jwtKey?: string | undefined;
   clerkClient?: ClerkClientOptions | undefined;
   /** Shows private metadata to the model. Default: false. */
   allowPrivateMetadata?: boolean | undefined;
@@ -113,6 +120,6 @@ export interface ToolDefinition {
 
 /** What every toolkit has. */
 export interface ClerkToolkitBase {
-  /** Puts what is known of the session before a system prompt. Without a session, gives it back. */
+  /** Puts who is signed in, if anybody, before a system prompt. */
   injectSessionClaims: (prompt: string) => string;
 }

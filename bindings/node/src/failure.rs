@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use clerk::{ApiUrlError, ApiVersionError, IdError, SecretKeyError};
+use clerk::{IdError, SecretKeyError, SessionTokenError};
 use serde_json::{Map, Value, json};
 use toolkit::{BuildError, ToolError, pattern::PatternError, text::escape_invisible};
 
@@ -86,11 +86,8 @@ impl Failure {
         )
     }
 
-    pub(crate) fn api_url(source: &str, error: ApiUrlError) -> Self {
-        Self::option(&format!("{source}: {error}"))
-    }
-
-    pub(crate) fn api_version(source: &str, error: &ApiVersionError) -> Self {
+    /// A setting of the client that cannot be used.
+    pub(crate) fn setting(source: &str, error: &impl fmt::Display) -> Self {
         Self::option(&format!("{source}: {error}"))
     }
 
@@ -126,13 +123,25 @@ impl Failure {
         )
     }
 
-    /// Tokens are not verified here yet.
-    pub(crate) fn token_unsupported() -> Self {
+    /// A session token that is not accepted.
+    pub(crate) fn token(error: &SessionTokenError) -> Self {
+        let mut failure = Self::new(Class::Token, error.code(), &error.to_string());
+        failure.error.insert("status".into(), error.status().into());
+        if let Some(trace_id) = error.trace_id() {
+            failure
+                .error
+                .insert("clerk_trace_id".into(), trace_id.into());
+        }
+        failure
+    }
+
+    /// A token and a person beside it, who may be another.
+    pub(crate) fn two_contexts() -> Self {
         Self::new(
             Class::Token,
-            "session_token_unsupported",
-            "authContext.sessionToken cannot be verified by this version\n\
-             hint: give what Clerk's auth() or verifyToken() made of it",
+            "invalid_auth_context",
+            "authContext has a sessionToken and a userId\n\
+             hint: give the token alone, or what Clerk's auth() gives",
         )
     }
 

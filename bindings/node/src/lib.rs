@@ -5,11 +5,12 @@
 //! `errors.js` makes the error of the right class of it. A panic becomes an error, too.
 
 mod cancel;
-mod claims;
+mod clients;
 mod definitions;
 mod failure;
 mod guard;
 mod machine;
+mod member;
 mod options;
 mod toolkit_class;
 

@@ -3,36 +3,31 @@
 //! JavaScript sends `{"options": {…}, "environment": {…}}`: `process.env` may differ from the
 //! environment that Rust sees, as in worker threads.
 
-use std::sync::{Arc, OnceLock};
-
-use clerk::{ApiUrl, ApiVersion, Client, HttpTransport, SecretKey};
+use clerk::{Client, SessionTokenPolicy};
 use serde_json::{Map, Value};
 use toolkit::{AuthContext, ClerkToolkit, pattern::Patterns};
 
-use crate::{claims, failure::Failure, machine::Machine};
-
-const USER_AGENT: &str = concat!("clerk-agent-tools/", env!("CARGO_PKG_VERSION"));
+use crate::{
+    clients,
+    failure::Failure,
+    member::{flag, object, text, texts},
+};
 
 const KNOWN: &[&str] = &[
     "authContext",
     "secretKey",
     "apiUrl",
+    "jwtKey",
     "clerkClient",
     "allowPrivateMetadata",
     "readOnly",
     "tools",
 ];
 
-/// What the options describe.
-pub(crate) struct Chosen {
-    pub(crate) toolkit: ClerkToolkit,
-    /// What a model may be told of the session.
-    pub(crate) claims: Map<String, Value>,
-}
-
-/// Reads the options. Nothing is sent yet.
-pub(crate) fn read(text: &str) -> Result<Chosen, Failure> {
-    let given: Map<String, Value> = serde_json::from_str(text)
+/// The toolkit that the options describe. Something is sent only for the keys that a session token
+/// is verified with.
+pub(crate) async fn toolkit(given: &str) -> Result<ClerkToolkit, Failure> {
+    let given: Map<String, Value> = serde_json::from_str(given)
         .map_err(|error| Failure::option(&format!("the options are not JSON: {error}")))?;
     let options = object(&given, "options")?;
     let environment = object(&given, "environment")?;
@@ -43,141 +38,88 @@ pub(crate) fn read(text: &str) -> Result<Chosen, Failure> {
             KNOWN.join(", ")
         )));
     }
-    let client = client(&options, &environment)?;
+    let client = clients::client(&options, &environment)?;
+    let session = session(&options, &client).await?;
     let mut builder = ClerkToolkit::builder(client)
         .allow_private_metadata(flag(&options, "allowPrivateMetadata")?)
         .read_only(flag(&options, "readOnly")?);
     if let Some(patterns) = patterns(&options)? {
         builder = builder.patterns(patterns);
     }
-    if let Some(session) = session(&options)? {
+    if let Some(session) = session {
         builder = builder.auth_context(session);
     }
-    Ok(Chosen {
-        toolkit: builder.build().map_err(|error| Failure::build(&error))?,
-        claims: claims::told(&object(&options, "authContext")?),
-    })
+    builder.build().map_err(|error| Failure::build(&error))
 }
 
-fn client(
+async fn session(
     options: &Map<String, Value>,
-    environment: &Map<String, Value>,
-) -> Result<Client, Failure> {
-    let inner = object(options, "clerkClient")?;
-    let places = |option, variable| {
-        [
-            (option, options, option),
-            ("clerkClient", &inner, option),
-            (variable, environment, variable),
-        ]
-    };
-    let (source, key) =
-        first_text(places("secretKey", "CLERK_SECRET_KEY"))?.ok_or_else(Failure::no_key)?;
-    let key = SecretKey::parse(key).map_err(|error| Failure::key(&source, &error))?;
-    let mut builder =
-        Client::builder(key, transport(), Arc::new(Machine)).user_agent(USER_AGENT.to_owned());
-    if let Some((source, url)) = first_text(places("apiUrl", "CLERK_API_URL"))? {
-        builder =
-            builder.api_url(ApiUrl::parse(url).map_err(|error| Failure::api_url(&source, error))?);
+    client: &Client,
+) -> Result<Option<AuthContext>, Failure> {
+    if options.get("authContext").is_none() {
+        return Ok(None);
     }
-    // Clerk's JavaScript calls the path's `v1` an API version as well.
-    let version = first_text(places("apiVersion", "CLERK_API_VERSION"))?
-        .filter(|(_, version)| *version != "v1");
-    if let Some((source, version)) = version {
-        let version =
-            ApiVersion::parse(version).map_err(|error| Failure::api_version(&source, &error))?;
-        builder = builder.api_version(version);
+    let given = object(options, "authContext")?;
+    let token = text("authContext", &given, "sessionToken")?;
+    let user_id = text("authContext", &given, "userId")?;
+    match (token, user_id) {
+        (Some(token), None) => verified(&given, token, client).await.map(Some),
+        (None, Some(user_id)) => stated(&given, user_id).map(Some),
+        (Some(_), Some(_)) => Err(Failure::two_contexts()),
+        (None, None) => Err(Failure::signed_out()),
     }
-    Ok(builder.build())
 }
 
-/// Connections are kept for the process: a web server makes a toolkit for each request.
-fn transport() -> Arc<HttpTransport> {
-    static TRANSPORT: OnceLock<Arc<HttpTransport>> = OnceLock::new();
-    Arc::clone(TRANSPORT.get_or_init(|| Arc::new(HttpTransport::new())))
+/// Whom a session token names.
+async fn verified(
+    given: &Map<String, Value>,
+    token: &str,
+    client: &Client,
+) -> Result<AuthContext, Failure> {
+    let parties = texts("authContext", given, "authorizedParties")?.unwrap_or_default();
+    let policy = SessionTokenPolicy::default().authorized_parties(parties);
+    AuthContext::from_session_token(client, token, &policy)
+        .await
+        .map_err(|error| Failure::token(&error))
 }
 
-fn session(options: &Map<String, Value>) -> Result<Option<AuthContext>, Failure> {
-    let given = match options.get("authContext") {
-        None => return Ok(None),
-        Some(Value::Null) => return Err(Failure::signed_out()),
-        Some(_) => object(options, "authContext")?,
-    };
-    let member = |name| first_text([("authContext", &given, name)]);
-    if member("sessionToken")?.is_some() {
-        return Err(Failure::token_unsupported());
-    }
-    let Some((_, user_id)) = member("userId")? else {
-        return Err(Failure::signed_out());
-    };
+/// Whom Clerk's `auth()` named: JavaScript has verified the token already.
+fn stated(given: &Map<String, Value>, user_id: &str) -> Result<AuthContext, Failure> {
+    let member = |name| text("authContext", given, name);
     let mut session =
         AuthContext::new(user_id).map_err(|error| Failure::auth_context("userId", &error))?;
-    if let Some((_, organization_id)) = member("orgId")? {
+    if let Some(session_id) = member("sessionId")? {
+        session = session
+            .with_session(session_id)
+            .map_err(|error| Failure::auth_context("sessionId", &error))?;
+    }
+    if let Some(organization_id) = member("orgId")? {
         session = session
             .with_organization(organization_id)
             .map_err(|error| Failure::auth_context("orgId", &error))?;
     }
-    if let Some((_, role)) = member("orgRole")? {
+    if let Some(role) = member("orgRole")? {
         session = session.with_role(role);
     }
-    Ok(Some(session))
+    if let Some(permissions) = texts("authContext", given, "orgPermissions")? {
+        session = session.with_permissions(permissions);
+    }
+    let actor = object(given, "actor")?;
+    if !actor.is_empty() {
+        session = session.with_actor(Value::Object(actor));
+    }
+    Ok(session.with_claims(object(given, "sessionClaims")?))
 }
 
 fn patterns(options: &Map<String, Value>) -> Result<Option<Patterns>, Failure> {
-    let wrong = || {
-        Failure::option(
-            "`tools` is no list of patterns\nhint: write tools: ['users', 'organizations.getOrganization']",
-        )
-    };
-    let patterns: Vec<&str> = match options.get("tools") {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(pattern)) => vec![pattern],
-        Some(Value::Array(patterns)) => patterns
-            .iter()
-            .map(|pattern| pattern.as_str().ok_or_else(wrong))
-            .collect::<Result<_, _>>()?,
-        Some(_) => return Err(wrong()),
+    let patterns = match options.get("tools") {
+        Some(Value::String(pattern)) => vec![pattern.clone()],
+        _ => match texts("tools", options, "tools")? {
+            Some(patterns) => patterns,
+            None => return Ok(None),
+        },
     };
     Patterns::parse(patterns)
         .map(Some)
         .map_err(|error| Failure::pattern(&error))
-}
-
-/// The first of several places that has a text, with the name of that place. Empty is absent.
-fn first_text<'a, const N: usize>(
-    places: [(&str, &'a Map<String, Value>, &str); N],
-) -> Result<Option<(String, &'a str)>, Failure> {
-    for (place, members, name) in places {
-        let source = if place == name {
-            name.to_owned()
-        } else {
-            format!("{place}.{name}")
-        };
-        match members.get(name) {
-            None | Some(Value::Null) => {}
-            Some(Value::String(text)) if text.trim().is_empty() => {}
-            Some(Value::String(text)) => return Ok(Some((source, text))),
-            Some(_) => return Err(Failure::option(&format!("`{source}` is no text"))),
-        }
-    }
-    Ok(None)
-}
-
-fn flag(options: &Map<String, Value>, name: &str) -> Result<bool, Failure> {
-    match options.get(name) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => Err(Failure::option(&format!(
-            "`{name}` is neither true nor false"
-        ))),
-    }
-}
-
-/// The object of this name; empty when absent.
-fn object(of: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, Failure> {
-    match of.get(name) {
-        None | Some(Value::Null) => Ok(Map::new()),
-        Some(Value::Object(members)) => Ok(members.clone()),
-        Some(_) => Err(Failure::option(&format!("`{name}` is no object"))),
-    }
 }

@@ -5,13 +5,12 @@ use napi::{
     bindgen_prelude::{PromiseRaw, Result},
 };
 use napi_derive::napi;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use toolkit::{ClerkToolkit, Quiet};
 
 use crate::{
     cancel::Cancel,
-    claims,
     definitions::definition,
     failure::Failure,
     guard::{guard, guard_future},
@@ -23,21 +22,21 @@ use crate::{
 #[derive(Debug)]
 pub struct Toolkit {
     inner: Arc<ClerkToolkit>,
-    claims: Map<String, Value>,
 }
 
 #[napi]
 impl Toolkit {
-    /// Takes `{"options": {…}, "environment": {…}}`.
+    /// Takes `{"options": {…}, "environment": {…}}`. Sends something only to verify a session token.
     ///
     /// # Errors
-    /// When an option is wrong.
-    #[napi(constructor)]
-    pub fn new(options: String) -> Result<Self> {
-        let chosen = guard(|| options::read(&options))?;
-        Ok(Self {
-            inner: Arc::new(chosen.toolkit),
-            claims: chosen.claims,
+    /// The promise is rejected when an option or the token is wrong.
+    #[napi]
+    pub fn open<'env>(env: &'env Env, options: String) -> Result<PromiseRaw<'env, Self>> {
+        env.spawn_future(async move {
+            let toolkit = guard_future(options::toolkit(&options)).await?;
+            Ok(Self {
+                inner: Arc::new(toolkit),
+            })
         })
     }
 
@@ -60,7 +59,7 @@ impl Toolkit {
     /// None but a fault of ours.
     #[napi]
     pub fn inject_session_claims(&self, prompt: String) -> Result<String> {
-        Ok(guard(|| Ok(claims::inject(&self.claims, &prompt)))?)
+        Ok(guard(|| Ok(self.inner.inject_session_claims(&prompt)))?)
     }
 
     /// Calls a tool, away from the event loop. Takes the arguments and gives the result as JSON.

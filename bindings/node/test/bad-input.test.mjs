@@ -105,6 +105,9 @@ describe('options', () => {
     ['a version that is none', { clerkClient: { apiVersion: 'latest' } }, /apiVersion/],
     ['tools that are no list', { tools: 7 }, /`tools` is no list/],
     ['a tool that is no text', { tools: [null] }, /`tools` is no list/],
+    ['a key for tokens that is none', { jwtKey: 'x' }, /^jwtKey: /],
+    ['permissions that are no list', { authContext: { userId: 'user_a', orgPermissions: 'all' } }, /`authContext\.orgPermissions` is no list/],
+    ['an actor that is no object', { authContext: { userId: 'user_a', actor: 'x' } }, /`actor` is no object/],
     ['a promise for a context', { authContext: Promise.resolve({}) }, /await auth\(\)/],
     ['a context that is no object', { authContext: 'user_a' }, /`authContext` is no object/],
     ['what is no JSON', { authContext: { userId: 'user_a', sessionClaims: { n: 1n } } }, /cannot be written as JSON/],
@@ -142,6 +145,7 @@ describe('the auth context', () => {
       [{ userId: '../user_a' }, /authContext\.userId/],
       [{ userId: 'org_a' }, /authContext\.userId/],
       [{ userId: 'user_a', orgId: 'user_b' }, /authContext\.orgId/],
+      [{ userId: 'user_a', sessionId: 'user_b' }, /authContext\.sessionId/],
     ]) {
       await fails(createClerkToolkit({ secretKey: KEY, authContext }), ClerkTokenError, 'invalid_auth_context', message);
     }
@@ -253,9 +257,10 @@ describe('the native module', () => {
     const native = requireFrom('plain')('clerk-agent-tools-linux-x64-gnu');
     const options = JSON.stringify({ options: { secretKey: KEY }, environment: {} });
     for (const given of [undefined, null, 0, {}, [], '', '{', 'null', '[]', '{"options":1}', '{"options":{"authContext":7}}', '\ud800', Symbol('x')]) {
-      assert.throws(() => new native.Toolkit(given), Error, String(given));
+      await assert.rejects(async () => native.Toolkit.open(given), Error, String(given));
+      assert.throws(() => new native.Toolkit(given), Error);
     }
-    const toolkit = new native.Toolkit(options);
+    const toolkit = await native.Toolkit.open(options);
     for (const args of [[], [1], ['getUser'], ['getUser', {}], ['getUser', '{', {}], [null, null, null], ['getUser', '{}', 'cancel']]) {
       await assert.rejects(async () => toolkit.call(...args), Error);
     }

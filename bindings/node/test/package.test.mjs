@@ -49,6 +49,14 @@ function start(args, env = {}) {
   return { child, output, ended };
 }
 
+/** Waits until it is so, but not for ever. */
+async function until(isSo) {
+  for (const end = Date.now() + 10_000; !isSo(); ) {
+    assert.ok(Date.now() < end, 'waited 10 s');
+    await new Promise((done) => setTimeout(done, 10));
+  }
+}
+
 const INITIALIZE = JSON.stringify({
   jsonrpc: '2.0',
   id: 1,
@@ -199,7 +207,7 @@ describe('clerk-mcp', () => {
     const server = start(['-p', 'local-mcp', '--tools', 'users'], { CLERK_SECRET_KEY: 'sk_test_x' });
     server.child.stdin.write(`${INITIALIZE}\n${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`);
     server.child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/list' })}\n`);
-    while (!server.output.stdout.includes('"id":2')) await new Promise((done) => setTimeout(done, 10));
+    await until(() => server.output.stdout.includes('"id":2'));
     server.child.stdin.end();
     const { code, stdout } = await server.ended;
     assert.equal(code, 0);
@@ -217,16 +225,16 @@ describe('clerk-mcp', () => {
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stdin.write(`${INITIALIZE}\n`);
-    while (!output.includes('\n')) await new Promise((done) => setTimeout(done, 10));
+    await until(() => output.includes('\n'));
     child.stdin.end();
     assert.equal(await new Promise((done) => child.on('close', done)), 0);
     assert.equal(JSON.parse(output).id, 1);
   });
 
   for (const [signal, codes] of [['SIGTERM', [0, 143]], ['SIGINT', [0, 130]], ['SIGHUP', [0, 129]]]) {
-    test(`passes ${signal} on`, async () => {
+    test(`passes ${signal} on`, { timeout: 20_000 }, async () => {
       const server = start(['emulate', '--port', '0']);
-      while (!/http:/.test(server.output.stdout + server.output.stderr)) await new Promise((done) => setTimeout(done, 10));
+      await until(() => /http:[^]*\n/.test(server.output.stdout + server.output.stderr));
       const url = (server.output.stdout + server.output.stderr).match(/http:\/\/127\.0\.0\.1:\d+/)[0];
       server.child.kill(signal);
       const { code } = await server.ended;

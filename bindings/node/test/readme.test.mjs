@@ -42,7 +42,7 @@ const BEFORE = {
 /** What must have come of it. */
 const AFTER = {
   'ai-7': `if (!text.includes('Northwind')) throw new Error(text);
-    if (!JSON.stringify(prompts[0]).includes('<session_claims>')) throw new Error('no claims');`,
+    if (!JSON.stringify(prompts[0]).includes('<session_claims_')) throw new Error('no claims');`,
   'langchain-1': `if (!messages.at(-1).content.includes('Northwind')) throw new Error(messages.at(-1).content);`,
   'mcp-2': `await server.close();`,
   plain: `if (tools.length < 4) throw new Error('too few tools');`,

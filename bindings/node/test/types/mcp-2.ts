@@ -1,6 +1,7 @@
 import { createClerkMcpServer } from 'clerk-agent-tools/modelcontextprotocol';
-import { StdioServerTransport } from '@modelcontextprotocol/server/stdio';
+import { serveStdio, StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 
 const server = await createClerkMcpServer({ secretKey: '', tools: ['users', 'organizations'], sdk: 'v2' });
 await server.connect(new StdioServerTransport());
 await server.close();
+serveStdio(() => createClerkMcpServer({ readOnly: true }));
