@@ -13,6 +13,7 @@ pub struct AuthContext {
     user_id: String,
     session_id: Option<String>,
     organization_id: Option<String>,
+    organization_slug: Option<String>,
     role: Option<String>,
     permissions: Vec<String>,
     actor: Option<Value>,
@@ -31,6 +32,7 @@ impl AuthContext {
             user_id,
             session_id: None,
             organization_id: None,
+            organization_slug: None,
             role: None,
             permissions: Vec::new(),
             actor: None,
@@ -61,6 +63,13 @@ impl AuthContext {
         check_id(IdKind::Organization, &organization_id)?;
         self.organization_id = Some(organization_id);
         Ok(self)
+    }
+
+    /// The bound organization's slug, for the model. It binds nothing: the id does.
+    #[must_use]
+    pub fn with_organization_slug(mut self, slug: impl Into<String>) -> Self {
+        self.organization_slug = Some(slug.into());
+        self
     }
 
     /// Narrows what the user's membership allows to what this role (its key, `org:member`) allows.
@@ -110,6 +119,12 @@ impl AuthContext {
         self.organization_id.as_deref()
     }
 
+    /// The bound organization's slug.
+    #[must_use]
+    pub fn organization_slug(&self) -> Option<&str> {
+        self.organization_slug.as_deref()
+    }
+
     /// The role that narrows.
     #[must_use]
     pub fn role(&self) -> Option<&str> {
@@ -156,18 +171,20 @@ impl AuthContext {
     #[must_use]
     pub fn from_session_claims(claims: clerk::SessionClaims) -> Self {
         let organization = claims.organization;
-        let (organization_id, role, permissions) = match organization {
+        let (organization_id, organization_slug, role, permissions) = match organization {
             Some(organization) => (
                 Some(organization.id),
+                organization.slug,
                 organization.role,
                 organization.permissions,
             ),
-            None => (None, None, Vec::new()),
+            None => (None, None, None, Vec::new()),
         };
         Self {
             user_id: claims.user_id,
             session_id: Some(claims.session_id),
             organization_id,
+            organization_slug,
             role,
             permissions,
             actor: claims.actor,

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+pub(crate) use audit::is_secret;
 pub use audit::redact_arguments_for_audit;
 
 use crate::text::is_invisible;

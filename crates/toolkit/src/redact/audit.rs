@@ -248,7 +248,7 @@ fn is_phone(text: &str) -> bool {
 }
 
 /// Whether a Clerk secret or a JWT is anywhere in the text.
-fn is_secret(text: &str) -> bool {
+pub(crate) fn is_secret(text: &str) -> bool {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c)))
         .any(|run| {
             holds_jwt(run)
