@@ -117,12 +117,18 @@ fn indented(value: &Value, depth: usize) -> String {
             .join("\n"),
         Value::Array(rows) => rows
             .iter()
-            .map(|row| nested("-", row))
+            .map(|row| element(row, &pad))
             .collect::<Vec<_>>()
             .join("\n"),
         Value::String(text) => format!("{pad}{}", on_one_line(text)),
         other => format!("{pad}{other}"),
     }
+}
+
+/// An element of a list: its first line behind a dash, the others under it.
+fn element(row: &Value, pad: &str) -> String {
+    let lines = indented(row, 0).replace('\n', &format!("\n{pad}  "));
+    format!("{pad}- {lines}")
 }
 
 /// Text in aligned columns.
@@ -224,5 +230,14 @@ mod tests {
     fn what_is_no_control_character_stays() {
         let name = r#"Zoë "Z" O'Neill \ 山田 👩‍🚀"#;
         assert_eq!(rendered(json!({"name": name})), format!("name: {name}"));
+    }
+
+    #[test]
+    fn lists_of_objects_stand_behind_dashes() {
+        let text = rendered(json!({"rows": [{"id": "a", "in": {"x": 1}}, {"id": "b"}, "c"]}));
+        assert_eq!(
+            text,
+            "rows:\n  - id: a\n    in:\n      x: 1\n  - id: b\n  - c"
+        );
     }
 }
