@@ -22,11 +22,11 @@
 //! ```
 
 use ::axum_core::{
-    extract::{FromRef, FromRequestParts},
+    extract::{FromRef, FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
 use clerk::{Client, SessionTokenError, SessionTokenPolicy};
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use serde_json::json;
 
 use crate::auth_context::AuthContext;
@@ -68,6 +68,26 @@ where
     }
 }
 
+impl<S> OptionalFromRequestParts<S> for AuthContext
+where
+    S: Send + Sync,
+    SessionTokens: FromRef<S>,
+{
+    type Rejection = SessionRejection;
+
+    /// `None` without a token. A token that is not accepted is refused all the same.
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> Result<Option<Self>, Self::Rejection> {
+        match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
+            Ok(session) => Ok(Some(session)),
+            Err(SessionRejection::NoToken) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
         let (status, code, message) = match &self {
@@ -85,10 +105,19 @@ impl IntoResponse for SessionRejection {
         let body = json!({"error": {"code": code, "message": message, "hint": hint}}).to_string();
         let headers = [
             (header::CONTENT_TYPE, "application/json"),
-            (header::WWW_AUTHENTICATE, "Bearer"),
             (header::CACHE_CONTROL, "no-store"),
         ];
-        (status, headers, body).into_response()
+        let mut response = (status, headers, body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static(match self {
+                Self::NoToken => "Bearer",
+                Self::Token(_) => "Bearer error=\"invalid_token\"",
+            });
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }
 

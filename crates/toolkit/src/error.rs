@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::toolkit_error::ErrorKind;
+
 /// Why a tool did not do what it was asked.
 #[derive(Debug)]
 pub enum ToolError {
@@ -70,6 +72,30 @@ impl fmt::Display for ArgumentError {
 }
 
 impl ToolError {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownTool { .. } => ErrorKind::UnknownTool,
+            Self::Arguments(_) => ErrorKind::InvalidArguments,
+            Self::NotPermitted { .. } => ErrorKind::NotPermitted,
+            Self::Clerk(error) | Self::Partial { source: error, .. } => ErrorKind::of_clerk(error),
+            Self::Answer { .. } => ErrorKind::Clerk,
+        }
+    }
+
+    /// The HTTP status of Clerk's answer, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.clerk()?.status()
+    }
+
+    /// Clerk's name for the request that failed.
+    #[must_use]
+    pub fn clerk_trace_id(&self) -> Option<&str> {
+        self.clerk()?.trace_id()
+    }
+
     /// A stable code: Clerk's own where Clerk refused.
     #[must_use]
     pub fn code(&self) -> &str {

@@ -26,6 +26,7 @@ pub mod text;
 pub mod time_expression;
 mod tool;
 mod toolkit;
+mod toolkit_error;
 
 pub use auth_context::AuthContext;
 pub use error::{ArgumentError, ToolError};
@@ -33,3 +34,4 @@ pub use tool::{Bound, Tool};
 pub use toolkit::{
     BuildError, ClerkToolkit, ClerkToolkitBuilder, Outcome, Prepared, Progress, Quiet,
 };
+pub use toolkit_error::{ErrorKind, ToolkitError};

@@ -331,15 +331,30 @@ mod in_axum {
         session.user_id().to_owned()
     }
 
+    async fn perhaps(session: Option<AuthContext>) -> String {
+        session.map_or("nobody".to_owned(), |session| session.user_id().to_owned())
+    }
+
     fn get_who(clerk: &Arc<Clerk>, header: Option<(&str, String)>) -> (StatusCode, String) {
+        let (status, _, body) = answer(clerk, "/who", header);
+        (status, body)
+    }
+
+    /// Status, challenge and body.
+    fn answer(
+        clerk: &Arc<Clerk>,
+        path: &str,
+        header: Option<(&str, String)>,
+    ) -> (StatusCode, Option<String>, String) {
         let session_tokens = SessionTokens {
             client: clerk.client(),
             policy: SessionTokenPolicy::default(),
         };
         let mut app: Router = Router::new()
             .route("/who", get(who))
+            .route("/perhaps", get(perhaps))
             .with_state(App { session_tokens });
-        let mut request = Request::get("/who");
+        let mut request = Request::get(path);
         if let Some((name, value)) = header {
             request = request.header(name, value);
         }
@@ -352,11 +367,45 @@ mod in_axum {
                 .await
                 .unwrap();
             let status = response.status();
+            let challenge = response.headers().get("www-authenticate");
+            let challenge = challenge.map(|value| value.to_str().unwrap().to_owned());
             let body = axum::body::to_bytes(response.into_body(), 10_000)
                 .await
                 .unwrap();
-            (status, String::from_utf8(body.to_vec()).unwrap())
+            (status, challenge, String::from_utf8(body.to_vec()).unwrap())
         })
+    }
+
+    #[test]
+    fn nobody_may_be_let_in_but_no_forged_token() {
+        let clerk = Clerk::of_toml(TEAM);
+        let token = minted(&clerk, "user_a", "org_a");
+        let forged = changed(&token, 1, |claims| claims["sub"] = "user_x".into());
+        let bearer = |token: &str| Some(("authorization", format!("Bearer {token}")));
+        let (status, _, body) = answer(&clerk, "/perhaps", None);
+        assert_eq!((status, body.as_str()), (StatusCode::OK, "nobody"));
+        let (status, _, body) = answer(&clerk, "/perhaps", bearer(&token));
+        assert_eq!((status, body.as_str()), (StatusCode::OK, "user_a"));
+        let (status, challenge, _) = answer(&clerk, "/perhaps", bearer(&forged));
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        assert_eq!(challenge.as_deref(), Some("Bearer error=\"invalid_token\""));
+        let (_, challenge, _) = answer(&clerk, "/who", None);
+        assert_eq!(challenge.as_deref(), Some("Bearer"));
+    }
+
+    #[test]
+    fn without_keys_nothing_is_said_about_the_token() {
+        let clerk = Clerk::of_toml(TEAM);
+        let token = minted(&clerk, "user_a", "org_a");
+        clerk.fail(|_| Some((500, "{}".to_owned())));
+        let header = Some(("authorization", format!("Bearer {token}")));
+        let (status, challenge, body) = answer(&clerk, "/who", header);
+        assert_eq!(
+            (status, challenge),
+            (StatusCode::SERVICE_UNAVAILABLE, None),
+            "{body}"
+        );
+        assert!(body.contains("session_keys_unavailable") && !body.contains(&token));
     }
 
     #[test]
