@@ -5,7 +5,7 @@ use std::fmt;
 
 use clerk::{IdError, SecretKeyError, SessionTokenError};
 use serde_json::{Map, Value, json};
-use toolkit::{BuildError, ToolError, pattern::PatternError, text::escape_invisible};
+use toolkit::{BuildError, ToolError, pattern::PatternError};
 
 /// An error with the JavaScript class that it becomes.
 #[derive(Debug)]
@@ -195,10 +195,7 @@ impl From<ToolError> for Failure {
             } => Class::Connection,
             _ => Class::Api,
         };
-        // Clerk quotes what people wrote.
-        let mut json = Value::Object(error.to_json());
-        escape_invisible(&mut json);
-        let error = match json.get_mut("error").map(Value::take) {
+        let error = match error.to_json().remove("error") {
             Some(Value::Object(error)) => error,
             _ => Map::new(),
         };

@@ -326,13 +326,7 @@ fn shut(code: &'static str, message: &str, hint: &str) -> Gate {
 }
 
 fn failed(error: &ToolError) -> ToolResult {
-    let mut value = Value::Object(error.to_json());
-    // Clerk's messages can quote what users wrote.
-    toolkit::text::escape_invisible(&mut value);
-    let structured = match value {
-        Value::Object(structured) => structured,
-        _ => Map::new(),
-    };
+    let structured = error.to_json();
     ToolResult {
         structured,
         is_error: true,

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use crate::toolkit_error::ErrorKind;
+use crate::{text, toolkit_error::ErrorKind};
 
 /// Why a tool did not do what it was asked.
 #[derive(Debug)]
@@ -130,7 +130,8 @@ impl ToolError {
         }
     }
 
-    /// The error as a tool result carries it.
+    /// The error as a tool result carries it: `{"error": {…}}`, with invisible characters made
+    /// visible.
     #[must_use]
     pub fn to_json(&self) -> Map<String, Value> {
         let mut error = Map::new();
@@ -163,8 +164,11 @@ impl ToolError {
         if let Some(hint) = self.hint() {
             error.insert("hint".into(), hint.into());
         }
+        let mut error = Value::Object(error);
+        // Clerk's messages, and ours, quote what people wrote.
+        text::escape_invisible(&mut error);
         let mut result = Map::new();
-        result.insert("error".into(), Value::Object(error));
+        result.insert("error".into(), error);
         result
     }
 

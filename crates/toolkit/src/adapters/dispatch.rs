@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::{
     error::{ArgumentError, ToolError},
-    text,
     toolkit::{ClerkToolkit, Quiet},
 };
 
@@ -53,12 +52,7 @@ pub(super) async fn run(toolkit: &ClerkToolkit, call: ModelCall<'_>) -> ModelRes
     };
     let (value, error) = match called {
         Ok(outcome) => (Value::Object(outcome.structured), None),
-        Err(error) => {
-            let mut value = Value::Object(error.to_json());
-            // Clerk's messages can quote what users wrote.
-            text::escape_invisible(&mut value);
-            (value, Some(error))
-        }
+        Err(error) => (Value::Object(error.to_json()), Some(error)),
     };
     ModelResult {
         text: value.to_string(),
