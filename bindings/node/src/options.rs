@@ -98,6 +98,9 @@ fn stated(given: &Map<String, Value>, user_id: &str) -> Result<AuthContext, Fail
             .with_organization(organization_id)
             .map_err(|error| Failure::auth_context("orgId", &error))?;
     }
+    if let Some(slug) = member("orgSlug")? {
+        session = session.with_organization_slug(slug);
+    }
     if let Some(role) = member("orgRole")? {
         session = session.with_role(role);
     }

@@ -18,14 +18,14 @@ for (const [consumer, entry] of Object.entries(FOLDERS)) {
         sessionId: 'sess_1',
         orgId: 'org_a',
         orgRole: 'org:member',
-        orgSlug: 'a',
+        orgSlug: 'acme-slug',
         orgPermissions: ['org:x:read'],
         actor: { sub: 'user_b' },
         sessionClaims: { azp: 'https://a.example', plan: 'plan_pro' },
         has: () => true,
         getToken: async () => 'SECRET',
       });
-      for (const part of ['user_a', 'sess_1', 'org_a', 'org:member', 'org:x:read', 'user_b', 'plan_pro']) {
+      for (const part of ['user_a', 'sess_1', 'org_a', 'acme-slug', 'org:member', 'org:x:read', 'user_b', 'plan_pro']) {
         assert.ok(text.includes(part), part);
       }
       assert.ok(text.endsWith('Be kind.'));
