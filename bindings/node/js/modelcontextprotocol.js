@@ -2,14 +2,15 @@
 
 import { readFileSync } from 'node:fs';
 import { optionError } from './errors.js';
-import { Toolkit } from './toolkit.js';
+import { plainOptions, Toolkit } from './toolkit.js';
 
 export * from './exported-errors.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 
 /** Makes a server to connect to a transport. Its tools are those that `tools` names, or all. */
-export async function createClerkMcpServer({ sdk, ...options } = {}) {
+export async function createClerkMcpServer(given) {
+  const { sdk, ...options } = plainOptions(given);
   const toolkit = await Toolkit.open(options);
   const listed = toolkit.definitions.map(({ category, ...tool }) => tool);
   const list = () => ({ tools: listed });

@@ -27,7 +27,7 @@ export class Toolkit {
 
   /** Rejects with what is wrong with an option or a session token. */
   static async open(options) {
-    const { toolErrors = 'return', ...rest } = options ?? {};
+    const { toolErrors = 'return', ...rest } = plainOptions(options);
     if (toolErrors !== 'return' && toolErrors !== 'throw') {
       throw optionError('`toolErrors` is neither "return" nor "throw"');
     }
@@ -97,6 +97,26 @@ export class Toolkit {
     const of = (category) => () => collect(this.definitions.filter((tool) => tool.category === category));
     return { users: of('users'), organizations: of('organizations'), invitations: of('invitations') };
   }
+}
+
+/**
+ * The options, or what is wrong with them. A promise, a Map or an instance of a class has its members
+ * elsewhere: read as an empty object it would be a toolkit with the whole power of the key.
+ */
+export function plainOptions(options) {
+  if (options === undefined || options === null) return {};
+  if (!isPlainObject(options)) {
+    throw optionError('the options are not a plain object', 'pass {…}; await a promise first');
+  }
+  return options;
+}
+
+/** `{…}`, of this realm or of another one (a vm context, a test runner), or one without a prototype. */
+function isPlainObject(value) {
+  if (typeof value !== 'object' || Array.isArray(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === null) return true;
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'hasOwnProperty');
 }
 
 function nativeOptions({ authContext, clerkClient, tools, ...options }) {

@@ -317,3 +317,33 @@ describe('an error in an agent loop', () => {
     });
   }
 });
+
+test('options that are no plain object are refused, never read as none', async () => {
+  class Options {
+    get authContext() {
+      return { userId: null };
+    }
+  }
+  const authContext = { userId: AVA };
+  const opened = [createClerkToolkit];
+  opened.push((await load('mcp-2', 'clerk-agent-tools/modelcontextprotocol')).createClerkMcpServer);
+  for (const open of opened) {
+    for (const options of [
+      Promise.resolve({ authContext }),
+      () => ({ authContext }),
+      new Map([['authContext', authContext]]),
+      Object.create({ authContext }),
+      new Options(),
+      [],
+      5,
+      false,
+      'users',
+    ]) {
+      await assert.rejects(open(options), (error) => {
+        assert.equal(error.code, 'invalid_options');
+        assert.match(error.message, /not a plain object/);
+        return true;
+      });
+    }
+  }
+});
