@@ -183,7 +183,7 @@ fn require(caller: &Membership, permission: &str) -> Result<(), ToolError> {
     }
     Err(refusal(
         format!(
-            "this needs the permission {permission}, which role {} does not give",
+            "this needs the permission {permission}, which the session does not hold (member as {})",
             caller.role
         ),
         "ask an admin of the organization, or give the role that permission in Clerk",
@@ -195,7 +195,7 @@ fn may_grant(caller: &Membership, role: &str, permissions: &Permissions) -> Resu
         None => Ok(()),
         Some(extra) => Err(refusal(
             format!(
-                "role {role} holds {extra}, which role {} does not",
+                "role {role} holds {extra}, which the session does not (member as {})",
                 caller.role
             ),
             "grant a role that holds no more than your own",
@@ -208,7 +208,7 @@ fn may_touch(caller: &Membership, target: &Membership) -> Result<(), ToolError> 
         None => Ok(()),
         Some(extra) => Err(refusal(
             format!(
-                "{} holds {extra}, which role {} does not",
+                "{} holds {extra}, which the session does not (member as {})",
                 target.user_id, caller.role
             ),
             "only somebody who holds as much can change or remove this member",
