@@ -10,7 +10,8 @@ use std::{
 /// Runs the command in a terminal, types Ctrl-C once this has been printed, and gives all that was
 /// printed and the exit code; `None` on a machine without `script`.
 fn interrupted(arguments: &str, after: &str) -> Option<(String, i32)> {
-    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_clerk-mcp"));
+    // `exec`: a shell left in between would answer Ctrl-C with its own 130 (dash does, bash does not).
+    let command = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_clerk-mcp"));
     let mut child = Command::new("script")
         .args(["-q", "-e", "-c", &command, "/dev/null"])
         .env_remove("CLERK_MCP_LOG")
