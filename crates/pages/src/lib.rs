@@ -1,0 +1,1 @@
+//! Every HTML page of clerk-mcp: typed view in, text out.

@@ -1,0 +1,1 @@
+//! The remote MCP server: OAuth 2.1 for MCP clients, sign-in through Clerk.

@@ -1,0 +1,1 @@
+//! Where the OAuth state of clerk-mcp is kept: SQLite.
