@@ -51,13 +51,15 @@ pub(crate) async fn run(arguments: &CallArguments, printer: &Printer) -> Result<
             "the call needs a confirmation that nobody can give here",
         ));
     };
+    // Clerk's tools always answer structured content.
+    let structured = result.structured.clone().unwrap_or_default();
     match (result.is_error, printer.is_for_people()) {
-        (false, true) => printer.result(&people::render(&result.structured)),
+        (false, true) => printer.result(&people::render(&structured)),
         (false, false) => printer.result(&result.text()),
-        (true, true) => Err(failure(&result.structured)),
+        (true, true) => Err(failure(&structured)),
         (true, false) => {
             printer.result(&result.text())?;
-            Err(failure(&result.structured))
+            Err(failure(&structured))
         }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) fn service(
             audit,
             sealer: Arc::new(Sealer::new(key)),
             confirm,
+            own_names: Arc::default(),
         },
     ))
 }

@@ -14,6 +14,7 @@ pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), F
         audit: Arc::new(TracingAudit),
         sealer: Arc::new(Sealer::new([0; 32])),
         confirm: Confirm::Auto,
+        own_names: Arc::default(),
     };
     let service = Service::new(toolkit, shared);
     let server = ClerkMcpServer::new(service.clone(), env!("CARGO_PKG_VERSION"));
@@ -23,7 +24,7 @@ pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), F
     }
     let mut table = Table::new(&["TOOL", "CATEGORY", "ANNOTATIONS", "BYTES"]);
     let mut total = 0;
-    for (tool, definition) in service.tools().iter().zip(server.definitions()) {
+    for (tool, definition) in service.toolkit().tools().iter().zip(server.definitions()) {
         let hints = tool.hints();
         let annotations: Vec<&str> = [
             (hints.read_only, "read-only"),
@@ -46,6 +47,6 @@ pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), F
             bytes.to_string(),
         ]);
     }
-    let count = service.tools().len();
+    let count = service.toolkit().tools().len();
     printer.result(&format!("{table}\n{count} tools, {total} bytes"))
 }

@@ -16,6 +16,9 @@ pub struct AuditRow {
     /// The organization the session is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
+    /// The OAuth client that the user approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// The MCP client, as it names itself: `claude-code 2.0`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
@@ -46,6 +49,7 @@ impl Audit for TracingAudit {
             target: "audit",
             user = row.user_id.as_deref(),
             organization = row.organization_id.as_deref(),
+            client_id = row.client_id.as_deref(),
             client = row.client.as_deref(),
             tool = row.tool,
             arguments = %row.arguments,

@@ -1,13 +1,16 @@
 //! A tool call, from the client's words to the result, with the question in between.
 
 use clerk::BoxFuture;
-use serde_json::{Map, Value, json};
-use toolkit::{Outcome, Progress, Tool, ToolError, operation::Binding, operations, redact};
+use serde_json::{Map, Value};
+use toolkit::{
+    ClerkToolkit, Outcome, Progress, Tool, ToolError, operation::Binding, operations, redact,
+};
 
 use crate::{
     audit::AuditRow,
     confirmation::{Confirm, StateError, digest},
-    service::Service,
+    own_tool::{OwnTool, OwnToolError, ToolResult},
+    service::{Found, Service},
 };
 
 /// The client's side of a call: what it is, and what it can be asked.
@@ -76,36 +79,6 @@ pub enum CallAnswer {
     },
 }
 
-/// A tool's result as MCP carries it: structured, and the same as JSON text.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ToolResult {
-    /// The structured content.
-    pub structured: Map<String, Value>,
-    /// Whether it is an error.
-    pub is_error: bool,
-}
-
-impl ToolResult {
-    /// The structured content as compact JSON.
-    #[must_use]
-    pub fn text(&self) -> String {
-        // A map of JSON values always serializes.
-        serde_json::to_string(&self.structured).unwrap_or_default()
-    }
-
-    fn error(code: &str, message: &str, hint: &str) -> Self {
-        let error = json!({"error": {"code": code, "message": message, "hint": hint}});
-        let structured = match error {
-            Value::Object(error) => error,
-            _ => Map::new(),
-        };
-        Self {
-            structured,
-            is_error: true,
-        }
-    }
-}
-
 /// What stands between a checked call and its execution.
 enum Gate {
     Open,
@@ -127,23 +100,61 @@ impl Service {
         request: &CallRequest,
         host: &dyn Host,
     ) -> (CallAnswer, String, Option<String>) {
-        let called = match self
-            .toolkit
-            .prepare(&request.name, &request.arguments)
-            .await
-        {
+        match self.find(&request.name) {
+            Some(Found::Own(tool)) => self.run_own(tool, request, host).await,
+            Some(Found::Clerk(toolkit)) => self.run_clerk(toolkit, request, host).await,
+            // The session's toolkit has the words for a tool that it does not know.
+            None => self.run_clerk(&self.toolkit, request, host).await,
+        }
+    }
+
+    async fn run_own(
+        &self,
+        tool: &dyn OwnTool,
+        request: &CallRequest,
+        host: &dyn Host,
+    ) -> (CallAnswer, String, Option<String>) {
+        let none = Map::new();
+        let arguments = match &request.arguments {
+            Value::Null => &none,
+            Value::Object(arguments) => arguments,
+            _ => return own_failed(&OwnToolError::invalid_arguments("arguments are an object")),
+        };
+        let definition = tool.definition();
+        if definition.hints.destructive {
+            let question = question(&definition.title, &definition.description, &[], request);
+            if let Gate::Shut(answer, outcome) = self.confirm(question, request, host).await {
+                return (answer, outcome.to_owned(), None);
+            }
+        }
+        match tool.call(arguments, &self.caller, host).await {
+            Ok(result) => {
+                let outcome = if result.is_error { "failed" } else { "ok" };
+                (CallAnswer::Result(result), outcome.to_owned(), None)
+            }
+            Err(error) => own_failed(&error),
+        }
+    }
+
+    async fn run_clerk(
+        &self,
+        toolkit: &ClerkToolkit,
+        request: &CallRequest,
+        host: &dyn Host,
+    ) -> (CallAnswer, String, Option<String>) {
+        let called = match toolkit.prepare(&request.name, &request.arguments).await {
             Ok(prepared) if prepared.tool().hints().destructive => {
-                if let Gate::Shut(answer, outcome) =
-                    self.confirm(prepared.tool(), request, host).await
-                {
+                let tool = prepared.tool();
+                let row = tool.operation();
+                let decided = decided_by_session(toolkit, tool);
+                let question = question(row.title, row.description, &decided, request);
+                if let Gate::Shut(answer, outcome) = self.confirm(question, request, host).await {
                     return (answer, outcome.to_owned(), None);
                 }
                 // A person took their time: what the caller may do is read anew.
-                self.toolkit
-                    .call(&request.name, &request.arguments, host)
-                    .await
+                toolkit.call(&request.name, &request.arguments, host).await
             }
-            Ok(prepared) => self.toolkit.run(&prepared, host).await,
+            Ok(prepared) => toolkit.run(&prepared, host).await,
             Err(error) => Err(error),
         };
         match called {
@@ -151,10 +162,7 @@ impl Service {
                 structured,
                 clerk_trace_id,
             }) => {
-                let result = ToolResult {
-                    structured,
-                    is_error: false,
-                };
+                let result = ToolResult::structured(structured);
                 (CallAnswer::Result(result), "ok".to_owned(), clerk_trace_id)
             }
             Err(error) => {
@@ -168,8 +176,7 @@ impl Service {
         }
     }
 
-    async fn confirm(&self, tool: &Tool, request: &CallRequest, host: &dyn Host) -> Gate {
-        let question = self.question(tool, &request.arguments);
+    async fn confirm(&self, question: Question, request: &CallRequest, host: &dyn Host) -> Gate {
         match (self.shared.confirm, host.asking()) {
             (Confirm::Never, _) | (Confirm::Auto, Asking::Never) => Gate::Open,
             (Confirm::Always, Asking::Never) => shut(
@@ -180,43 +187,6 @@ impl Service {
             (_, Asking::Now) => decided(host.ask(question).await),
             (_, Asking::ByResult) => self.confirm_by_result(question, request),
         }
-    }
-
-    /// Names everything that the call is about, what the session decides included.
-    fn question(&self, tool: &Tool, arguments: &Value) -> Question {
-        let title = tool.operation().title.to_owned();
-        let mut lines = vec![format!("{title}? {}", tool.operation().description)];
-        for (name, value) in self.decided(tool) {
-            lines.push(format!("{name}: {value}"));
-        }
-        for (name, value) in arguments.as_object().into_iter().flatten() {
-            if name != "fields" {
-                lines.push(format!("{name}: {}", printable(&value.to_string())));
-            }
-        }
-        Question {
-            title,
-            message: lines.join("\n"),
-        }
-    }
-
-    /// The parameters of a tool that the session decides, with their values.
-    fn decided(&self, tool: &Tool) -> Vec<(&'static str, String)> {
-        let Some(session) = self.toolkit.auth_context() else {
-            return Vec::new();
-        };
-        let value = |binding| match binding {
-            Binding::User => Some(session.user_id()),
-            Binding::Organization => session.organization_id(),
-            Binding::Free | Binding::OrganizationAlias => None,
-        };
-        let rows = tool
-            .operation()
-            .parameters
-            .iter()
-            .filter(|row| tool.is_withheld(row));
-        rows.filter_map(|row| Some((row.name, value(row.binding)?.to_owned())))
-            .collect()
     }
 
     fn confirm_by_result(&self, question: Question, request: &CallRequest) -> Gate {
@@ -242,6 +212,47 @@ impl Service {
     }
 }
 
+/// Names everything that the call is about, what the session decides included.
+fn question(
+    title: &str,
+    description: &str,
+    decided: &[(&'static str, String)],
+    request: &CallRequest,
+) -> Question {
+    let mut lines = vec![format!("{title}? {description}")];
+    for (name, value) in decided {
+        lines.push(format!("{name}: {value}"));
+    }
+    for (name, value) in request.arguments.as_object().into_iter().flatten() {
+        if name != "fields" {
+            lines.push(format!("{name}: {}", printable(&value.to_string())));
+        }
+    }
+    Question {
+        title: title.to_owned(),
+        message: lines.join("\n"),
+    }
+}
+
+/// The parameters of a tool that the session decides, with their values.
+fn decided_by_session(toolkit: &ClerkToolkit, tool: &Tool) -> Vec<(&'static str, String)> {
+    let Some(session) = toolkit.auth_context() else {
+        return Vec::new();
+    };
+    let value = |binding| match binding {
+        Binding::User => Some(session.user_id()),
+        Binding::Organization => session.organization_id(),
+        Binding::Free | Binding::OrganizationAlias => None,
+    };
+    let rows = tool
+        .operation()
+        .parameters
+        .iter()
+        .filter(|row| tool.is_withheld(row));
+    rows.filter_map(|row| Some((row.name, value(row.binding)?.to_owned())))
+        .collect()
+}
+
 /// The audit row of a call that is under way. Dropped before its end, it says that the call was
 /// cancelled.
 pub(crate) struct Record<'a> {
@@ -254,7 +265,18 @@ pub(crate) struct Record<'a> {
 impl<'a> Record<'a> {
     fn begin(service: &'a Service, request: &CallRequest, host: &dyn Host) -> Self {
         // Only a name of the table is a name: anything might be sent in its place.
-        let tool = operations::find(&request.name).map_or("unknown", |row| row.name);
+        let own = |name: &&String| **name == request.name;
+        let tool = operations::find(&request.name)
+            .map(|row| row.name)
+            .or_else(|| {
+                service
+                    .shared
+                    .own_names
+                    .iter()
+                    .find(own)
+                    .map(String::as_str)
+            })
+            .unwrap_or("unknown");
         Self::of(service, tool, &request.arguments, host.client())
     }
 
@@ -265,12 +287,13 @@ impl<'a> Record<'a> {
         arguments: &Value,
         client: Option<String>,
     ) -> Self {
-        let session = service.toolkit.auth_context();
+        let caller = service.caller.clone();
         let row = AuditRow {
             at: 0,
             duration_ms: 0,
-            user_id: session.map(|session| session.user_id().to_owned()),
-            organization_id: session.and_then(|s| s.organization_id()).map(str::to_owned),
+            user_id: caller.user_id,
+            organization_id: caller.organization_id,
+            client_id: caller.client_id,
             client,
             tool: tool.to_owned(),
             arguments: redact::redact_arguments_for_audit(arguments),
@@ -320,16 +343,35 @@ fn decided(decision: Decision) -> Gate {
 
 fn shut(code: &'static str, message: &str, hint: &str) -> Gate {
     Gate::Shut(
-        CallAnswer::Result(ToolResult::error(code, message, hint)),
+        CallAnswer::Result(error_result(code, message, Some(hint))),
         code,
     )
 }
 
 fn failed(error: &ToolError) -> ToolResult {
-    let structured = error.to_json();
     ToolResult {
-        structured,
         is_error: true,
+        ..ToolResult::structured(error.to_json())
+    }
+}
+
+fn own_failed(error: &OwnToolError) -> (CallAnswer, String, Option<String>) {
+    let result = error_result(&error.code, &error.message, error.hint.as_deref());
+    (CallAnswer::Result(result), error.code.clone(), None)
+}
+
+fn error_result(code: &str, message: &str, hint: Option<&str>) -> ToolResult {
+    let mut error = Map::new();
+    error.insert("code".into(), code.into());
+    error.insert("message".into(), message.into());
+    if let Some(hint) = hint {
+        error.insert("hint".into(), hint.into());
+    }
+    let mut structured = Map::new();
+    structured.insert("error".into(), Value::Object(error));
+    ToolResult {
+        is_error: true,
+        ..ToolResult::structured(structured)
     }
 }
 

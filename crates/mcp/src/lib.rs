@@ -8,15 +8,17 @@ pub mod audit;
 mod call;
 mod completion;
 mod confirmation;
+mod own_tool;
 mod prompts;
 mod resources;
 #[cfg(feature = "rmcp")]
 pub mod rmcp_adapter;
 mod service;
 
-pub use call::{Asking, CallAnswer, CallRequest, Decision, Host, Question, ToolResult};
+pub use call::{Asking, CallAnswer, CallRequest, Decision, Host, Question};
 pub use completion::{CompletionTarget, Completions};
 pub use confirmation::{Confirm, Sealer};
+pub use own_tool::{Content, Definition, OwnTool, OwnToolError, ToolResult};
 pub use prompts::{Prompt, PromptArgument, PromptError};
 pub use resources::{ResourceError, ResourceKind, ResourceText};
-pub use service::{Service, Shared};
+pub use service::{Caller, Service, Shared};

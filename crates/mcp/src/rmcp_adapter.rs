@@ -28,8 +28,9 @@ use serde_json::Value;
 use toolkit::Progress;
 
 use crate::{
-    call::{Asking, CallAnswer, CallRequest, Decision, Host, Question, ToolResult},
+    call::{Asking, CallAnswer, CallRequest, Decision, Host, Question},
     completion::CompletionTarget,
+    own_tool::{Content, Definition, ToolResult},
     resources::{ResourceError, ResourceKind},
     service::Service,
 };
@@ -43,34 +44,129 @@ const CONFIRMATION: &str = "confirmation";
 /// The member of the answer that says yes.
 const CONFIRM: &str = "confirm";
 
-/// An MCP server over a [`Service`], for any rmcp transport.
-#[derive(Clone, Debug)]
-pub struct ClerkMcpServer {
-    service: Arc<Service>,
-    tools: Arc<OnceLock<Vec<Tool>>>,
-    version: &'static str,
+/// A service with the definitions that rmcp sends for it, made once.
+#[derive(Debug)]
+pub struct Served {
+    service: Service,
+    tools: OnceLock<Vec<Tool>>,
 }
 
-impl ClerkMcpServer {
-    /// Serves `service`; `version` is what the server says of itself.
+impl Served {
+    /// Serves `service`.
     #[must_use]
-    pub fn new(service: Service, version: &'static str) -> Self {
+    pub fn new(service: Service) -> Self {
         Self {
-            service: Arc::new(service),
-            tools: Arc::default(),
-            version,
+            service,
+            tools: OnceLock::new(),
         }
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &Service {
+        &self.service
     }
 
     /// The definitions of `tools/list`.
     #[must_use]
     pub fn definitions(&self) -> &[Tool] {
-        self.tools
-            .get_or_init(|| self.service.tools().iter().map(definition).collect())
+        self.tools.get_or_init(|| {
+            let definitions = self.service.definitions();
+            definitions.into_iter().map(definition).collect()
+        })
     }
 }
 
-impl ServerHandler for ClerkMcpServer {
+/// Whose service answers a request.
+pub trait Principal: Send + Sync + 'static {
+    /// The service of whoever sent this request.
+    ///
+    /// # Errors
+    /// What the client is told when nobody is known to have sent it.
+    fn served<'a>(
+        &'a self,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Result<&'a Arc<Served>, ErrorData>;
+
+    /// What every client is told about the server as a whole.
+    fn instructions(&self) -> String;
+}
+
+/// One principal for all requests: the person who started the process.
+impl Principal for Arc<Served> {
+    fn served<'a>(
+        &'a self,
+        _: &'a RequestContext<RoleServer>,
+    ) -> Result<&'a Arc<Served>, ErrorData> {
+        Ok(self)
+    }
+
+    fn instructions(&self) -> String {
+        self.service.instructions()
+    }
+}
+
+/// The principal of each HTTP request: whoever authenticated it has put their [`Served`] (in an
+/// [`Arc`]) into the request's extensions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PrincipalOfRequest;
+
+impl Principal for PrincipalOfRequest {
+    fn served<'a>(
+        &'a self,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Result<&'a Arc<Served>, ErrorData> {
+        let parts = context.extensions.get::<http::request::Parts>();
+        parts
+            .and_then(|parts| parts.extensions.get::<Arc<Served>>())
+            .ok_or_else(|| ErrorData::internal_error("the request has no principal", None))
+    }
+
+    fn instructions(&self) -> String {
+        format!(
+            "You act as the signed-in person. {}",
+            crate::service::DATA_IS_DATA
+        )
+    }
+}
+
+/// An MCP server for any rmcp transport.
+#[derive(Clone, Debug)]
+pub struct ClerkMcpServer<P = Arc<Served>> {
+    principal: P,
+    version: &'static str,
+}
+
+impl ClerkMcpServer {
+    /// Serves `service` to whoever asks; `version` is what the server says of itself.
+    #[must_use]
+    pub fn new(service: Service, version: &'static str) -> Self {
+        Self::for_principal(Arc::new(Served::new(service)), version)
+    }
+
+    /// The definitions of `tools/list`.
+    #[must_use]
+    pub fn definitions(&self) -> &[Tool] {
+        self.principal.definitions()
+    }
+}
+
+impl<P: Principal> ClerkMcpServer<P> {
+    /// Serves to each principal what is theirs.
+    #[must_use]
+    pub fn for_principal(principal: P, version: &'static str) -> Self {
+        Self { principal, version }
+    }
+
+    fn service<'a>(
+        &'a self,
+        context: &'a RequestContext<RoleServer>,
+    ) -> Result<&'a Service, ErrorData> {
+        self.principal.served(context).map(|served| &served.service)
+    }
+}
+
+impl<P: Principal> ServerHandler for ClerkMcpServer<P> {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
@@ -80,24 +176,18 @@ impl ServerHandler for ClerkMcpServer {
             .build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("clerk-mcp", self.version).with_title("Clerk"))
-            .with_instructions(self.service.instructions())
+            .with_instructions(self.principal.instructions())
     }
 
     async fn list_tools(
         &self,
         _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.definitions().to_vec())
+        let definitions = self.principal.served(&context)?.definitions();
+        Ok(ListToolsResult::with_all_items(definitions.to_vec())
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(CacheScope::Private))
-    }
-
-    fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.definitions()
-            .iter()
-            .find(|tool| tool.name == name)
-            .cloned()
     }
 
     async fn call_tool(
@@ -124,7 +214,8 @@ impl ServerHandler for ClerkMcpServer {
             context: &context,
             progress_token: context.meta.get_progress_token(),
         };
-        let call = std::pin::pin!(self.service.call_tool(request, &host));
+        let service = self.service(&context)?;
+        let call = std::pin::pin!(service.call_tool(request, &host));
         let cancelled = std::pin::pin!(context.ct.cancelled());
         // Cancellation first: a confirmation that arrives after it must not count.
         match select(cancelled, call).await {
@@ -137,9 +228,9 @@ impl ServerHandler for ClerkMcpServer {
     async fn list_prompts(
         &self,
         _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        let prompts = self.service.prompts().map(|prompt| {
+        let prompts = self.service(&context)?.prompts().map(|prompt| {
             let arguments = prompt.arguments.iter().map(|argument| {
                 PromptArgument::new(argument.name)
                     .with_description(argument.description)
@@ -160,7 +251,7 @@ impl ServerHandler for ClerkMcpServer {
     async fn get_prompt(
         &self,
         request: GetPromptRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         let given = request.arguments.unwrap_or_default();
         let mut arguments = Vec::new();
@@ -172,7 +263,7 @@ impl ServerHandler for ClerkMcpServer {
             arguments.push((name.as_str(), value));
         }
         let (prompt, text) = self
-            .service
+            .service(&context)?
             .prompt(&request.name, arguments.iter().copied())
             .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
         let messages = vec![PromptMessage::new_text(Role::User, text)];
@@ -184,11 +275,12 @@ impl ServerHandler for ClerkMcpServer {
     async fn list_resources(
         &self,
         _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let mut resources = Vec::new();
-        let session = self.service.toolkit().auth_context();
-        for kind in self.service.resources() {
+        let service = self.service(&context)?;
+        let session = service.toolkit().auth_context();
+        for kind in service.resources() {
             let own = match kind {
                 ResourceKind::Instance => Some(kind.uri_template().to_owned()),
                 ResourceKind::User => session.map(|s| own_uri(kind, s.user_id())),
@@ -212,10 +304,10 @@ impl ServerHandler for ClerkMcpServer {
     async fn list_resource_templates(
         &self,
         _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let templates = self
-            .service
+            .service(&context)?
             .resources()
             .filter(|kind| *kind != ResourceKind::Instance)
             .map(|kind| {
@@ -235,7 +327,7 @@ impl ServerHandler for ClerkMcpServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         match self
-            .service
+            .service(&context)?
             .read_resource(&request.uri, client_name(&context))
             .await
         {
@@ -285,7 +377,7 @@ impl ServerHandler for ClerkMcpServer {
     async fn complete(
         &self,
         request: CompleteRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         let target = match &request.r#ref {
             Reference::Resource(resource) => CompletionTarget::Resource {
@@ -297,7 +389,8 @@ impl ServerHandler for ClerkMcpServer {
             },
             _ => return Ok(CompleteResult::default()),
         };
-        let completions = self.service.complete(target, &request.argument.value).await;
+        let service = self.service(&context)?;
+        let completions = service.complete(target, &request.argument.value).await;
         let total = (!completions.has_more)
             .then(|| u32::try_from(completions.values.len()).unwrap_or(u32::MAX));
         let info = CompletionInfo::with_pagination(completions.values, total, completions.has_more)
@@ -373,12 +466,11 @@ fn client_name(context: &RequestContext<RoleServer>) -> Option<String> {
     Some(toolkit::text::escape_str(&short).into_owned())
 }
 
-fn definition(tool: &toolkit::Tool) -> Tool {
-    let row = tool.operation();
-    let hints = tool.hints();
+fn definition(tool: Definition) -> Tool {
+    let hints = tool.hints;
     let mut definition =
-        Tool::new(row.name, row.description, Arc::new(tool.input_schema())).with_title(row.title);
-    definition.output_schema = Some(Arc::new(tool.output_schema()));
+        Tool::new(tool.name, tool.description, tool.input_schema).with_title(tool.title);
+    definition.output_schema = tool.output_schema;
     definition.annotations = Some(ToolAnnotations::from_raw(
         None,
         Some(hints.read_only),
@@ -401,14 +493,35 @@ fn response(answer: CallAnswer) -> CallToolResponse {
 }
 
 fn tool_result(result: ToolResult) -> CallToolResult {
-    let content = vec![ContentBlock::text(result.text())];
+    let content = match result.content.is_empty() {
+        true => vec![ContentBlock::text(result.text())],
+        false => result.content.into_iter().map(content_block).collect(),
+    };
     let mut call_result = if result.is_error {
         CallToolResult::error(content)
     } else {
         CallToolResult::success(content)
     };
-    call_result.structured_content = Some(Value::Object(result.structured));
+    call_result.structured_content = result.structured.map(Value::Object);
     call_result
+}
+
+fn content_block(content: Content) -> ContentBlock {
+    match content {
+        Content::Text(text) => ContentBlock::text(text),
+        Content::Image { data, mime_type } => ContentBlock::image(data, mime_type),
+        Content::Audio { data, mime_type } => ContentBlock::audio(data, mime_type),
+        Content::Blob {
+            uri,
+            data,
+            mime_type,
+        } => ContentBlock::resource(ResourceContents::BlobResourceContents {
+            uri,
+            mime_type: Some(mime_type),
+            blob: data,
+            meta: None,
+        }),
+    }
 }
 
 fn elicitation(question: Question) -> ElicitRequestParams {

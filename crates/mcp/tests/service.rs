@@ -121,6 +121,7 @@ fn service_with(session: Option<AuthContext>, is_stuck: bool) -> (Service, Arc<R
         audit: rows.clone(),
         sealer: Arc::new(Sealer::new([1; 32])),
         confirm: Confirm::Auto,
+        own_names: Arc::default(),
     };
     (Service::new(builder.build().unwrap(), shared), rows)
 }
@@ -146,7 +147,7 @@ fn error_code(answer: &CallAnswer) -> String {
     let CallAnswer::Result(result) = answer else {
         panic!("{answer:?}")
     };
-    result.structured["error"]["code"]
+    result.structured.as_ref().unwrap()["error"]["code"]
         .as_str()
         .unwrap()
         .to_owned()
@@ -203,7 +204,7 @@ fn a_cancelled_call_is_recorded_as_such() {
 fn destructive_calls_ask_and_others_do_not() {
     let (service, _) = service(None);
     let person = Person(Asking::ByResult, Decision::Unanswered);
-    for tool in service.tools() {
+    for tool in service.toolkit().tools() {
         let asks = matches!(
             call(&service, &person, tool.name(), arguments_of(tool.name())),
             CallAnswer::Ask { .. }

@@ -51,6 +51,7 @@ fn definitions(session: Option<AuthContext>) -> Vec<Value> {
         audit: Arc::new(TracingAudit),
         sealer: Arc::new(Sealer::new([0; 32])),
         confirm: Confirm::Auto,
+        own_names: Arc::default(),
     };
     let server = ClerkMcpServer::new(Service::new(builder.build().unwrap(), shared), "0.0.0");
     server

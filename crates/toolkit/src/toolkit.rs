@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use clerk::{BoxFuture, Client};
 use serde_json::{Map, Value};
@@ -33,6 +36,7 @@ pub struct ClerkToolkitBuilder {
     allow_private_metadata: bool,
     read_only: bool,
     patterns: Option<Patterns>,
+    only: Option<BTreeSet<String>>,
 }
 
 /// Why a toolkit cannot be built.
@@ -124,6 +128,16 @@ impl ClerkToolkitBuilder {
         }
     }
 
+    /// Offers of the tools that the patterns select only these, by name. Somebody may be allowed
+    /// none of them: unlike patterns, this can leave a toolkit without tools.
+    #[must_use]
+    pub fn only(self, names: BTreeSet<String>) -> Self {
+        Self {
+            only: Some(names),
+            ..self
+        }
+    }
+
     /// Builds it.
     ///
     /// # Errors
@@ -165,12 +179,16 @@ impl ClerkToolkitBuilder {
                 reason,
             });
         }
+        let allowed = |tool: &Tool| {
+            let only = self.only.as_ref();
+            only.is_none_or(|names| names.contains(tool.name()))
+        };
         Ok(ClerkToolkit {
             client: self.client,
             session: self.session,
             allow_private_metadata: self.allow_private_metadata,
             read_only: self.read_only,
-            tools,
+            tools: tools.into_iter().filter(allowed).collect(),
         })
     }
 }
@@ -185,6 +203,7 @@ impl ClerkToolkit {
             allow_private_metadata: false,
             read_only: false,
             patterns: None,
+            only: None,
         }
     }
 
