@@ -251,8 +251,11 @@ test("Clerk's errors keep code, trace id and hint", async (t) => {
 
 test('an unknown tool, prompt and resource are refused and the server lives on', async (t) => {
   const { client } = await connect(t, ['--emulate']);
-  const unknown = await client.callTool({ name: 'dropAllUsers', arguments: {} }).catch((error) => error);
-  assert.match(JSON.stringify(unknown.structuredContent ?? unknown.message), /dropAllUsers|unknown/i);
+  await assert.rejects(client.callTool({ name: 'dropAllUsers', arguments: {} }), (error) => {
+    assert.equal(error.code, -32602);
+    assert.match(error.message, /dropAllUsers/);
+    return true;
+  });
   await assert.rejects(client.getPrompt({ name: 'no_such_prompt' }), /no_such_prompt/);
   await assert.rejects(client.readResource({ uri: 'clerk://nothing/here' }), /no resource/);
   await assert.rejects(client.readResource({ uri: 'file:///etc/passwd' }), /no resource/);

@@ -102,6 +102,11 @@ impl Service {
     ) -> (CallAnswer, String, Option<String>) {
         match self.find(&request.name) {
             Some(Found::Own(tool)) => self.run_own(tool, request, host).await,
+            Some(Found::NeedsScope(scopes)) => own_failed(&OwnToolError {
+                code: "insufficient_scope".to_owned(),
+                message: format!("the access token lacks {}", scopes.join(" ")),
+                hint: Some("connect again and grant it".to_owned()),
+            }),
             Some(Found::Clerk(toolkit)) => self.run_clerk(toolkit, request, host).await,
             // The session's toolkit has the words for a tool that it does not know.
             None => self.run_clerk(&self.toolkit, request, host).await,

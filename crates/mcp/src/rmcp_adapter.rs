@@ -215,10 +215,14 @@ impl<P: Principal> ServerHandler for ClerkMcpServer<P> {
             progress_token: context.meta.get_progress_token(),
         };
         let service = self.service(&context)?;
+        let is_known = service.has_tool(&request.name);
         let call = std::pin::pin!(service.call_tool(request, &host));
         let cancelled = std::pin::pin!(context.ct.cancelled());
         // Cancellation first: a confirmation that arrives after it must not count.
         match select(cancelled, call).await {
+            Either::Right((CallAnswer::Result(refusal), _)) if !is_known => {
+                Err(unknown_tool(&refusal))
+            }
             Either::Right((answer, _)) => Ok(response(answer)),
             // The client does not wait for this answer any more.
             Either::Left(_) => Err(ErrorData::internal_error("the call was cancelled", None)),
@@ -479,6 +483,22 @@ fn definition(tool: Definition) -> Tool {
         Some(hints.open_world),
     ));
     definition
+}
+
+/// An unknown tool is a protocol error (specification, "Tools", Error Handling).
+fn unknown_tool(refusal: &ToolResult) -> ErrorData {
+    let error = refusal.structured.as_ref().and_then(|s| s.get("error"));
+    let text = |name| {
+        error
+            .and_then(|error| error.get(name))
+            .and_then(Value::as_str)
+    };
+    let message = match (text("message"), text("hint")) {
+        (Some(message), Some(hint)) => format!("{message}\nhint: {hint}"),
+        (Some(message), None) => message.to_owned(),
+        (None, _) => "there is no such tool".to_owned(),
+    };
+    ErrorData::invalid_params(message, error.cloned())
 }
 
 fn response(answer: CallAnswer) -> CallToolResponse {

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use toolkit::{AuthContext, ClerkToolkit, Tool};
 
@@ -66,6 +66,8 @@ pub struct Service {
     /// Tools over the whole instance, beside those of the session.
     instance: Option<ClerkToolkit>,
     own: Vec<Arc<dyn OwnTool>>,
+    /// Tools that the person may call once they have granted these scopes.
+    needs_scope: BTreeMap<String, Vec<String>>,
     pub(crate) caller: Caller,
     pub(crate) shared: Shared,
 }
@@ -82,6 +84,8 @@ impl std::fmt::Debug for Service {
 pub(crate) enum Found<'a> {
     Clerk(&'a ClerkToolkit),
     Own(&'a dyn OwnTool),
+    /// The person would have to grant these scopes first.
+    NeedsScope(&'a [String]),
 }
 
 impl Service {
@@ -93,6 +97,7 @@ impl Service {
             toolkit,
             instance: None,
             own: Vec::new(),
+            needs_scope: BTreeMap::new(),
             caller,
             shared,
         }
@@ -112,6 +117,21 @@ impl Service {
     #[must_use]
     pub fn with_own_tools(self, own: Vec<Arc<dyn OwnTool>>) -> Self {
         Self { own, ..self }
+    }
+
+    /// Lists these tools but refuses to call them until their scopes are granted.
+    #[must_use]
+    pub fn with_scopes_needed(self, needs_scope: BTreeMap<String, Vec<String>>) -> Self {
+        Self {
+            needs_scope,
+            ..self
+        }
+    }
+
+    /// The scopes that have to be granted before this tool can be called.
+    #[must_use]
+    pub fn scopes_needed(&self, name: &str) -> Option<&[String]> {
+        self.needs_scope.get(name).map(Vec::as_slice)
     }
 
     /// Says more of who calls than the toolkit's session does.
@@ -138,7 +158,16 @@ impl Service {
         definitions
     }
 
+    /// Whether this principal has a tool of this name.
+    #[must_use]
+    pub fn has_tool(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<Found<'_>> {
+        if let Some(scopes) = self.needs_scope.get(name) {
+            return Some(Found::NeedsScope(scopes));
+        }
         if let Some(own) = self.own.iter().find(|tool| tool.definition().name == name) {
             return Some(Found::Own(own.as_ref()));
         }
