@@ -1,0 +1,311 @@
+//! Who may see and call which tools: the `[[access]]` rules of the configuration.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use toolkit::{
+    operations,
+    pattern::{PatternError, Patterns},
+};
+
+/// The scope that tools which change nothing need.
+pub const READ_SCOPE: &str = "tools:read";
+/// The scope that all other tools need.
+pub const WRITE_SCOPE: &str = "tools:write";
+
+/// Allows tools to the people it describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessRule {
+    /// The tools.
+    pub tools: Patterns,
+    /// With what power the Clerk tools among them run.
+    pub clerk: ClerkPower,
+    /// Whom it is about: every condition given must hold.
+    pub conditions: Conditions,
+}
+
+/// With what power Clerk tools run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClerkPower {
+    /// What the signed-in person could do themselves.
+    #[default]
+    Session,
+    /// Everything: the instance's secret key.
+    Instance,
+}
+
+/// Whom a rule is about. An empty list is no condition; of a list any one suffices. A rule with no
+/// condition at all is about everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// `role` in public metadata.
+    pub role: Vec<String>,
+    /// Role in an organization: `org:admin`.
+    pub organization_role: Vec<String>,
+    /// Permission in an organization, the same one as `organization_role` when both are given.
+    pub organization_permission: Vec<String>,
+    /// User id.
+    pub user: Vec<String>,
+    /// Domain of a verified e-mail address, in small letters; subdomains are others.
+    pub email_domain: Vec<String>,
+    /// OAuth scope that the person granted.
+    pub scope: Vec<String>,
+}
+
+impl Conditions {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What is known of the person who calls, read from Clerk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PersonFacts {
+    /// User id.
+    pub user_id: String,
+    /// `role` in public metadata: a text, or a list of texts.
+    pub roles: Vec<String>,
+    /// Domains of the verified e-mail addresses, in any case.
+    pub verified_email_domains: Vec<String>,
+    /// Memberships of organizations.
+    pub memberships: Vec<MembershipFacts>,
+    /// The organization that the sign-in is bound to: then only its membership counts.
+    pub organization_id: Option<String>,
+}
+
+/// A membership of an organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MembershipFacts {
+    /// The organization.
+    pub organization_id: String,
+    /// The role, `org:admin`.
+    pub role: String,
+    /// The permissions, `org:sys_memberships:manage`.
+    pub permissions: Vec<String>,
+}
+
+/// A tool that rules can name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogueTool {
+    /// What patterns group by.
+    pub category: Cow<'static, str>,
+    /// The MCP name.
+    pub name: Cow<'static, str>,
+    /// Whether it changes nothing.
+    pub read_only: bool,
+    /// Whether it is no Clerk operation.
+    pub own: bool,
+}
+
+/// What one person may see and call. Every tool in `session`, `instance` and `own` is listed; one
+/// that is in `needs_scope` too must be refused when called, with a challenge for those scopes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// Clerk tools with the person's own power.
+    pub session: BTreeSet<String>,
+    /// Clerk tools with the secret key's power; none of them is in `session`.
+    pub instance: BTreeSet<String>,
+    /// Tools that are no Clerk operations.
+    pub own: BTreeSet<String>,
+    /// Tools allowed for who the person is, whose scopes were not granted: which are missing.
+    pub needs_scope: BTreeMap<String, Vec<String>>,
+}
+
+/// The rules over the tools that exist here.
+#[derive(Clone, Debug)]
+pub struct AccessPolicy {
+    offered: Vec<CatalogueTool>,
+    rules: Vec<CompiledRule>,
+}
+
+#[derive(Clone, Debug)]
+struct CompiledRule {
+    clerk: ClerkPower,
+    conditions: Conditions,
+    /// Positions in `offered`.
+    tools: Vec<usize>,
+}
+
+/// Every tool that rules can name: these own tools, then Clerk's. An own tool takes the place of
+/// the Clerk tool of the same name.
+#[must_use]
+pub fn catalogue(own: &[CatalogueTool]) -> Vec<CatalogueTool> {
+    let clerk = operations::all()
+        .filter(|operation| own.iter().all(|tool| tool.name != operation.name))
+        .map(|operation| CatalogueTool {
+            category: operation.category.name().into(),
+            name: operation.name.into(),
+            read_only: operation.hints.read_only,
+            own: false,
+        });
+    own.iter().cloned().chain(clerk).collect()
+}
+
+/// The tools of the catalogue that patterns select, by position.
+///
+/// # Errors
+/// A pattern that names nothing in it.
+pub fn select(
+    patterns: &Patterns,
+    catalogue: &[CatalogueTool],
+) -> Result<Vec<usize>, PatternError> {
+    let pairs: Vec<(&str, &str)> = catalogue
+        .iter()
+        .map(|tool| (tool.category.as_ref(), tool.name.as_ref()))
+        .collect();
+    patterns.select(&pairs)
+}
+
+impl AccessPolicy {
+    /// Resolves the rules' patterns against the whole catalogue, and keeps of what they name only
+    /// the tools that `[tools]` offers: those that `enabled` selects and, when `read_only`, change
+    /// nothing.
+    ///
+    /// # Errors
+    /// A pattern that names nothing in the catalogue.
+    pub fn new(
+        rules: &[AccessRule],
+        enabled: &Patterns,
+        read_only: bool,
+        catalogue: &[CatalogueTool],
+    ) -> Result<Self, PatternError> {
+        let mut kept: Vec<usize> = select(enabled, catalogue)?;
+        kept.retain(|index| !read_only || catalogue[*index].read_only);
+        let rules = rules
+            .iter()
+            .map(|rule| {
+                let tools = select(&rule.tools, catalogue)?
+                    .into_iter()
+                    .filter_map(|index| kept.iter().position(|kept| *kept == index))
+                    .collect();
+                Ok(CompiledRule {
+                    clerk: rule.clerk,
+                    conditions: rule.conditions.clone(),
+                    tools,
+                })
+            })
+            .collect::<Result<_, PatternError>>()?;
+        let offered = kept
+            .iter()
+            .map(|index| catalogue[*index].clone())
+            .collect();
+        Ok(Self { offered, rules })
+    }
+
+    /// The tools that exist here, whoever asks.
+    #[must_use]
+    pub fn offered(&self) -> &[CatalogueTool] {
+        &self.offered
+    }
+
+    /// What this person may see and call with these granted scopes.
+    #[must_use]
+    pub fn decide(&self, person: &PersonFacts, scopes: &[String]) -> Allowed {
+        let mut best: Vec<Option<Way>> = vec![None; self.offered.len()];
+        for rule in &self.rules {
+            if !rule.conditions.describe(person) {
+                continue;
+            }
+            for &index in &rule.tools {
+                let way = Way {
+                    missing: missing(&rule.conditions.scope, &self.offered[index], scopes),
+                    power: rule.clerk,
+                };
+                if best[index].as_ref().is_none_or(|known| way.beats(known)) {
+                    best[index] = Some(way);
+                }
+            }
+        }
+        let mut allowed = Allowed::default();
+        for (tool, way) in self.offered.iter().zip(best) {
+            let Some(way) = way else { continue };
+            let name = tool.name.to_string();
+            let listed = match (tool.own, way.power) {
+                (true, _) => &mut allowed.own,
+                (false, ClerkPower::Session) => &mut allowed.session,
+                (false, ClerkPower::Instance) => &mut allowed.instance,
+            };
+            listed.insert(name.clone());
+            if !way.missing.is_empty() {
+                allowed.needs_scope.insert(name, way.missing);
+            }
+        }
+        allowed
+    }
+}
+
+/// How a rule allows a tool.
+#[derive(Clone)]
+struct Way {
+    missing: Vec<String>,
+    power: ClerkPower,
+}
+
+impl Way {
+    /// Fewer scopes to ask for come first, and then the greater power: a rule over the instance
+    /// whose scope was not granted takes nothing from a rule that holds.
+    fn beats(&self, other: &Self) -> bool {
+        let rank = |way: &Self| (way.missing.len(), way.power == ClerkPower::Session);
+        rank(self) < rank(other)
+    }
+}
+
+/// The scopes still needed: the tool's own and, of a rule that asks for any of several, its first.
+fn missing(any_of: &[String], tool: &CatalogueTool, granted: &[String]) -> Vec<String> {
+    let has = |scope: &str| granted.iter().any(|granted| granted == scope);
+    let base = if tool.read_only {
+        READ_SCOPE
+    } else {
+        WRITE_SCOPE
+    };
+    let mut missing = Vec::new();
+    if !has(base) {
+        missing.push(base.to_owned());
+    }
+    if let Some(first) = any_of.first()
+        && !any_of.iter().any(|scope| has(scope))
+        && first != base
+    {
+        missing.push(first.clone());
+    }
+    missing
+}
+
+impl Conditions {
+    /// Whether the person is one of those meant, whatever they granted.
+    fn describe(&self, person: &PersonFacts) -> bool {
+        let any = |wanted: &[String], held: &[String]| {
+            wanted.is_empty() || wanted.iter().any(|value| held.contains(value))
+        };
+        let one = |wanted: &[String], held: &String| wanted.is_empty() || wanted.contains(held);
+        let organizations = self.organization_role.is_empty()
+            && self.organization_permission.is_empty()
+            || person.counted_memberships().any(|membership| {
+                one(&self.organization_role, &membership.role)
+                    && any(&self.organization_permission, &membership.permissions)
+            });
+        let domains = self.email_domain.is_empty()
+            || person.verified_email_domains.iter().any(|held| {
+                let wanted = &mut self.email_domain.iter();
+                wanted.any(|wanted| wanted.eq_ignore_ascii_case(held))
+            });
+        organizations
+            && domains
+            && any(&self.role, &person.roles)
+            && one(&self.user, &person.user_id)
+    }
+}
+
+impl PersonFacts {
+    fn counted_memberships(&self) -> impl Iterator<Item = &MembershipFacts> {
+        self.memberships.iter().filter(|membership| {
+            self.organization_id
+                .as_ref()
+                .is_none_or(|bound| *bound == membership.organization_id)
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! What a configuration says once it is read: every value checked, every default filled in.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clerk::{ApiUrl, ApiVersion, SecretKey};
+use ipnet::IpNet;
+use toolkit::pattern::Patterns;
+use url::Url;
+
+use super::{keys::Keys, origin::Origin, secret::Secret};
+use crate::access::AccessRule;
+
+/// The configuration of `clerk-mcp serve`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients reach the server: issuer, audience and the base of every URL it names.
+    pub public_url: Origin,
+    /// The address it listens on.
+    pub bind: SocketAddr,
+    /// What pages call it.
+    pub name: String,
+    /// Whose forwarded headers are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Origins besides `public_url` whose pages may call the MCP endpoint.
+    pub allowed_origins: Vec<Origin>,
+    /// The Clerk instance.
+    pub clerk: ClerkConfig,
+    /// How people sign in.
+    pub sign_in: SignIn,
+    /// The keys that seal cookies and state; from `COOKIE_ENCRYPTION_KEY`.
+    pub keys: Keys,
+    /// Where grants, clients and audit rows are kept.
+    pub storage: StorageConfig,
+    /// The authorization server.
+    pub oauth: OAuthConfig,
+    /// Client ID Metadata Documents of test hosts; only ever set when `public_url` is loopback.
+    pub cimd_test: Option<CimdTest>,
+    /// Which tools exist here, whoever asks.
+    pub tools: ToolsConfig,
+    /// Who may see and call which of them.
+    pub access: Vec<AccessRule>,
+    /// Bounds on what clients can make the server hold.
+    pub limits: Limits,
+    /// Where audit rows go.
+    pub audit: AuditConfig,
+    /// The demo tools `add` and `generateImage`.
+    pub demo_tools: bool,
+}
+
+/// Whose `Forwarded` and `X-Forwarded-*` headers are believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies(pub Vec<IpNet>);
+
+impl TrustedProxies {
+    /// Whether this peer is one of them. An IPv4 address mapped into IPv6, as a dual-stack socket
+    /// reports it, is that IPv4 address.
+    #[must_use]
+    pub fn contains(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.0.iter().any(|network| network.contains(&peer))
+    }
+}
+
+/// The Clerk instance.
+#[derive(Clone, Debug)]
+pub struct ClerkConfig {
+    /// The Backend API.
+    pub api_url: ApiUrl,
+    /// The version asked for.
+    pub api_version: ApiVersion,
+    /// The Frontend API, also the OAuth issuer: an origin, `https` or `http` on loopback.
+    pub frontend_api: Url,
+    /// The instance's key for the Backend API.
+    pub secret_key: SecretKey,
+}
+
+/// How people sign in.
+#[derive(Clone, Debug)]
+pub enum SignIn {
+    /// `clerk-oauth`: this server is an OAuth client of Clerk.
+    ClerkOauth(ClerkOauth),
+}
+
+/// The OAuth application at Clerk that this server is.
+#[derive(Clone, Debug)]
+pub struct ClerkOauth {
+    /// Its client id.
+    pub client_id: String,
+    /// Its client secret; `None` for a public client, which PKCE alone protects.
+    pub client_secret: Option<Secret>,
+    /// Whether Clerk is asked for `user:org:read`, so that the person picks an organization.
+    pub organizations: bool,
+}
+
+/// Where grants, clients and audit rows are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageConfig {
+    /// The SQLite file; relative to the working directory unless absolute.
+    pub path: PathBuf,
+}
+
+/// The authorization server.
+#[derive(Clone, Debug)]
+pub struct OAuthConfig {
+    /// How long an access token lives.
+    pub access_token_lifetime: Duration,
+    /// How long a refresh token lives when it is not used.
+    pub refresh_idle_lifetime: Duration,
+    /// How long a grant lives in all; never shorter than `refresh_idle_lifetime`.
+    pub refresh_total_lifetime: Duration,
+    /// How long an authorization code lives.
+    pub code_lifetime: Duration,
+    /// Whether clients may register themselves (RFC 7591).
+    pub dynamic_registration: bool,
+    /// How many registrations one address may make in an hour.
+    pub registrations_per_hour: u32,
+    /// Private-use URI schemes allowed in redirect URIs (RFC 8252 section 7.1), in small letters.
+    pub private_use_schemes: Vec<String>,
+    /// Whether a client id may be the URL of its metadata document.
+    pub client_id_metadata_documents: bool,
+    /// Scopes besides `tools:read` and `tools:write`.
+    pub scopes: Vec<ScopeConfig>,
+    /// Clients that need not register.
+    pub clients: Vec<ClientConfig>,
+}
+
+/// A scope that people can grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeConfig {
+    /// The scope token (RFC 6749 section 3.3).
+    pub value: String,
+    /// A few words for the consent page.
+    pub title: String,
+    /// A sentence for the consent page.
+    pub description: String,
+}
+
+/// A client that need not register.
+#[derive(Clone, Debug)]
+pub struct ClientConfig {
+    /// Its client id.
+    pub client_id: String,
+    /// What the consent page calls it.
+    pub name: String,
+    /// Its redirect URIs, as written: absolute URIs; `oauth` has the rules for them.
+    pub redirect_uris: Vec<String>,
+    /// Its secret; `None` for a public client.
+    pub secret: Option<Secret>,
+}
+
+/// Hosts of Client ID Metadata Documents that are this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CimdTest {
+    /// Host name to loopback address.
+    pub hosts: BTreeMap<String, SocketAddr>,
+    /// The certificate authority that those hosts' certificates come from, PEM; `None` when the
+    /// machine's own authorities are enough.
+    pub ca_pem: Option<String>,
+}
+
+/// Which tools exist here, whoever asks.
+#[derive(Clone, Debug)]
+pub struct ToolsConfig {
+    /// The tools offered.
+    pub enabled: Patterns,
+    /// Whether only tools that change nothing are; wins over everything else.
+    pub read_only: bool,
+    /// Whether private metadata is let through in results.
+    pub allow_private_metadata: bool,
+    /// When a person is asked before destructive calls.
+    pub confirm: mcp::Confirm,
+}
+
+/// Bounds on what clients can make the server hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// MCP sessions open at the same time.
+    pub max_sessions: usize,
+    /// How long an MCP session may be silent.
+    pub session_idle: Duration,
+    /// The largest request body, bytes.
+    pub max_body: usize,
+    /// How long calls in flight may take to finish at shutdown.
+    pub shutdown_grace: Duration,
+    /// Audit rows that wait to be written.
+    pub audit_queue: usize,
+}
+
+/// Where audit rows go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// A file for JSON lines; `None` for the log.
+    pub file: Option<PathBuf>,
+}

@@ -1,0 +1,271 @@
+//! What stands in front of rmcp at `/mcp`: Host and Origin, CORS, the bearer token, sessions bound to
+//! their principal, bodies within bounds, and scopes that are missing.
+//!
+//! It serves any rmcp handler to any [`Authenticate`], so that it can be tested with handlers and
+//! principals of a test's own.
+
+mod cors;
+pub mod origin;
+mod peek;
+mod sessions;
+mod until_ended;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::body::Body;
+use bytes::Bytes;
+use clerk::BoxFuture;
+use http::{
+    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header,
+    request::Parts,
+};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use mcp::rmcp_adapter::Served;
+use rmcp::{
+    ServerHandler,
+    transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService},
+};
+use tokio_util::sync::CancellationToken;
+
+pub use self::sessions::{OwnedSessions, PrincipalKey, SessionFault};
+use self::{origin::Allowed, peek::Peek, until_ended::UntilEnded};
+
+const SESSION_ID: &str = "mcp-session-id";
+/// rmcp wants both types named; the specification has clients name both.
+const BOTH_TYPES: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
+/// How long a client without a session is asked to wait, seconds.
+const FULL_RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
+
+/// Whoever sends a request, once that is known.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    /// Person and client: what sessions and streams belong to.
+    pub key: PrincipalKey,
+    /// Cancelled when the grant ends: its streams end with it.
+    pub ended: CancellationToken,
+    /// What the server answers to them.
+    pub served: Option<Arc<Served>>,
+}
+
+impl Principal {
+    fn enter(&self, extensions: &mut Extensions) {
+        if let Some(served) = &self.served {
+            extensions.insert(Arc::clone(served));
+        }
+    }
+
+    /// The scopes that have to be granted before this tool can be called.
+    fn scopes_needed(&self, tool: &str) -> Option<&[String]> {
+        self.served.as_ref()?.service().scopes_needed(tool)
+    }
+}
+
+/// Finds out who sends a request.
+pub trait Authenticate: Send + Sync + 'static {
+    /// The principal, or the answer for a request without one.
+    ///
+    /// # Errors
+    /// The answer: 401 with a challenge, 503 when it cannot be found out now.
+    fn authenticate<'a>(
+        &'a self,
+        parts: &'a Parts,
+    ) -> BoxFuture<'a, Result<Principal, Response<Body>>>;
+
+    /// The `WWW-Authenticate` of a 403 that names the scopes needed (RFC 6750, section 3.1).
+    fn insufficient_scope(&self, scopes: &[String]) -> Option<HeaderValue>;
+}
+
+/// How the front is set up.
+#[derive(Clone, Debug)]
+pub struct FrontConfig {
+    /// Hosts and origins.
+    pub allowed: Allowed,
+    /// The most bytes of a request's body.
+    pub max_body: usize,
+    /// The most sessions.
+    pub max_sessions: usize,
+    /// How long a session lives without a message.
+    pub session_idle: Duration,
+    /// Cancelled at shutdown: streams that wait for something to happen end, calls go on.
+    pub stop: CancellationToken,
+}
+
+/// The MCP endpoint.
+pub struct Front<A, H> {
+    authenticator: A,
+    config: FrontConfig,
+    sessions: Arc<OwnedSessions>,
+    mcp: StreamableHttpService<H, OwnedSessions>,
+}
+
+impl<A, H> std::fmt::Debug for Front<A, H> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Front")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
+    /// The endpoint that serves `handler` to whom `authenticator` lets in.
+    #[must_use]
+    pub fn new(authenticator: A, handler: H, config: FrontConfig) -> Self {
+        let sessions = Arc::new(OwnedSessions::new(config.max_sessions, config.session_idle));
+        // Hosts and origins are checked here, for every method and before anything else.
+        let mut rmcp_config = StreamableHttpServerConfig::default()
+            .disable_allowed_hosts()
+            .with_json_response(true)
+            .with_max_request_body_bytes(config.max_body);
+        rmcp_config.legacy_session_mode = true;
+        let mcp = StreamableHttpService::new(
+            move || Ok(handler.clone()),
+            Arc::clone(&sessions),
+            rmcp_config,
+        );
+        Self {
+            authenticator,
+            config,
+            sessions,
+            mcp,
+        }
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Arc<OwnedSessions> {
+        &self.sessions
+    }
+
+    /// Answers a request.
+    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        if !self.config.allowed.host(&parts.uri, &parts.headers) {
+            return plain(StatusCode::FORBIDDEN, "this server has another name");
+        }
+        let Ok(origin) = self.config.allowed.origin(&parts.headers) else {
+            return plain(
+                StatusCode::FORBIDDEN,
+                "requests from pages of this origin are not allowed",
+            );
+        };
+        let origin = origin.and_then(|origin| HeaderValue::from_str(origin).ok());
+        let mut response = if parts.method == Method::OPTIONS {
+            cors::preflight()
+        } else {
+            self.admit(parts, body).await.unwrap_or_else(|refusal| *refusal)
+        };
+        cors::allow(response.headers_mut(), origin);
+        response
+    }
+
+    async fn admit(&self, mut parts: Parts, body: Body) -> Answer {
+        let principal = self.authenticator.authenticate(&parts).await?;
+        self.check_session(&parts.headers, &principal)?;
+        let body = self.checked_body(&parts, body, &principal).await?;
+        accept_both(&mut parts.headers);
+        // The token has done its work: nothing behind this point sees it.
+        parts.headers.remove(header::AUTHORIZATION);
+        let is_waiting = parts.method == Method::GET;
+        principal.enter(&mut parts.extensions);
+        let request = Request::from_parts(parts, Full::new(body));
+        let handling = self.mcp.handle(request);
+        let response = OwnedSessions::owned_by(Arc::clone(&principal.key), handling).await;
+        Ok(self.ending(response.map(Body::new), &principal, is_waiting))
+    }
+
+    /// A session of somebody else does not exist.
+    fn check_session(&self, headers: &HeaderMap, principal: &Principal) -> Result<(), Refusal> {
+        let mut ids = headers.get_all(SESSION_ID).iter();
+        let Some(id) = ids.next() else {
+            return Ok(());
+        };
+        let id = id.to_str().unwrap_or_default();
+        if ids.next().is_none() && self.sessions.is_owner(id, &principal.key) {
+            return Ok(());
+        }
+        Err(plain(StatusCode::NOT_FOUND, "there is no such session").into())
+    }
+
+    async fn checked_body(
+        &self,
+        parts: &Parts,
+        body: Body,
+        principal: &Principal,
+    ) -> Result<Bytes, Refusal> {
+        let body = match Limited::new(body, self.config.max_body).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                let message = format!("a body has at most {} bytes", self.config.max_body);
+                return Err(plain(StatusCode::PAYLOAD_TOO_LARGE, message).into());
+            }
+            Err(_) => {
+                return Err(plain(StatusCode::BAD_REQUEST, "the body did not arrive whole").into());
+            }
+        };
+        if parts.method != Method::POST {
+            return Ok(body);
+        }
+        let peek = Peek::at(&body);
+        if peek.method() == Some("initialize") && !self.sessions.has_room() {
+            let mut full = plain(StatusCode::SERVICE_UNAVAILABLE, "there are too many sessions");
+            full.headers_mut().insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
+            return Err(full.into());
+        }
+        if let Some(scopes) = peek.tool().and_then(|tool| principal.scopes_needed(tool)) {
+            let message = format!("the access token lacks {}", scopes.join(" "));
+            let mut refusal = plain(StatusCode::FORBIDDEN, message);
+            if let Some(challenge) = self.authenticator.insufficient_scope(scopes) {
+                refusal.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            return Err(refusal.into());
+        }
+        Ok(body)
+    }
+
+    /// A stream ends with the grant, and one that waits for something to happen at shutdown too.
+    fn ending(
+        &self,
+        response: Response<Body>,
+        principal: &Principal,
+        is_waiting: bool,
+    ) -> Response<Body> {
+        let is_stream = response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"));
+        if !is_stream {
+            return response;
+        }
+        let mut ends = vec![principal.ended.clone()];
+        if is_waiting {
+            ends.push(self.config.stop.clone());
+        }
+        response.map(|body| Body::new(UntilEnded::new(body, ends)))
+    }
+}
+
+type Refusal = Box<Response<Body>>;
+type Answer = Result<Response<Body>, Refusal>;
+
+/// Clients that take anything, or do not say, are answered in the types that there are.
+fn accept_both(headers: &mut HeaderMap) {
+    let accepts_all = match headers.get(header::ACCEPT) {
+        None => true,
+        Some(value) => value
+            .to_str()
+            .is_ok_and(|accept| accept.split(',').any(|part| part.trim().starts_with("*/*"))),
+    };
+    if accepts_all {
+        headers.insert(header::ACCEPT, BOTH_TYPES);
+    }
+}
+
+fn plain(status: StatusCode, message: impl Into<String>) -> Response<Body> {
+    let mut response = Response::new(Body::from(message.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+}

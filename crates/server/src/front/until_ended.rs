@@ -1,0 +1,52 @@
+//! A response's body that ends when its right to go on does.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// Streams `body` until any of the tokens is cancelled, then ends as if it were complete.
+pub(super) struct UntilEnded {
+    body: Body,
+    ends: Vec<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl UntilEnded {
+    pub(super) fn new(body: Body, ends: impl IntoIterator<Item = CancellationToken>) -> Self {
+        let ends = ends.into_iter();
+        Self {
+            body,
+            ends: ends.map(|end| Box::pin(end.cancelled_owned())).collect(),
+        }
+    }
+}
+
+impl http_body::Body for UntilEnded {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        for end in &mut self.ends {
+            if end.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+        }
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}

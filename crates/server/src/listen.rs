@@ -1,0 +1,76 @@
+//! Connections: accepted, served over HTTP/1.1, and brought to their end.
+
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
+
+use axum::{Router, body::Body};
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower_service::Service as _;
+
+/// How long a client may take for the head of a request, the wait on a kept connection included.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
+/// The most bytes of a request's head.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// How long to wait after an accept failed: the process may be out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The address at the other end of the connection, as an extension of each request.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerAddress(pub SocketAddr);
+
+/// Serves until `stop`, then lets open requests finish for `grace`. What is not finished by then is
+/// cut off.
+pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, grace: Duration) {
+    let connections = TaskTracker::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(converse(stream, peer, app.clone(), stop.clone()));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            () = stop.cancelled() => break,
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
+        tracing::warn!(open = connections.len(), "requests were cut off at shutdown");
+    }
+}
+
+/// One connection, with as many requests as its client sends.
+async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, stop: CancellationToken) {
+    // Without this a small answer waits 40 ms for the client's acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| answer(app.clone(), request, peer));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // A broken connection is its client's business.
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+async fn answer(
+    mut app: Router,
+    mut request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Result<Response<Body>, Infallible> {
+    request.extensions_mut().insert(PeerAddress(peer));
+    app.call(request).await
+}
