@@ -1,4 +1,7 @@
 //! The remote MCP server: OAuth 2.1 for MCP clients, sign-in through Clerk.
 
+pub mod access;
+pub mod config;
 pub mod front;
 pub mod listen;
+pub mod tools;
