@@ -1,0 +1,334 @@
+//! Each page in each of its forms, with plausible values.
+
+use crate::*;
+
+/// A page with sample values.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Name of the page and its form, fit for a file name.
+    pub name: &'static str,
+    /// The page.
+    pub html: String,
+}
+
+/// All pages in all their forms.
+pub fn samples() -> Vec<Sample> {
+    let mut all = Vec::new();
+    let mut add = |name, html| all.push(Sample { name, html });
+    for (name, page) in ConsentPage::samples() {
+        add(name, page.render());
+    }
+    for (name, page) in SignInFailedPage::samples() {
+        add(name, page.render());
+    }
+    for (name, page) in LinkExpiredPage::samples() {
+        add(name, page.render());
+    }
+    for (name, page) in DonePage::samples() {
+        add(name, page.render());
+    }
+    for (name, page) in HomePage::samples() {
+        add(name, page.render());
+    }
+    add("authorize-error", AuthorizeErrorPage::sample().render());
+    add("not-found", NotFoundPage::sample().render());
+    add("error", ErrorPage::sample().render());
+    all
+}
+
+const SERVER: &str = "Acme Workspace";
+
+impl ConsentPage<'static> {
+    /// A verified web client, before sign-in.
+    pub fn sample() -> Self {
+        Self {
+            server_name: SERVER,
+            resource_name: SERVER,
+            action: "/authorize/consent",
+            handle: "J3kq8s0mYw2c5PpVtQ7n4A",
+            client: ClientView {
+                name: "Claude",
+                identity: ClientIdentity::VerifiedDomain("claude.ai"),
+                client_uri: Some("https://claude.ai/"),
+                policy_uri: Some("https://www.anthropic.com/privacy"),
+                tos_uri: None,
+            },
+            redirect: RedirectView {
+                host: "claude.ai",
+                kind: RedirectKind::Https,
+            },
+            scopes: vec![
+                ScopeView {
+                    value: "tools:read",
+                    title: "Look things up",
+                    description: "Read your profile, your organizations and their members.",
+                    is_new: false,
+                    ticked: true,
+                    required: true,
+                },
+                ScopeView {
+                    value: "tools:write",
+                    title: "Change things",
+                    description: "Invite and remove members, and edit your profile.",
+                    is_new: false,
+                    ticked: true,
+                    required: false,
+                },
+            ],
+            person: None,
+            remembered_note: true,
+        }
+    }
+
+    /// Every kind of client and redirect, signed in or not, with and without scopes.
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let loopback = Self {
+            client: ClientView {
+                name: "Claude Code",
+                identity: ClientIdentity::Registered,
+                client_uri: None,
+                policy_uri: None,
+                tos_uri: None,
+            },
+            redirect: RedirectView {
+                host: "127.0.0.1:53682",
+                kind: RedirectKind::Loopback,
+            },
+            ..Self::sample()
+        };
+        let private_use = Self {
+            client: ClientView {
+                name: "Cursor",
+                identity: ClientIdentity::Configured,
+                client_uri: Some("https://cursor.com"),
+                policy_uri: None,
+                tos_uri: None,
+            },
+            redirect: RedirectView {
+                host: "",
+                kind: RedirectKind::PrivateUse { scheme: "cursor" },
+            },
+            ..Self::sample()
+        };
+        let mut signed_in = Self {
+            resource_name: "Acme billing tools",
+            person: Some(PersonView {
+                name: "Ada Lovelace",
+                email: "ada@example.com",
+                switch_url: Some("/authorize/switch?handle=J3kq8s0mYw2c5PpVtQ7n4A"),
+            }),
+            ..Self::sample()
+        };
+        if let Some(write) = signed_in.scopes.last_mut() {
+            write.is_new = true;
+            write.ticked = false;
+        }
+        let registered = Self {
+            client: ClientView {
+                name: "Totally Claude, the official and only one, trust me on this one please",
+                identity: ClientIdentity::Registered,
+                client_uri: Some("javascript:alert(1)"),
+                policy_uri: Some("https://agents.example/privacy"),
+                tos_uri: Some("https://agents.example/terms"),
+            },
+            redirect: RedirectView {
+                host: "claude.ai.sign-in.agents.example",
+                kind: RedirectKind::Https,
+            },
+            scopes: Vec::new(),
+            person: Some(PersonView {
+                name: "",
+                email: "grace@example.com",
+                switch_url: None,
+            }),
+            remembered_note: false,
+            ..Self::sample()
+        };
+        vec![
+            ("consent-verified", Self::sample()),
+            ("consent-loopback", loopback),
+            ("consent-private-use", private_use),
+            ("consent-signed-in", signed_in),
+            ("consent-registered", registered),
+        ]
+    }
+}
+
+impl SignInFailedPage<'static> {
+    /// A sign-in that the person cancelled.
+    pub fn sample() -> Self {
+        Self {
+            server_name: SERVER,
+            reason: SignInFailure::Declined,
+            retry: None,
+            trace_id: None,
+        }
+    }
+
+    /// Every reason.
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let page = |reason| Self {
+            reason,
+            ..Self::sample()
+        };
+        vec![
+            ("sign-in-declined", page(SignInFailure::Declined)),
+            (
+                "sign-in-clerk-unreachable",
+                Self {
+                    trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+                    ..page(SignInFailure::ClerkUnreachable)
+                },
+            ),
+            (
+                "sign-in-session-mismatch",
+                page(SignInFailure::SessionMismatch),
+            ),
+            ("sign-in-banned", page(SignInFailure::Banned)),
+            ("sign-in-locked", page(SignInFailure::Locked)),
+            ("sign-in-not-allowed", page(SignInFailure::NotAllowed)),
+            (
+                "sign-in-other",
+                Self {
+                    retry: Some("/authorize?client_id=claude"),
+                    trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+                    ..page(SignInFailure::Other("invalid_grant"))
+                },
+            ),
+        ]
+    }
+}
+
+impl LinkExpiredPage<'static> {
+    /// A link whose minutes are over.
+    pub fn sample() -> Self {
+        Self {
+            server_name: SERVER,
+            problem: LinkProblem::Expired,
+        }
+    }
+
+    /// Every problem.
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let page = |problem| Self {
+            problem,
+            ..Self::sample()
+        };
+        vec![
+            ("link-expired", page(LinkProblem::Expired)),
+            ("link-already-used", page(LinkProblem::AlreadyUsed)),
+            ("link-other-browser", page(LinkProblem::OtherBrowser)),
+        ]
+    }
+}
+
+impl DonePage<'static> {
+    /// An app that was let in.
+    pub fn sample() -> Self {
+        Self {
+            server_name: SERVER,
+            client_name: "Cursor",
+            outcome: Outcome::Approved,
+            redirect_url: "cursor://anysphere.cursor-mcp/oauth/callback?code=sample&state=sample",
+            redirect_kind: RedirectKind::PrivateUse { scheme: "cursor" },
+        }
+    }
+
+    /// Approved, denied, and an address that is no link.
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let denied = Self {
+            client_name: "Claude Code",
+            outcome: Outcome::Denied,
+            redirect_url: "http://127.0.0.1:53682/callback?error=access_denied&state=sample",
+            redirect_kind: RedirectKind::Loopback,
+            ..Self::sample()
+        };
+        let unlinked = Self {
+            redirect_url: "javascript:alert(1)",
+            redirect_kind: RedirectKind::PrivateUse {
+                scheme: "javascript",
+            },
+            ..Self::sample()
+        };
+        vec![
+            ("done-approved", Self::sample()),
+            ("done-denied", denied),
+            ("done-no-link", unlinked),
+        ]
+    }
+}
+
+impl HomePage<'static> {
+    /// A server on the internet.
+    pub fn sample() -> Self {
+        Self {
+            server_name: SERVER,
+            mcp_url: "https://mcp.acme.example/mcp",
+            version: "0.1.0",
+            sign_in_mode: SignInMode::ClerkOauth,
+            emulated: None,
+        }
+    }
+
+    /// Every way to sign in, and the emulator.
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let person = |name, email, role| EmulatedPerson { name, email, role };
+        let emulated = Self {
+            server_name: "clerk-mcp dev",
+            mcp_url: "http://127.0.0.1:8788/mcp",
+            emulated: Some(vec![
+                person("Ada Lovelace", "ada@example.com", "admin"),
+                person("Grace Hopper", "grace@example.com", "premium"),
+                person("Alan Turing", "alan@example.com", "no role"),
+            ]),
+            ..Self::sample()
+        };
+        let page = |sign_in_mode| Self {
+            sign_in_mode,
+            ..Self::sample()
+        };
+        vec![
+            ("home", Self::sample()),
+            ("home-app", page(SignInMode::App)),
+            ("home-clerk-tokens", page(SignInMode::ClerkTokens)),
+            ("home-emulated", emulated),
+        ]
+    }
+}
+
+impl AuthorizeErrorPage<'static> {
+    /// A redirect URI that is not registered.
+    pub fn sample() -> Self {
+        Self {
+            server_name: SERVER,
+            error_code: "invalid_request",
+            message: "The redirect URI https://evil.example/callback is not registered for this client.",
+            hint: Some("connect again from the client, so that it registers its current address."),
+            client_name: Some("Claude"),
+        }
+    }
+}
+
+impl NotFoundPage<'static> {
+    /// A path that does not exist.
+    pub fn sample() -> Self {
+        Self {
+            server_name: SERVER,
+            path: "/admin",
+            home: "/",
+        }
+    }
+}
+
+impl ErrorPage<'static> {
+    /// Too many requests.
+    pub fn sample() -> Self {
+        Self {
+            server_name: SERVER,
+            status: 429,
+            message: "This address has sent 60 requests in a minute; more are not answered for now.",
+            hint: Some("wait 30 seconds, then try again."),
+            trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+        }
+    }
+}
