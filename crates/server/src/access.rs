@@ -189,10 +189,7 @@ impl AccessPolicy {
                 })
             })
             .collect::<Result<_, PatternError>>()?;
-        let offered = kept
-            .iter()
-            .map(|index| catalogue[*index].clone())
-            .collect();
+        let offered = kept.iter().map(|index| catalogue[*index].clone()).collect();
         Ok(Self { offered, rules })
     }
 
@@ -267,8 +264,8 @@ fn missing(any_of: &[String], tool: &CatalogueTool, granted: &[String]) -> Vec<S
         missing.push(base.to_owned());
     }
     if let Some(first) = any_of.first()
-        && !any_of.iter().any(|scope| has(scope))
-        && first != base
+        // Granting the tool's own scope may be enough.
+        && !any_of.iter().any(|scope| has(scope) || scope == base)
     {
         missing.push(first.clone());
     }

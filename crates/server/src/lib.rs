@@ -4,4 +4,5 @@ pub mod access;
 pub mod config;
 pub mod front;
 pub mod listen;
+pub mod people;
 pub mod tools;
