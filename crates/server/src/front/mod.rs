@@ -152,7 +152,9 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let mut response = if parts.method == Method::OPTIONS {
             cors::preflight()
         } else {
-            self.admit(parts, body).await.unwrap_or_else(|refusal| *refusal)
+            self.admit(parts, body)
+                .await
+                .unwrap_or_else(|refusal| *refusal)
         };
         cors::allow(response.headers_mut(), origin);
         response
@@ -207,15 +209,21 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         }
         let peek = Peek::at(&body);
         if peek.method() == Some("initialize") && !self.sessions.has_room() {
-            let mut full = plain(StatusCode::SERVICE_UNAVAILABLE, "there are too many sessions");
-            full.headers_mut().insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
+            let mut full = plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "there are too many sessions",
+            );
+            full.headers_mut()
+                .insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
             return Err(full.into());
         }
         if let Some(scopes) = peek.tool().and_then(|tool| principal.scopes_needed(tool)) {
             let message = format!("the access token lacks {}", scopes.join(" "));
             let mut refusal = plain(StatusCode::FORBIDDEN, message);
             if let Some(challenge) = self.authenticator.insufficient_scope(scopes) {
-                refusal.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                refusal
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, challenge);
             }
             return Err(refusal.into());
         }

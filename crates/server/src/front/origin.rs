@@ -20,7 +20,10 @@ impl Allowed {
     #[must_use]
     pub fn new(public_url: &Url, more: &[String]) -> Self {
         let own = public_url.origin().ascii_serialization();
-        let authority = own.split_once("://").map_or("", |(_, rest)| rest).to_owned();
+        let authority = own
+            .split_once("://")
+            .map_or("", |(_, rest)| rest)
+            .to_owned();
         let mut origins = vec![own];
         origins.extend(more.iter().cloned());
         Self {
@@ -134,7 +137,13 @@ mod tests {
     #[test]
     fn hosts_are_ours_or_loopback() {
         let allowed = allowed("https://mcp.example.com", &[]);
-        for good in ["mcp.example.com", "MCP.example.com", "127.0.0.1:8788", "[::1]:8788", "localhost"] {
+        for good in [
+            "mcp.example.com",
+            "MCP.example.com",
+            "127.0.0.1:8788",
+            "[::1]:8788",
+            "localhost",
+        ] {
             assert!(host(&allowed, good), "{good}");
         }
         for bad in [
@@ -166,7 +175,13 @@ mod tests {
         let allowed = allowed("https://mcp.example.com", &["https://app.example.com"]);
         assert!(origin(&allowed, "https://mcp.example.com"));
         assert!(origin(&allowed, "https://app.example.com"));
-        for bad in ["https://evil.example", "null", "http://localhost:6274", "http://mcp.example.com", ""] {
+        for bad in [
+            "https://evil.example",
+            "null",
+            "http://localhost:6274",
+            "http://mcp.example.com",
+            "",
+        ] {
             assert!(!origin(&allowed, bad), "{bad}");
         }
         assert_eq!(allowed.origin(&HeaderMap::new()), Ok(None));
@@ -175,10 +190,19 @@ mod tests {
     #[test]
     fn a_server_for_this_machine_takes_its_programs() {
         let allowed = allowed("http://127.0.0.1:8788", &[]);
-        for good in ["http://127.0.0.1:8788", "http://localhost:6274", "http://[::1]:3000"] {
+        for good in [
+            "http://127.0.0.1:8788",
+            "http://localhost:6274",
+            "http://[::1]:3000",
+        ] {
             assert!(origin(&allowed, good), "{good}");
         }
-        for bad in ["https://evil.example", "null", "http://localhost.evil.example", "http://localhost:6274/x"] {
+        for bad in [
+            "https://evil.example",
+            "null",
+            "http://localhost.evil.example",
+            "http://localhost:6274/x",
+        ] {
             assert!(!origin(&allowed, bad), "{bad}");
         }
     }

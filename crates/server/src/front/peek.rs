@@ -46,7 +46,14 @@ mod tests {
         assert_eq!(Peek::at(call).tool(), Some("add"));
         let prompt = br#"{"method":"prompts/get","params":{"name":"add"}}"#;
         assert_eq!(Peek::at(prompt).tool(), None);
-        for broken in [&b""[..], b"[]", b"{", b"\xff", br#"{"method":1}"#, br#"{"method":"tools/call","params":[]}"#] {
+        for broken in [
+            &b""[..],
+            b"[]",
+            b"{",
+            b"\xff",
+            br#"{"method":1}"#,
+            br#"{"method":"tools/call","params":[]}"#,
+        ] {
             assert_eq!(Peek::at(broken).tool(), None);
         }
     }

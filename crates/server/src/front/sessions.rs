@@ -80,7 +80,9 @@ impl OwnedSessions {
     /// Whether `principal` has this session.
     #[must_use]
     pub fn is_owner(&self, id: &str, principal: &PrincipalKey) -> bool {
-        self.owners().get(id).is_some_and(|owner| owner == principal)
+        self.owners()
+            .get(id)
+            .is_some_and(|owner| owner == principal)
     }
 
     /// Whether there is room for another.

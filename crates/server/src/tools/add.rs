@@ -86,7 +86,9 @@ mod tests {
     fn add(arguments: Value) -> Result<ToolResult, OwnToolError> {
         let arguments = arguments.as_object().unwrap().clone();
         let (tool, caller) = (Add::new(), Caller::default());
-        let called = tool.call(&arguments, &caller, &toolkit::Quiet).now_or_never();
+        let called = tool
+            .call(&arguments, &caller, &toolkit::Quiet)
+            .now_or_never();
         called.unwrap()
     }
 

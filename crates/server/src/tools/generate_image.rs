@@ -137,7 +137,9 @@ mod tests {
     fn the_picture_is_a_png_of_its_pixels() {
         let pixels = draw("a lighthouse");
         let bytes = encode(&pixels).unwrap();
-        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes))
+            .read_info()
+            .unwrap();
         let mut decoded = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut decoded).unwrap();
         assert_eq!((info.width, info.height), (SIZE, SIZE));

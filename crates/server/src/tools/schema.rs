@@ -8,7 +8,11 @@ use serde_json::{Map, Value, json};
 
 /// An object of these properties, all required and no others.
 pub(super) fn object(properties: Value) -> Arc<Map<String, Value>> {
-    let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
+    let required: Vec<&String> = properties
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .collect();
     let schema = json!({
         "type": "object",
         "required": required,

@@ -1,0 +1,304 @@
+//! What Clerk says of the person who is signed in: whether they may go on, and the facts that access
+//! rules look at.
+
+use std::{sync::Arc, time::Duration};
+
+use clerk::{Client, Request};
+use http::Method;
+use moka::future::Cache;
+use serde_json::{Map, Value, json};
+
+use crate::access::{MembershipFacts, PersonFacts};
+
+/// How long facts about a person are believed: a role that was taken away ends within it.
+const FACTS_LIFETIME: Duration = Duration::from_secs(60);
+/// The most people whose facts are kept.
+const MOST_PEOPLE: u64 = 20_000;
+/// The most memberships that are read: Clerk's largest page.
+const MOST_MEMBERSHIPS: u32 = 500;
+
+/// A person, as Clerk has them now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// What access rules look at.
+    pub facts: PersonFacts,
+    /// First and last name.
+    pub name: Option<String>,
+    /// The primary e-mail address.
+    pub email: Option<String>,
+    /// Whether they may be signed in.
+    pub standing: Standing,
+}
+
+/// Whether somebody may be signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// They may.
+    Good,
+    /// An administrator has banned them.
+    Banned,
+    /// Too many wrong passwords; it passes, and a stranger can bring it about.
+    Locked,
+}
+
+/// Why nothing is known about somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PersonError {
+    /// There is no such user (any more).
+    Deleted,
+    /// Clerk cannot be asked now.
+    Unavailable {
+        /// When to ask again, if Clerk said so.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// The people of a Clerk instance.
+#[derive(Clone, Debug)]
+pub struct People {
+    client: Client,
+    known: Cache<Arc<str>, Arc<Person>>,
+}
+
+impl People {
+    /// Asks this client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self {
+            client,
+            known: Cache::builder()
+                .max_capacity(MOST_PEOPLE)
+                .time_to_live(FACTS_LIFETIME)
+                .build(),
+        }
+    }
+
+    /// The client that is asked.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// A person as of at most a minute ago. Any number of callers at once ask Clerk once.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub async fn recent(&self, user_id: &str) -> Result<Arc<Person>, PersonError> {
+        let known = self
+            .known
+            .try_get_with(Arc::from(user_id), self.read(user_id));
+        known.await.map_err(|error| (*error).clone())
+    }
+
+    /// A person as of now, past what is known.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub async fn now(&self, user_id: &str) -> Result<Arc<Person>, PersonError> {
+        let person = self.read(user_id).await;
+        match &person {
+            Ok(person) => self.known.insert(user_id.into(), Arc::clone(person)).await,
+            Err(_) => self.known.invalidate(user_id).await,
+        }
+        person
+    }
+
+    async fn read(&self, user_id: &str) -> Result<Arc<Person>, PersonError> {
+        let user = Request::new("GetUser", Method::GET, "/users/{user_id}");
+        let memberships = Request::new(
+            "UsersGetOrganizationMemberships",
+            Method::GET,
+            "/users/{user_id}/organization_memberships",
+        );
+        let named = |request: Request| {
+            request
+                .path_parameter("user_id", user_id)
+                .map_err(|_| PersonError::Deleted)
+        };
+        let user = named(user)?;
+        let memberships = named(memberships)?.query("limit", MOST_MEMBERSHIPS.to_string());
+        let (user, memberships) =
+            futures_util::future::join(self.client.send(&user), self.client.send(&memberships))
+                .await;
+        let user = user.map_err(|error| refusal(&error))?.body;
+        let memberships = memberships.map_err(|error| refusal(&error))?.body;
+        Ok(Arc::new(person(user_id, &user, &memberships)))
+    }
+}
+
+fn refusal(error: &clerk::Error) -> PersonError {
+    match error {
+        clerk::Error::Api(error) if error.status == 404 => PersonError::Deleted,
+        error => {
+            // The person hears that they should try again; the cause is the operator's.
+            tracing::warn!(%error, "Clerk could not say who somebody is");
+            let retry_after = match error {
+                clerk::Error::Api(error) => error.retry_after,
+                _ => None,
+            };
+            PersonError::Unavailable { retry_after }
+        }
+    }
+}
+
+/// Reads Clerk's `user` and its memberships, whatever else they hold.
+fn person(user_id: &str, user: &Value, memberships: &Value) -> Person {
+    let text = |value: &Value, name: &str| {
+        let text = value.get(name).and_then(Value::as_str);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let is = |name: &str| user.get(name).and_then(Value::as_bool).unwrap_or_default();
+    let standing = match (is("banned"), is("locked")) {
+        (true, _) => Standing::Banned,
+        (false, true) => Standing::Locked,
+        (false, false) => Standing::Good,
+    };
+    let names = [text(user, "first_name"), text(user, "last_name")];
+    let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let primary = user.get("primary_email_address_id");
+    let addresses = || {
+        user.get("email_addresses")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    let email = addresses()
+        .find(|address| primary.is_some() && address.get("id") == primary)
+        .and_then(|address| text(address, "email_address"));
+    let verified_email_domains = addresses()
+        .filter(|address| address.pointer("/verification/status") == Some(&json!("verified")))
+        .filter_map(|address| text(address, "email_address"))
+        .filter_map(|address| Some(address.rsplit_once('@')?.1.to_owned()))
+        .collect();
+    let memberships = memberships.get("data").and_then(Value::as_array);
+    let memberships = memberships.into_iter().flatten().filter_map(|membership| {
+        Some(MembershipFacts {
+            organization_id: text(membership.get("organization")?, "id")?,
+            role: text(membership, "role")?,
+            permissions: texts(membership.get("permissions")),
+        })
+    });
+    Person {
+        facts: PersonFacts {
+            user_id: user_id.to_owned(),
+            roles: texts(user.pointer("/public_metadata/role")),
+            verified_email_domains,
+            memberships: memberships.collect(),
+            organization_id: None,
+        },
+        name: Some(name).filter(|name| !name.is_empty()),
+        email,
+        standing,
+    }
+}
+
+/// A text, or the texts of a list.
+fn texts(value: Option<&Value>) -> Vec<String> {
+    match value {
+        Some(Value::String(text)) => vec![text.clone()],
+        Some(Value::Array(texts)) => {
+            let texts = texts.iter().filter_map(Value::as_str);
+            texts.map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+impl Person {
+    /// What `userInfo` tells of them, for a sign-in bound to `organization_id`.
+    #[must_use]
+    pub fn about(&self, organization_id: Option<&str>) -> Map<String, Value> {
+        let membership = self
+            .facts
+            .memberships
+            .iter()
+            .find(|membership| Some(membership.organization_id.as_str()) == organization_id);
+        let about = json!({
+            "user_id": self.facts.user_id,
+            "name": self.name,
+            "email": self.email,
+            "roles": self.facts.roles,
+            "organization_id": organization_id,
+            "organization_role": membership.map(|membership| &membership.role),
+        });
+        let mut about = about;
+        // Names are whatever people typed.
+        toolkit::text::escape_invisible(&mut about);
+        about.as_object().cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(more: Value) -> Value {
+        let mut user = json!({
+            "id": "user_1",
+            "first_name": "Ava",
+            "last_name": "Mitchell",
+            "primary_email_address_id": "idn_2",
+            "email_addresses": [
+                {"id": "idn_1", "email_address": "a@old.example", "verification": {"status": "unverified"}},
+                {"id": "idn_2", "email_address": "ava@Northwind.example", "verification": {"status": "verified"}},
+                {"id": "idn_3", "email_address": "a@new.example", "verification": null},
+            ],
+            "banned": false,
+            "locked": false,
+            "public_metadata": {"role": "admin"},
+        });
+        if let (Some(user), Value::Object(more)) = (user.as_object_mut(), more) {
+            user.extend(more);
+        }
+        user
+    }
+
+    #[test]
+    fn facts_are_what_clerk_says() {
+        let memberships = json!({"data": [
+            {"role": "org:admin", "permissions": ["org:x:y"], "organization": {"id": "org_1"}},
+            {"role": "org:member"},
+        ]});
+        let person = person("user_1", &user(json!({})), &memberships);
+        assert_eq!(person.name.as_deref(), Some("Ava Mitchell"));
+        assert_eq!(person.email.as_deref(), Some("ava@Northwind.example"));
+        assert_eq!(person.facts.roles, ["admin"]);
+        assert_eq!(person.facts.verified_email_domains, ["Northwind.example"]);
+        assert_eq!(person.facts.memberships.len(), 1);
+        assert_eq!(person.standing, Standing::Good);
+        assert_eq!(
+            person.about(Some("org_1"))["organization_role"],
+            "org:admin"
+        );
+        assert_eq!(
+            person.about(Some("org_2"))["organization_role"],
+            Value::Null
+        );
+    }
+
+    #[test]
+    fn banned_weighs_more_than_locked() {
+        let standing = |more| person("user_1", &user(more), &json!({})).standing;
+        assert_eq!(
+            standing(json!({"banned": true, "locked": true})),
+            Standing::Banned
+        );
+        assert_eq!(standing(json!({"locked": true})), Standing::Locked);
+    }
+
+    #[test]
+    fn a_role_of_another_form_is_none() {
+        let roles = |role: Value| {
+            person(
+                "user_1",
+                &user(json!({"public_metadata": {"role": role}})),
+                &json!({}),
+            )
+            .facts
+            .roles
+        };
+        assert_eq!(roles(json!(["admin", 3, "premium"])), ["admin", "premium"]);
+        assert!(roles(json!({"admin": true})).is_empty());
+        assert!(roles(json!(true)).is_empty());
+    }
+}
