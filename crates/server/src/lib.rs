@@ -2,7 +2,9 @@
 
 pub mod access;
 pub mod config;
+pub mod ended;
 pub mod front;
 pub mod listen;
 pub mod people;
+pub mod principals;
 pub mod tools;

@@ -133,7 +133,7 @@ fn refusal(error: &clerk::Error) -> PersonError {
             // The person hears that they should try again; the cause is the operator's.
             tracing::warn!(%error, "Clerk could not say who somebody is");
             let retry_after = match error {
-                clerk::Error::Api(error) => error.retry_after,
+                clerk::Error::Api(error) => error.retry_after.map(Duration::from_secs),
                 _ => None,
             };
             PersonError::Unavailable { retry_after }

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::sessions::{OwnedSessions, PrincipalKey, SessionFault};
 use self::{origin::Allowed, peek::Peek, until_ended::UntilEnded};
+use crate::ended::GrantEnd;
 
 const SESSION_ID: &str = "mcp-session-id";
 /// rmcp wants both types named; the specification has clients name both.
@@ -42,7 +43,7 @@ pub struct Principal {
     /// Person and client: what sessions and streams belong to.
     pub key: PrincipalKey,
     /// Cancelled when the grant ends: its streams end with it.
-    pub ended: CancellationToken,
+    pub ended: GrantEnd,
     /// What the server answers to them.
     pub served: Option<Arc<Served>>,
 }
@@ -87,7 +88,7 @@ pub struct FrontConfig {
     /// How long a session lives without a message.
     pub session_idle: Duration,
     /// Cancelled at shutdown: streams that wait for something to happen end, calls go on.
-    pub stop: CancellationToken,
+    pub stop: Arc<CancellationToken>,
 }
 
 /// The MCP endpoint.
@@ -244,9 +245,9 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         if !is_stream {
             return response;
         }
-        let mut ends = vec![principal.ended.clone()];
+        let mut ends = vec![Arc::clone(&principal.ended)];
         if is_waiting {
-            ends.push(self.config.stop.clone());
+            ends.push(Arc::clone(&self.config.stop));
         }
         response.map(|body| Body::new(UntilEnded::new(body, ends)))
     }

@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -14,14 +15,19 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 pub(super) struct UntilEnded {
     body: Body,
     ends: Vec<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Kept, so that whoever cancels finds them.
+    _tokens: Vec<Arc<CancellationToken>>,
 }
 
 impl UntilEnded {
-    pub(super) fn new(body: Body, ends: impl IntoIterator<Item = CancellationToken>) -> Self {
-        let ends = ends.into_iter();
+    pub(super) fn new(body: Body, tokens: Vec<Arc<CancellationToken>>) -> Self {
+        let end = |token: &Arc<CancellationToken>| {
+            Box::pin(CancellationToken::clone(token).cancelled_owned())
+        };
         Self {
             body,
-            ends: ends.map(|end| Box::pin(end.cancelled_owned())).collect(),
+            ends: tokens.iter().map(end).collect(),
+            _tokens: tokens,
         }
     }
 }
