@@ -9,8 +9,9 @@
 //! The crate reads no clock, no environment and no file. Time, sleep and randomness come from an
 //! [`Env`], bytes travel through a [`Transport`]; with the feature `reqwest` there is a ready one,
 //! `HttpTransport`. With the feature `session-token` it verifies session tokens; its cryptography
-//! (aws-lc) is not for wasm32, where everything else here builds. No secret key ever appears in
-//! `Debug` or `Display` of anything here.
+//! (aws-lc) is not for wasm32, where everything else here builds. With the feature `oauth`, `oauth`
+//! signs people in through Clerk's OAuth provider. No secret key ever appears in `Debug` or
+//! `Display` of anything here.
 
 mod answer;
 mod api_url;
@@ -24,6 +25,8 @@ mod hint;
 #[cfg(feature = "reqwest")]
 mod http_transport;
 mod id;
+#[cfg(feature = "oauth")]
+pub mod oauth;
 mod redact;
 mod request;
 mod response;

@@ -38,19 +38,23 @@ impl Default for SessionKeys {
 }
 
 impl Kept {
-    fn fresh(&self, now: u64) -> Option<Arc<JsonWebKeySet>> {
+    pub(crate) fn fresh(&self, now: u64) -> Option<Arc<JsonWebKeySet>> {
         let (keys, fetched_at) = self.keys.as_ref()?;
         is_within(now, *fetched_at, HOUR_MS).then(|| keys.clone())
     }
 
     /// Whether the keys may be fetched before their time; if so, not again for a minute.
-    fn may_hurry(&mut self, now: u64) -> bool {
+    pub(crate) fn may_hurry(&mut self, now: u64) -> bool {
         let rests = |at: u64| is_within(now, at, MINUTE_MS);
         if self.hurried_at.is_some_and(rests) {
             return false;
         }
         self.hurried_at = Some(now);
         true
+    }
+
+    pub(crate) fn keep(&mut self, keys: Arc<JsonWebKeySet>, now: u64) {
+        self.keys = Some((keys, now));
     }
 }
 
@@ -123,7 +127,7 @@ impl Client {
         })?;
         let keys = Arc::new(keys);
         if let SessionKeys::Fetched(kept) = self.keys() {
-            lock(kept).keys = Some((keys.clone(), self.env().now()));
+            lock(kept).keep(keys.clone(), self.env().now());
         }
         Ok(keys)
     }

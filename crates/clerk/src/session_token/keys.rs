@@ -100,7 +100,7 @@ impl JsonWebKeySet {
     /// Whether `signature` is RS256 over `message` by the key `kid`; `None` when there is no such
     /// key. The provider is named, not looked up: a look-up panics when another crate of the program
     /// turns on the library's second provider.
-    pub(super) fn verify(
+    pub(crate) fn verify(
         &self,
         kid: Option<&str>,
         message: &[u8],

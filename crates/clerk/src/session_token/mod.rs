@@ -15,6 +15,8 @@ mod unverified;
 
 pub use claims::{SessionClaims, SessionOrganization};
 pub use error::{NotASessionToken, SessionTokenError};
+#[cfg(feature = "oauth")]
+pub(crate) use fetch::Kept;
 pub(crate) use fetch::SessionKeys;
 pub use keys::{JsonWebKeySet, JsonWebKeySetError};
 pub use policy::SessionTokenPolicy;
