@@ -21,9 +21,9 @@ mod prompts;
 mod resources;
 mod transport;
 
-use std::{error::Error, io::Write as _, net::SocketAddr};
+use std::{error::Error, io::Write as _, net::SocketAddr, time::Duration};
 
-use axum::serve::ListenerExt as _;
+use url::Url;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -33,13 +33,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .unwrap_or("127.0.0.1:0")
         .parse()?;
     let listener = tokio::net::TcpListener::bind(address).await?;
-    let url = format!("http://{}/mcp", listener.local_addr()?);
-    // Without TCP_NODELAY each answer of a session may wait 40 ms for the client's acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        // A connection that is gone already is noticed by whoever reads it.
-        let _ = stream.set_nodelay(true);
-    });
-    writeln!(std::io::stdout(), "{}", serde_json::json!({ "url": url }))?;
-    axum::serve(listener, transport::router(handler::Fixture::new())).await?;
+    let url = Url::parse(&format!("http://{}/mcp", listener.local_addr()?))?;
+    writeln!(
+        std::io::stdout(),
+        "{}",
+        serde_json::json!({ "url": url.as_str() })
+    )?;
+    let app = transport::router(handler::Fixture::new(), &url);
+    // Nobody stops it but by ending the process.
+    server::listen::serve(listener, app, Default::default(), Duration::ZERO).await;
     Ok(())
 }

@@ -1,21 +1,58 @@
-//! How the fixture is served.
+//! How the fixture is served: by the front layer that serves Clerk's tools, to whoever asks. The suite
+//! has no way to sign in.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use axum::Router;
-use rmcp::transport::{
-    StreamableHttpServerConfig, StreamableHttpService,
-    streamable_http_server::session::local::LocalSessionManager,
-};
+use axum::{Router, body::Body, routing::any};
+use clerk::BoxFuture;
+use http::{HeaderValue, Request, Response, request::Parts};
+use server::front::{Authenticate, Front, FrontConfig, Principal, origin::Allowed};
+use url::Url;
 
 use crate::handler::Fixture;
 
-/// The fixture at `/mcp`.
-pub(crate) fn router(fixture: Fixture) -> Router {
-    let service = StreamableHttpService::new(
-        move || Ok(fixture.clone()),
-        Arc::new(LocalSessionManager::default()),
-        StreamableHttpServerConfig::default(),
-    );
-    Router::new().route_service("/mcp", service)
+/// The most bytes of a request's body.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+/// The most sessions. The suite opens some forty and closes most of them.
+const MAX_SESSIONS: usize = 1000;
+/// How long a session lives without a message: longer than a run.
+const SESSION_IDLE: Duration = Duration::from_secs(600);
+
+/// The fixture at `/mcp` of the server whose public URL is `url`.
+pub(crate) fn router(fixture: Fixture, url: &Url) -> Router {
+    let config = FrontConfig {
+        allowed: Allowed::new(url, &[]),
+        max_body: MAX_BODY,
+        max_sessions: MAX_SESSIONS,
+        session_idle: SESSION_IDLE,
+        stop: Default::default(),
+    };
+    let front = Arc::new(Front::new(Everybody, fixture, config));
+    let answer = move |request: Request<Body>| {
+        let front = Arc::clone(&front);
+        async move { front.handle(request).await }
+    };
+    Router::new().route("/mcp", any(answer))
+}
+
+/// Takes every request for one of the same person and client.
+struct Everybody;
+
+impl Authenticate for Everybody {
+    fn authenticate<'a>(
+        &'a self,
+        _: &'a Parts,
+    ) -> BoxFuture<'a, Result<Principal, Response<Body>>> {
+        Box::pin(async {
+            Ok(Principal {
+                key: Arc::from("everybody"),
+                ended: Default::default(),
+                served: None,
+            })
+        })
+    }
+
+    fn insufficient_scope(&self, _: &[String]) -> Option<HeaderValue> {
+        None
+    }
 }
