@@ -13,15 +13,16 @@ pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
 
 /// The headers of every HTML answer, as pairs of a lower-case name and a value.
 ///
-/// `no-store` because pages carry single-use handles and people's names; `no-referrer` because their
-/// addresses do. `Cross-Origin-Opener-Policy` is absent on purpose: clients that open the sign-in in a
+/// `no-store` because pages carry single-use handles and people's names. No other site learns an
+/// address of ours; `no-referrer` would go too far: with it browsers send `Origin: null` with our own
+/// forms, and the server could not tell them from a stranger's. `Cross-Origin-Opener-Policy` is absent on purpose: clients that open the sign-in in a
 /// popup would lose sight of it for good.
 pub fn headers() -> [(&'static str, &'static str); 6] {
     [
         ("content-type", "text/html; charset=utf-8"),
         ("content-security-policy", CONTENT_SECURITY_POLICY),
         ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
         ("x-content-type-options", "nosniff"),
         ("cache-control", "no-store"),
     ]

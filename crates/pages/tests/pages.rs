@@ -158,7 +158,7 @@ fn headers_forbid_framing_caching_sniffing_and_referrers() {
         ("content-type", "text/html; charset=utf-8"),
         ("content-security-policy", pages::CONTENT_SECURITY_POLICY),
         ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
+        ("referrer-policy", "same-origin"),
         ("x-content-type-options", "nosniff"),
         ("cache-control", "no-store"),
     ] {
