@@ -8,6 +8,8 @@ use crate::query::Query;
 use crate::signing::SigningKey;
 use crate::state::State;
 use crate::version::Version;
+use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::{Map, Value};
 
 /// A request whose key, version and body were accepted.
@@ -22,6 +24,11 @@ pub(crate) struct Call<'a> {
     pub(crate) version: Version,
     pub(crate) path: Vec<(&'static str, String)>,
     pub(crate) query: Query,
+    /// The parameters of a form; empty for the Backend API, whose bodies are JSON.
+    pub(crate) form: Query,
+    pub(crate) headers: &'a HeaderMap,
+    /// The body as it came.
+    pub(crate) bytes: &'a Bytes,
     pub(crate) body: Option<Value>,
 }
 
@@ -36,7 +43,7 @@ impl Call<'_> {
         ids::mint(prefix, self.now, self.random)
     }
 
-    /// A secret text of a ticket: 64 hexadecimal characters.
+    /// A secret text of a ticket or a token: 64 hexadecimal characters.
     pub(crate) fn ticket(&mut self) -> String {
         ids::trace(self.random) + &ids::trace(self.random)
     }

@@ -1,16 +1,18 @@
 //! The control API under `/_emulator/`, which Clerk does not have: the clock, faults, the request
-//! log, the rate limit, and starting over. A web page must not steer the emulator of whoever looks
+//! log, the rate limit, the inbox, signing in without a page, and starting over. A web page must not steer the emulator of whoever looks
 //! at it, so requests with an `Origin` are refused, and so are those to a name that DNS could have
 //! pointed here (DNS rebinding).
 
 use crate::emulator::{Inner, MAX_BODY_BYTES};
 use crate::faults::Rule;
+use crate::pages;
 use crate::rate_limit::{Limit, RateLimiter};
 use crate::reply;
 use crate::router;
+use crate::web;
 use bytes::Bytes;
 use http::header::{HOST, ORIGIN};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -30,13 +32,24 @@ pub(crate) fn answer(
     request: &Request<Bytes>,
     real_now: u64,
 ) -> Response<Bytes> {
+    if wants_inbox_page(request) && check_caller(request).is_ok() {
+        return reply::html(StatusCode::OK, pages::inbox::page(&inner.state.browser));
+    }
     match route(inner, request, real_now) {
         Ok(body) => reply::json(StatusCode::OK, &body),
         Err(Refusal(status, error)) => reply::json(status, &json!({ "error": error })),
     }
 }
 
-fn route(inner: &mut Inner, request: &Request<Bytes>, real_now: u64) -> Result<Value, Refusal> {
+/// A person opens the inbox in a browser.
+fn wants_inbox_page(request: &Request<Bytes>) -> bool {
+    *request.method() == Method::GET
+        && request.uri().path().strip_prefix(PREFIX) == Some("inbox")
+        && web::wants_html(request.headers())
+}
+
+/// Refuses what a web page of somebody else could have sent.
+fn check_caller(request: &Request<Bytes>) -> Result<(), Refusal> {
     if request.headers().contains_key(ORIGIN) {
         let text = "requests of web pages are refused\nhint: call the control API without an Origin header";
         return Err(Refusal(StatusCode::FORBIDDEN, text.to_owned()));
@@ -45,6 +58,11 @@ fn route(inner: &mut Inner, request: &Request<Bytes>, real_now: u64) -> Result<V
         let text = "requests to a host name other than localhost are refused\nhint: call the control API by IP address or as localhost";
         return Err(Refusal(StatusCode::FORBIDDEN, text.to_owned()));
     }
+    Ok(())
+}
+
+fn route(inner: &mut Inner, request: &Request<Bytes>, real_now: u64) -> Result<Value, Refusal> {
+    check_caller(request)?;
     if request.body().len() > MAX_BODY_BYTES {
         let text = format!("the body is larger than {MAX_BODY_BYTES} bytes");
         return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, text));
@@ -75,12 +93,28 @@ fn route(inner: &mut Inner, request: &Request<Bytes>, real_now: u64) -> Result<V
             inner.limiter = None;
             Ok(rate_limit(inner))
         }
-        (_, "reset" | "clock" | "faults" | "requests" | "rate_limit") => {
+        ("GET", "inbox") => Ok(inner.state.browser.inbox_view()),
+        ("DELETE", "inbox") => {
+            inner.state.browser.empty_inbox();
+            inner.revision += 1;
+            Ok(inner.state.browser.inbox_view())
+        }
+        ("GET", "auto_sign_in") => Ok(auto_sign_in(inner)),
+        ("POST", "auto_sign_in") => set_auto_sign_in(inner, &read(request)?),
+        ("DELETE", "auto_sign_in") => {
+            inner.state.browser.auto_sign_in = None;
+            inner.revision += 1;
+            Ok(auto_sign_in(inner))
+        }
+        (
+            _,
+            "reset" | "clock" | "faults" | "requests" | "rate_limit" | "inbox" | "auto_sign_in",
+        ) => {
             let text = format!("{} is not a method of {resource}", request.method());
             Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, text))
         }
         _ => {
-            let text = "there is no such control\nhint: reset, clock, faults, requests and rate_limit are there";
+            let text = "there is no such control\nhint: reset, clock, faults, requests, rate_limit, inbox and auto_sign_in are there";
             Err(Refusal(StatusCode::NOT_FOUND, text.to_owned()))
         }
     }
@@ -184,8 +218,32 @@ fn unknown_operation(name: &str) -> Option<String> {
     Some(format!("there is no operation {name:?}\nhint: {hint}"))
 }
 
+/// Whose sign-in and consent are taken for granted.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AutoSignIn {
+    user_id: String,
+}
+
+fn auto_sign_in(inner: &Inner) -> Value {
+    json!({ "user_id": inner.state.browser.auto_sign_in })
+}
+
+fn set_auto_sign_in(inner: &mut Inner, given: &AutoSignIn) -> Result<Value, Refusal> {
+    let user = inner.state.user(&given.user_id).ok_or_else(|| {
+        let text = format!(
+            "there is no user {:?}\nhint: GET /v1/users lists their ids",
+            given.user_id
+        );
+        Refusal(StatusCode::UNPROCESSABLE_ENTITY, text)
+    })?;
+    inner.state.browser.auto_sign_in = Some(user.id.clone());
+    inner.revision += 1;
+    Ok(auto_sign_in(inner))
+}
+
 fn rate_limit(inner: &Inner) -> Value {
-    json!({ "rate_limit": inner.limiter.as_ref().map(|limiter| limiter.limit) })
+    json!({ "rate_limit": inner.limiter.as_ref().map(|limiter| limiter.limit()) })
 }
 
 fn set_rate_limit(inner: &mut Inner, limit: Limit) -> Result<Value, Refusal> {

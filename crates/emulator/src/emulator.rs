@@ -6,18 +6,26 @@ use crate::control;
 use crate::error::{self, ApiError};
 use crate::faults::{self, Effect, Rule};
 use crate::ids;
+use crate::oauth::applications::is_redirect_uri;
+use crate::oauth::scope;
+use crate::oauth::state::Application;
+use crate::pages;
+use crate::people::Person;
 use crate::query::Query;
 use crate::rate_limit::{Limit, RateLimiter};
 use crate::reply::{self, Answer, Reply};
 use crate::request_log::RequestLog;
-use crate::router::{self, Access, Match};
+use crate::router::{self, Access, Handler, Match};
 use crate::seed::{Seed, SeedError};
 use crate::signing::SigningKey;
 use crate::state::State;
 use crate::version::Version;
+use crate::web;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -96,8 +104,7 @@ impl Emulator {
         }
     }
 
-    /// Tells the emulator where it is reached, for links in invitations and for the issuer of
-    /// session tokens: scheme, host and port, without a slash at the end.
+    /// Tells the emulator where it is reached, for links and for the issuer of tokens: scheme, host and port, without a slash at the end.
     pub fn set_url(&self, url: &str) {
         url.clone_into(&mut self.inner().url);
     }
@@ -123,6 +130,83 @@ impl Emulator {
     pub fn size(&self) -> (usize, usize) {
         let inner = self.inner();
         (inner.state.users().len(), inner.state.organizations().len())
+    }
+
+    /// The publishable key of this instance: it names the host of its Frontend API.
+    pub fn publishable_key(&self) -> String {
+        let inner = self.inner();
+        let host = inner.url.split_once("://").map_or("", |(_, host)| host);
+        let kind = match inner.state.instance.environment_type.as_str() {
+            "production" => "live",
+            _ => "test",
+        };
+        format!("pk_{kind}_{}", STANDARD.encode(format!("{host}$")))
+    }
+
+    /// Everybody in the instance, oldest account first.
+    pub fn people(&self) -> Vec<Person> {
+        let inner = self.inner();
+        let now = self
+            .clock
+            .now()
+            .saturating_add_signed(inner.state.clock_offset);
+        let users = inner.state.users().iter();
+        users.map(|user| Person::of(user, now)).collect()
+    }
+
+    /// Makes sure that an OAuth application with this `client_id` exists, has this secret (none
+    /// makes it a public client), all of Clerk's scopes, and these redirect URIs among its own.
+    /// Whoever starts the emulator beside a server of their own calls it before the first sign-in.
+    ///
+    /// # Errors
+    /// [`SeedError::Value`] if a redirect URI is not absolute, in ASCII and without a fragment.
+    pub fn ensure_oauth_application(
+        &self,
+        client_id: &str,
+        client_secret: Option<&str>,
+        redirect_uris: &[&str],
+    ) -> Result<(), SeedError> {
+        if let Some(wrong) = redirect_uris.iter().find(|uri| !is_redirect_uri(uri)) {
+            return Err(SeedError::Value {
+                place: format!("the OAuth application {client_id}"),
+                problem: format!("{wrong:?} is not a redirect URI"),
+            });
+        }
+        let inner = &mut *self.inner();
+        let now = self
+            .clock
+            .now()
+            .saturating_add_signed(inner.state.clock_offset);
+        let known = inner.state.oauth.client(client_id).cloned();
+        let mut application = known.unwrap_or_else(|| Application {
+            id: ids::mint("oa", now, &mut *inner.random),
+            name: client_id.to_owned(),
+            client_id: client_id.to_owned(),
+            client_secret: None,
+            client_uri: None,
+            logo_uri: None,
+            redirect_uris: Vec::new(),
+            scopes: Vec::new(),
+            consent_screen_enabled: true,
+            pkce_required: false,
+            dynamically_registered: false,
+            created_at: now,
+            updated_at: now,
+        });
+        application.client_secret = client_secret.map(str::to_owned);
+        for uri in redirect_uris {
+            if !application.redirect_uris.iter().any(|own| own == uri) {
+                application.redirect_uris.push((*uri).to_owned());
+            }
+        }
+        for (name, _) in scope::BUILT_IN {
+            if !application.has_scope(name) {
+                application.scopes.push(name.to_owned());
+            }
+        }
+        inner.state.oauth.applications.insert(application);
+        inner.revision += 1;
+        Ok(())
     }
 
     /// The whole state, to write to a file and [restore](Self::restore) later.
@@ -158,7 +242,16 @@ impl Emulator {
             };
         }
         let now = real_now.saturating_add_signed(inner.state.clock_offset);
+        if web::is_preflight(method, path) {
+            return Reply {
+                delay: Duration::ZERO,
+                answer: Answer::Response(cross_origin(reply::empty(StatusCode::NO_CONTENT))),
+            };
+        }
+        let shows_pages = web::wants_html(request.headers());
+        let is_cross_origin = web::is_cross_origin(path);
         let found = router::find(method, path);
+        let is_page = found.as_ref().is_some_and(Match::is_open);
         let operation = found.as_ref().map(|found| found.route.operation);
         let Inner {
             faults,
@@ -174,10 +267,16 @@ impl Emulator {
         let outcome = if runs || fault.after_running {
             self.run(&mut inner, &request, found, now)
         } else {
-            Ok(Value::Null)
+            Ok(reply::json(StatusCode::OK, &Value::Null))
         };
-        let refused = |error: &ApiError| reply::refusal(error, &trace_id);
-        let response = match (&fault.effect, &outcome) {
+        let refused = |error: &ApiError| {
+            if is_page && shows_pages {
+                let text = pages::error(&error.message, error.code, &error.long_message);
+                return reply::html(error.status, text);
+            }
+            reply::refusal(error, &trace_id)
+        };
+        let response = match (&fault.effect, outcome) {
             (Effect::Drop, _) => {
                 return Reply {
                     delay: fault.delay,
@@ -188,9 +287,14 @@ impl Emulator {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
                 refused(&error::injected(status, *retry_after))
             }
-            (Effect::InvalidJson, Ok(body)) => reply::cut_in_half(&body.to_string()),
-            (_, Ok(body)) => reply::json(StatusCode::OK, body),
-            (_, Err(error)) => refused(error),
+            (Effect::InvalidJson, Ok(response)) => reply::cut_in_half(response),
+            (_, Ok(response)) => response,
+            (_, Err(error)) => refused(&error),
+        };
+        let response = if is_cross_origin {
+            cross_origin(response)
+        } else {
+            response
         };
         let answer = Answer::Response(reply::traced(response, &trace_id));
         Reply {
@@ -210,10 +314,13 @@ impl Emulator {
         request: &Request<Bytes>,
         found: Option<Match>,
         now: u64,
-    ) -> Result<Value, ApiError> {
+    ) -> Result<Response<Bytes>, ApiError> {
         let (method, headers) = (request.method(), request.headers());
         if let Some(limiter) = &mut inner.limiter {
-            limiter.admit(now).map_err(error::too_many_requests)?;
+            let operation = found.as_ref().map(|found| found.route.operation);
+            limiter
+                .admit(operation, now)
+                .map_err(error::too_many_requests)?;
         }
         if request.body().len() > MAX_BODY_BYTES {
             return Err(error::request_body_too_large(MAX_BODY_BYTES));
@@ -226,8 +333,14 @@ impl Emulator {
         }
         let found = found.ok_or_else(error::route_not_found)?;
         let query = Query::parse(request.uri().query().unwrap_or_default());
-        let version = Version::of(headers, &query)?;
-        let body = read_body(method, headers, request.body())?;
+        // Browsers and OAuth clients send forms and know of no version.
+        let (version, body, form) = if found.is_open() {
+            (Version::NEWEST, None, read_form(headers, request.body()))
+        } else {
+            let version = Version::of(headers, &query)?;
+            let body = read_body(method, headers, request.body())?;
+            (version, body, Query::default())
+        };
         let Inner {
             state, random, url, ..
         } = inner;
@@ -241,12 +354,60 @@ impl Emulator {
             path: found.params,
             query,
             body,
+            form,
+            headers,
+            bytes: request.body(),
         };
-        let answer = (found.route.handler)(&mut call)?;
-        if *method != Method::GET {
+        let (answer, changes) = match found.route.handler {
+            Handler::Json(handler) => {
+                let body = handler(&mut call)?;
+                (reply::json(StatusCode::OK, &body), *method != Method::GET)
+            }
+            // A link may issue a code.
+            Handler::Raw(handler) => (handler(&mut call)?, true),
+        };
+        if changes {
             inner.revision += 1;
         }
         Ok(answer)
+    }
+}
+
+/// Lets scripts of any origin read a response.
+fn cross_origin(mut response: Response<Bytes>) -> Response<Bytes> {
+    const HEADERS: [(&str, &str); 4] = [
+        ("access-control-allow-origin", "*"),
+        ("access-control-allow-methods", "GET, POST, OPTIONS"),
+        (
+            "access-control-allow-headers",
+            "Authorization, Content-Type, MCP-Protocol-Version",
+        ),
+        (
+            "access-control-expose-headers",
+            "WWW-Authenticate, Retry-After",
+        ),
+    ];
+    for (name, value) in HEADERS {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The fields of a form; none if the body is something else.
+fn read_form(headers: &HeaderMap, body: &Bytes) -> Query {
+    let is_form = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| {
+            kind.trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        });
+    match std::str::from_utf8(body) {
+        Ok(text) if is_form => Query::parse(text),
+        _ => Query::default(),
     }
 }
 

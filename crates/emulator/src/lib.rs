@@ -1,5 +1,5 @@
-//! A local Clerk: the Backend API over a seeded state, for development and tests without an
-//! account.
+//! A local Clerk: the Backend API and the OAuth provider of the Frontend API over a seeded state,
+//! for development and tests without an account.
 //!
 //! [`Emulator::handle`] is the whole of it: a request in, a reply out. There is no socket, no file,
 //! no clock and no async runtime in this crate; whoever runs it brings those. The emulator shares
@@ -30,6 +30,7 @@
 #![recursion_limit = "256"]
 
 mod body;
+mod browser;
 mod call;
 mod clock;
 mod control;
@@ -44,9 +45,12 @@ mod invitations;
 mod memberships;
 mod metadata;
 mod model;
+mod oauth;
 mod organization_invitations;
 mod organizations;
+mod pages;
 mod paging;
+mod people;
 mod query;
 mod rate_limit;
 mod reply;
@@ -61,8 +65,10 @@ mod table;
 mod users;
 mod version;
 mod views;
+mod web;
 
 pub use clock::{Clock, Random};
 pub use emulator::{DEFAULT_SECRET_KEY, DEFAULT_URL, Emulator, MAX_BODY_BYTES};
+pub use people::Person;
 pub use reply::{Answer, Reply};
 pub use seed::{Seed, SeedError, SeedFormat};

@@ -70,6 +70,29 @@ impl User {
             .or(self.wallet())
     }
 
+    /// First and last name.
+    pub(crate) fn name(&self) -> Option<String> {
+        let parts: Vec<&str> = [&self.first_name, &self.last_name]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+
+    /// How a list of people shows this one.
+    pub(crate) fn label(&self) -> String {
+        let identifier = || self.identifier().map(str::to_owned);
+        self.name()
+            .or_else(identifier)
+            .unwrap_or_else(|| self.id.to_string())
+    }
+
+    /// `role` of the public metadata, by which applications like to tell people apart.
+    pub(crate) fn role(&self) -> Option<&str> {
+        self.public_metadata.get("role")?.as_str()
+    }
+
     pub(crate) fn is_locked(&self, now: u64) -> bool {
         self.locked_until.is_some_and(|until| now < until)
     }

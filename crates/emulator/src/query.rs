@@ -1,4 +1,4 @@
-//! The query string: repeated names, typed values, lists with `+` and `-`, and orderings.
+//! The query string (or a form): repeated names, typed values, lists with `+` and `-`, and orderings.
 
 use crate::error::{self, ApiError};
 use std::cmp::Ordering;
@@ -19,10 +19,29 @@ impl Query {
         )
     }
 
+    pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Self(pairs.into_iter().map(own).collect())
+    }
+
     /// The first value of a name; an empty one counts as absent.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
+    }
+
+    /// All names and values, in order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The first name that is given twice. OAuth parameters are given once (RFC 6749, 3.1).
+    pub(crate) fn repeated(&self) -> Option<&str> {
+        let mut seen = std::collections::HashSet::new();
+        let mut names = self.0.iter().map(|(name, _)| name.as_str());
+        names.find(|name| !seen.insert(*name))
     }
 
     /// Every value of a repeated name, at most 100. `name[]=...` is the same name.

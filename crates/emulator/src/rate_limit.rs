@@ -12,15 +12,57 @@ pub(crate) struct Limit {
     pub(crate) per_ms: u64,
 }
 
-/// The requests of the last window.
+/// Clerk's limits of the Frontend API: starting to sign in, and trying a code.
+const SIGN_INS: Limit = Limit {
+    requests: 5,
+    per_ms: 10 * SECOND,
+};
+const ATTEMPTS: Limit = Limit {
+    requests: 3,
+    per_ms: 10 * SECOND,
+};
+
+/// All limits: the one over all requests, which is chosen, and Clerk's own of signing in.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
-    pub(crate) limit: Limit,
-    admitted: VecDeque<u64>,
+    all: Window,
+    sign_ins: Window,
+    attempts: Window,
 }
 
 impl RateLimiter {
     pub(crate) fn new(limit: Limit) -> Self {
+        Self {
+            all: Window::new(limit),
+            sign_ins: Window::new(SIGN_INS),
+            attempts: Window::new(ATTEMPTS),
+        }
+    }
+
+    pub(crate) fn limit(&self) -> Limit {
+        self.all.limit
+    }
+
+    /// Admits a request to an operation, or says in how many seconds one will be.
+    pub(crate) fn admit(&mut self, operation: Option<&str>, now: u64) -> Result<(), u64> {
+        match operation {
+            Some("SignIn") => self.sign_ins.admit(now)?,
+            Some("SignInCode") => self.attempts.admit(now)?,
+            _ => {}
+        }
+        self.all.admit(now)
+    }
+}
+
+/// The requests of the last window.
+#[derive(Debug)]
+struct Window {
+    limit: Limit,
+    admitted: VecDeque<u64>,
+}
+
+impl Window {
+    fn new(limit: Limit) -> Self {
         Self {
             limit,
             admitted: VecDeque::new(),
@@ -28,7 +70,7 @@ impl RateLimiter {
     }
 
     /// Admits a request, or says in how many seconds one will be.
-    pub(crate) fn admit(&mut self, now: u64) -> Result<(), u64> {
+    fn admit(&mut self, now: u64) -> Result<(), u64> {
         while self
             .admitted
             .front()
@@ -52,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_window_slides() {
-        let mut limiter = RateLimiter::new(Limit {
+        let mut limiter = Window::new(Limit {
             requests: 2,
             per_ms: 10_000,
         });

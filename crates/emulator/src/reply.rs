@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::Value;
 use std::time::Duration;
@@ -34,10 +34,58 @@ pub(crate) fn json(status: StatusCode, body: &Value) -> Response<Bytes> {
     text(status, body.to_string())
 }
 
-/// A response that says it is JSON and stops halfway.
-pub(crate) fn cut_in_half(body: &str) -> Response<Bytes> {
-    let half: String = body.chars().take(body.chars().count() / 2).collect();
-    text(StatusCode::OK, half)
+/// The first half of a response, which still says what it was.
+pub(crate) fn cut_in_half(response: Response<Bytes>) -> Response<Bytes> {
+    response.map(|body| body.slice(..body.len() / 2))
+}
+
+/// A page. It has no script and loads nothing, and no other page may frame it.
+pub(crate) fn html(status: StatusCode, body: String) -> Response<Bytes> {
+    const HEADERS: [(&str, &str); 5] = [
+        ("content-type", "text/html; charset=utf-8"),
+        ("cache-control", "no-store"),
+        (
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        // `no-referrer` would make browsers send forms with `Origin: null`.
+        ("referrer-policy", "same-origin"),
+        ("x-content-type-options", "nosniff"),
+    ];
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    for (name, value) in HEADERS {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A redirect that is followed with GET. A location that is no header value is an empty page.
+pub(crate) fn see_other(location: &str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(location) {
+        headers.insert(LOCATION, value);
+    }
+    response
+}
+
+/// A response without a body.
+pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
+
+/// Forbids caches to keep a response: it carries tokens (RFC 6749, 5.1).
+pub(crate) fn not_stored(mut response: Response<Bytes>) -> Response<Bytes> {
+    let value = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, value);
+    response
 }
 
 fn text(status: StatusCode, body: String) -> Response<Bytes> {

@@ -11,7 +11,7 @@ const CAPACITY: usize = 200;
 /// Bodies above this are not kept, only their length.
 const MAX_BODY: usize = 16 * 1024;
 /// Members that hold secrets.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 10] = [
     "password",
     "password_digest",
     "totp_secret",
@@ -20,6 +20,8 @@ const SECRETS: [&str; 8] = [
     "token",
     "secret",
     "jwt",
+    "code",
+    "code_verifier",
 ];
 const BLOT: &str = "***";
 
@@ -49,9 +51,15 @@ impl RequestLog {
         let parsed = if body.is_empty() || body.len() > MAX_BODY {
             Value::Null
         } else {
-            serde_json::from_slice(body)
-                .map(blotted)
-                .unwrap_or_default()
+            let form = header(CONTENT_TYPE.as_str())
+                .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+            if form {
+                blotted(fields(body))
+            } else {
+                serde_json::from_slice(body)
+                    .map(blotted)
+                    .unwrap_or_default()
+            }
         };
         self.0.push_back(json!({
             "at": now,
@@ -72,6 +80,13 @@ impl RequestLog {
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
+}
+
+/// A form as an object of texts.
+fn fields(body: &[u8]) -> Value {
+    let pairs = form_urlencoded::parse(body);
+    let pairs = pairs.map(|(name, value)| (name.into_owned(), json!(value)));
+    Value::Object(pairs.collect())
 }
 
 fn url(uri: &http::Uri) -> String {

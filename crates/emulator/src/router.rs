@@ -3,15 +3,25 @@
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::{
-    email_addresses, instance, invitations, memberships, organization_invitations, organizations,
-    roles, sessions, users,
+    browser, email_addresses, instance, invitations, memberships, oauth, organization_invitations,
+    organizations, roles, sessions, users,
 };
-use http::Method;
+use bytes::Bytes;
+use http::{Method, Response};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-/// Answers one operation: the body of a 200, or a refusal.
-pub(crate) type Handler = fn(&mut Call<'_>) -> Result<Value, ApiError>;
+/// Answers one operation of the Backend API: the body of a 200, or a refusal.
+type JsonHandler = fn(&mut Call<'_>) -> Result<Value, ApiError>;
+/// Answers one operation with a response of its own: a page, a redirect, another status.
+type RawHandler = fn(&mut Call<'_>) -> Result<Response<Bytes>, ApiError>;
+
+/// What answers an operation.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    Json(JsonHandler),
+    Raw(RawHandler),
+}
 
 /// Who may call an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +45,13 @@ pub(crate) struct Route {
 pub(crate) struct Match {
     pub(crate) route: &'static Route,
     pub(crate) params: Vec<(&'static str, String)>,
+}
+
+impl Match {
+    /// Is it a page or an endpoint of the Frontend API that reads its own body?
+    pub(crate) fn is_open(&self) -> bool {
+        self.route.access == Access::Public && matches!(self.route.handler, Handler::Raw(_))
+    }
 }
 
 /// The first route of the table that fits.
@@ -117,44 +134,70 @@ const fn route(
     method: Method,
     path: &'static str,
     operation: &'static str,
-    handler: Handler,
+    handler: JsonHandler,
 ) -> Route {
     Route {
         method,
         path,
         operation,
         access: Access::SecretKey,
-        handler,
+        handler: Handler::Json(handler),
     }
 }
 
-const fn get(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+const fn get(path: &'static str, operation: &'static str, handler: JsonHandler) -> Route {
     route(Method::GET, path, operation, handler)
 }
 
-const fn post(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+const fn post(path: &'static str, operation: &'static str, handler: JsonHandler) -> Route {
     route(Method::POST, path, operation, handler)
 }
 
-const fn patch(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+const fn patch(path: &'static str, operation: &'static str, handler: JsonHandler) -> Route {
     route(Method::PATCH, path, operation, handler)
 }
 
-const fn put(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+const fn put(path: &'static str, operation: &'static str, handler: JsonHandler) -> Route {
     route(Method::PUT, path, operation, handler)
 }
 
-const fn delete(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+const fn delete(path: &'static str, operation: &'static str, handler: JsonHandler) -> Route {
     route(Method::DELETE, path, operation, handler)
 }
 
-const fn public(path: &'static str, operation: &'static str, handler: Handler) -> Route {
+const fn public(path: &'static str, operation: &'static str, handler: JsonHandler) -> Route {
     Route {
         method: Method::GET,
         path,
         operation,
         access: Access::Public,
-        handler,
+        handler: Handler::Json(handler),
+    }
+}
+
+/// An operation of the Frontend API, or a page of the emulator.
+const fn open(
+    method: Method,
+    path: &'static str,
+    operation: &'static str,
+    handler: RawHandler,
+) -> Route {
+    Route {
+        method,
+        path,
+        operation,
+        access: Access::Public,
+        handler: Handler::Raw(handler),
+    }
+}
+
+const fn raw_post(path: &'static str, operation: &'static str, handler: RawHandler) -> Route {
+    Route {
+        method: Method::POST,
+        path,
+        operation,
+        access: Access::SecretKey,
+        handler: Handler::Raw(handler),
     }
 }
 
@@ -227,7 +270,42 @@ static ROUTES: &[Route] = &[
     get("/v1/instance", "GetInstance", instance::get),
     get("/v1/instance/organization_settings", "GetInstanceOrganizationSettings", instance::get_organization_settings),
     patch("/v1/instance/organization_settings", "UpdateInstanceOrganizationSettings", instance::update_organization_settings),
+    get("/v1/instance/oauth_application_settings", "GetInstanceOAuthApplicationSettings", oauth::settings::get),
+    patch("/v1/instance/oauth_application_settings", "UpdateInstanceOAuthApplicationSettings", oauth::settings::update),
     get("/v1/jwks", "GetJWKS", instance::key_set),
+
+    get("/v1/oauth_applications", "ListOAuthApplications", oauth::applications::list),
+    post("/v1/oauth_applications", "CreateOAuthApplication", oauth::applications::create),
+    post("/v1/oauth_applications/access_tokens/verify", "verifyOAuthAccessToken", oauth::verify::verify),
+    // Clerk's SDK calls this one without the version.
+    post("/oauth_applications/access_tokens/verify", "verifyOAuthAccessToken", oauth::verify::verify),
+    get("/v1/oauth_applications/{oauth_application_id}", "GetOAuthApplication", oauth::applications::get),
+    patch("/v1/oauth_applications/{oauth_application_id}", "UpdateOAuthApplication", oauth::applications::update),
+    delete("/v1/oauth_applications/{oauth_application_id}", "DeleteOAuthApplication", oauth::applications::delete),
+    post("/v1/oauth_applications/{oauth_application_id}/rotate_secret", "RotateOAuthApplicationSecret", oauth::applications::rotate_secret),
+    raw_post("/v1/oauth_applications/{oauth_application_id}/revoke_token", "RevokeOAuthApplicationToken", oauth::revoke::by_application),
+
+    public("/.well-known/openid-configuration", "getOpenIDConfiguration", oauth::metadata::openid_configuration),
+    public("/.well-known/oauth-authorization-server", "getOAuth2AuthorizationServerMetadata", oauth::metadata::authorization_server),
+    open(Method::GET, "/oauth/authorize", "requestOAuthAuthorize", oauth::authorize::by_query),
+    open(Method::POST, "/oauth/authorize", "requestOAuthAuthorizePOST", oauth::authorize::by_form),
+    open(Method::GET, "/oauth/consent", "ConsentPage", oauth::consent::page),
+    open(Method::POST, "/oauth/consent", "Consent", oauth::consent::decide),
+    open(Method::GET, "/v1/me/oauth/consent/{client_id}", "getOAuthConsent", oauth::consent::describe),
+    open(Method::POST, "/v1/me/oauth/consent/{client_id}", "submitOAuthConsent", oauth::consent::submit),
+    open(Method::POST, "/oauth/token", "getOAuthToken", oauth::token::token),
+    open(Method::GET, "/oauth/userinfo", "getOAuthUserInfo", oauth::userinfo::userinfo),
+    open(Method::POST, "/oauth/userinfo", "getOAuthUserInfoPOST", oauth::userinfo::userinfo),
+    open(Method::POST, "/oauth/token_info", "getOAuthTokenInfo", oauth::token_info::token_info),
+    open(Method::POST, "/oauth/token/revoke", "revokeOAuthToken", oauth::revoke::by_client),
+    open(Method::POST, "/oauth/register", "registerOAuthClient", oauth::register::register),
+
+    open(Method::GET, "/", "HomePage", browser::home::page),
+    open(Method::GET, "/sign-in", "SignInPage", browser::sign_in::page),
+    open(Method::POST, "/sign-in", "SignIn", browser::sign_in::submit),
+    open(Method::GET, "/sign-in/code", "SignInCodePage", browser::email_code::page),
+    open(Method::POST, "/sign-in/code", "SignInCode", browser::email_code::submit),
+    open(Method::POST, "/sign-out", "SignOut", browser::sign_in::sign_out),
     public("/.well-known/jwks.json", "getJWKS", instance::key_set),
 ];
 

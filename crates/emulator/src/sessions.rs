@@ -4,9 +4,10 @@ use crate::body::{Body, Kind, Unknown, nullable, param};
 use crate::call::Call;
 use crate::clock::{DAY, MINUTE, SECOND};
 use crate::error::{self, ApiError};
-use crate::ids;
+use crate::ids::{self, Id};
 use crate::model::Session;
 use crate::paging::Page;
+use crate::signing;
 use crate::views;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -74,10 +75,22 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
             Some(member.ok_or_else(error::organization_not_found_or_unauthorized)?)
         }
     };
+    let client_id = call.mint("client");
+    let session = start(call, &user_id, client_id, organization);
+    Ok(views::session(&session, call.now))
+}
+
+/// A new session of a user on a client.
+pub(crate) fn start(
+    call: &mut Call<'_>,
+    user_id: &Id,
+    client_id: Id,
+    organization: Option<Id>,
+) -> Session {
     let now = call.now;
     let session = Session {
         id: call.mint("sess"),
-        client_id: call.mint("client"),
+        client_id,
         user_id: user_id.clone(),
         revoked: false,
         active_organization_id: organization,
@@ -87,13 +100,12 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, ApiError> {
         created_at: now,
         updated_at: now,
     };
-    let view = views::session(&session, now);
-    call.state.sessions.insert(session);
-    call.state.change_user(&user_id, |user| {
+    call.state.sessions.insert(session.clone());
+    call.state.change_user(user_id, |user| {
         user.last_sign_in_at = Some(now);
         user.last_active_at = Some(now);
     });
-    Ok(view)
+    session
 }
 
 /// `GetSession`.
@@ -121,14 +133,24 @@ pub(crate) fn create_token(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if session.status(call.now) != "active" {
         return Err(error::session_not_found(&session.id));
     }
-    let claims = claims(call, &session, lifetime);
-    let kid = call.state.instance.id.clone();
-    let jwt = call.signing.sign(&kid, SESSION_TOKEN, &claims);
+    let jwt = sign(call, &session, lifetime);
     let now = call.now;
     if let Some(row) = call.state.sessions.get_mut(&session.id) {
         row.last_active_at = now;
     }
-    Ok(json!({ "object": "token", "jwt": jwt.unwrap_or_default() }))
+    Ok(json!({ "object": "token", "jwt": jwt }))
+}
+
+/// The cookie's token of a session, good for a minute.
+pub(crate) fn token(call: &mut Call<'_>, session: &Session) -> String {
+    sign(call, session, TOKEN_LIFETIME)
+}
+
+fn sign(call: &mut Call<'_>, session: &Session, lifetime: u64) -> String {
+    let claims = claims(call, session, lifetime);
+    let kid = call.state.instance.id.clone();
+    let kind = signing::Kind::Category(SESSION_TOKEN);
+    call.signing.sign(&kid, kind, &claims).unwrap_or_default()
 }
 
 /// `CreateSessionTokenFromTemplate`: the emulated instance has no JWT templates.

@@ -1,10 +1,12 @@
 //! The state of the emulated instance, its indexes, and the rules that must hold between rows.
 
+use crate::browser::state::BrowserState;
 use crate::ids::Id;
 use crate::model::{
     Instance, Invitation, Membership, Organization, OrganizationInvitation, Permission, Role,
     Session, User,
 };
+use crate::oauth::state::OAuthState;
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -23,6 +25,10 @@ pub(crate) struct State {
     pub(crate) organization_invitations: Table<OrganizationInvitation>,
     pub(crate) invitations: Table<Invitation>,
     pub(crate) sessions: Table<Session>,
+    #[serde(default)]
+    pub(crate) oauth: OAuthState,
+    #[serde(default)]
+    pub(crate) browser: BrowserState,
     #[serde(skip)]
     index: Index,
 }
@@ -55,6 +61,8 @@ impl State {
             organization_invitations: Table::default(),
             invitations: Table::default(),
             sessions: Table::default(),
+            oauth: OAuthState::default(),
+            browser: BrowserState::default(),
             index: Index::default(),
         }
     }

@@ -22,6 +22,8 @@ impl Version {
     /// From here on users and organizations are updated without their metadata.
     pub(crate) const METADATA_APART: Self = Self("2026-05-12");
 
+    pub(crate) const NEWEST: Self = Self(KNOWN[KNOWN.len() - 1]);
+
     pub(crate) fn of(headers: &HeaderMap, query: &Query) -> Result<Self, ApiError> {
         let header = headers
             .get("clerk-api-version")
@@ -41,7 +43,7 @@ impl Version {
                     ))
                 })
             }
-            (None, None) => Ok(Self(KNOWN[KNOWN.len() - 1])),
+            (None, None) => Ok(Self::NEWEST),
         }
     }
 }

@@ -396,6 +396,11 @@ fn image_url(instance_id: &str, resource_id: &str, initials: &str) -> String {
     )
 }
 
+/// The address of a user's picture.
+pub(crate) fn user_image_url(user: &User, instance_id: &str) -> String {
+    image_url(instance_id, &user.id, &initials(user))
+}
+
 fn initials(user: &User) -> String {
     [&user.first_name, &user.last_name]
         .into_iter()

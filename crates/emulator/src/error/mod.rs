@@ -4,9 +4,11 @@
 
 mod params;
 mod resources;
+mod sign_in;
 
 pub(crate) use params::*;
 pub(crate) use resources::*;
+pub(crate) use sign_in::*;
 
 use http::StatusCode;
 use serde_json::{Value, json};

@@ -42,6 +42,7 @@ pub(super) fn build(seed: &Seed, now: u64) -> Result<State, SeedError> {
     for (position, invitation) in seed.invitations.iter().enumerate() {
         builder.invitation(&format!("invitations[{position}]"), invitation)?;
     }
+    builder.oauth(seed)?;
     if let Some(generate) = seed.generate {
         generate::add(&mut builder.state, generate, now);
     }
@@ -93,16 +94,21 @@ fn instance(seed: &Seed) -> Result<Instance, SeedError> {
     })
 }
 
-struct Builder {
-    state: State,
-    now: u64,
+pub(super) struct Builder {
+    pub(super) state: State,
+    pub(super) now: u64,
     /// How many ids were made up.
     minted: u64,
 }
 
 impl Builder {
     /// The given id, or the next made-up one.
-    fn id(&mut self, place: &str, prefix: &str, given: Option<&String>) -> Result<Id, SeedError> {
+    pub(super) fn id(
+        &mut self,
+        place: &str,
+        prefix: &str,
+        given: Option<&String>,
+    ) -> Result<Id, SeedError> {
         match given {
             Some(id) => checked_id(place, prefix, id),
             None => Ok(self.made_up_id(prefix)),
@@ -501,7 +507,7 @@ impl Builder {
     }
 
     /// A user by id, e-mail address, username or external id.
-    fn find_user(&self, place: &str, name: &str) -> Result<Id, SeedError> {
+    pub(super) fn find_user(&self, place: &str, name: &str) -> Result<Id, SeedError> {
         let by_id = self.state.user(name).map(|user| &user.id);
         by_id
             .or_else(|| self.state.user_with_email(name))
@@ -570,14 +576,14 @@ fn key_name(key: &str) -> String {
     name.chars().take(23).collect()
 }
 
-fn value(place: &str, problem: &str) -> SeedError {
+pub(super) fn value(place: &str, problem: &str) -> SeedError {
     SeedError::Value {
         place: place.to_owned(),
         problem: problem.to_owned(),
     }
 }
 
-fn duplicate(place: &str, what: &'static str, value: &str) -> SeedError {
+pub(super) fn duplicate(place: &str, what: &'static str, value: &str) -> SeedError {
     SeedError::Duplicate {
         place: place.to_owned(),
         what,

@@ -2,6 +2,7 @@
 
 mod build;
 mod generate;
+mod oauth;
 mod saas;
 mod system;
 mod time;
@@ -31,6 +32,9 @@ pub struct Seed {
     pub(crate) organizations: Vec<OrganizationSeed>,
     #[serde(default)]
     pub(crate) invitations: Vec<InvitationSeed>,
+    /// Clients of the OAuth provider.
+    #[serde(default)]
+    pub(crate) oauth_applications: Vec<OAuthApplicationSeed>,
     #[serde(default)]
     pub(crate) generate: Option<GenerateSeed>,
 }
@@ -152,6 +156,10 @@ pub(crate) struct InstanceSeed {
     pub(crate) secret_keys: Vec<String>,
     pub(crate) max_allowed_memberships: Option<u64>,
     pub(crate) organizations_enabled: Option<bool>,
+    pub(crate) dynamic_oauth_client_registration: Option<bool>,
+    pub(crate) oauth_jwt_access_tokens: Option<bool>,
+    /// A user, by id, e-mail address, username or external id.
+    pub(crate) auto_sign_in: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -308,6 +316,26 @@ pub(crate) struct InvitationSeed {
     pub(crate) created_at: Option<When>,
     #[serde(default)]
     pub(crate) expires_at: Option<When>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OAuthApplicationSeed {
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) client_id: String,
+    /// A public client has none.
+    #[serde(default)]
+    pub(crate) client_secret: Option<String>,
+    pub(crate) redirect_uris: Vec<String>,
+    /// `profile` and `email` if absent.
+    #[serde(default)]
+    pub(crate) scopes: Option<Vec<String>>,
+    #[serde(default = "yes")]
+    pub(crate) consent_screen_enabled: bool,
+    #[serde(default)]
+    pub(crate) pkce_required: bool,
 }
 
 /// Rows to make up, for load tests. The same numbers give the same rows.

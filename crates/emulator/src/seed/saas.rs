@@ -5,7 +5,7 @@
 use super::time::When;
 use super::{
     ContactDetails, ContactSeed, ExternalAccountSeed, InstanceSeed, InvitationSeed, MemberSeed,
-    OrganizationSeed, PermissionSeed, RoleSeed, Seed, UserSeed,
+    OAuthApplicationSeed, OrganizationSeed, PermissionSeed, RoleSeed, Seed, UserSeed,
 };
 use crate::ids;
 use crate::model::Metadata;
@@ -75,7 +75,34 @@ pub(super) fn seed() -> Seed {
         users: PEOPLE.iter().map(user).collect(),
         organizations: organizations(),
         invitations: invitations(),
+        oauth_applications: vec![mcp_server()],
         generate: None,
+    }
+}
+
+/// The OAuth application of an MCP server on this machine, as `clerk-mcp dev` runs one.
+fn mcp_server() -> OAuthApplicationSeed {
+    let redirect_uris = [
+        "http://127.0.0.1:8788/callback",
+        "http://localhost:8788/callback",
+    ];
+    let scopes = [
+        "openid",
+        "profile",
+        "email",
+        "offline_access",
+        "user:org:read",
+        "public_metadata",
+    ];
+    OAuthApplicationSeed {
+        id: Some(ids::fixed("oa", "ClerkMcp").to_string()),
+        name: "clerk-mcp".to_owned(),
+        client_id: "clerk_mcp_emulated".to_owned(),
+        client_secret: Some("emulated-client-secret".to_owned()),
+        redirect_uris: redirect_uris.map(str::to_owned).to_vec(),
+        scopes: Some(scopes.map(str::to_owned).to_vec()),
+        consent_screen_enabled: true,
+        pkce_required: false,
     }
 }
 

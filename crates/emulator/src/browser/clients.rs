@@ -1,0 +1,202 @@
+//! Who is signed in: the cookie `__client` names the browser, the browser's sessions the people.
+
+use super::state::Client;
+use crate::call::Call;
+use crate::clock::SECOND;
+use crate::error::{self, ApiError};
+use crate::ids::Id;
+use crate::model::{Session, User};
+use crate::sessions;
+use crate::signing::{self, Kind};
+use crate::state::State;
+use bytes::Bytes;
+use http::header::{COOKIE, SET_COOKIE};
+use http::{HeaderValue, Response};
+use serde_json::json;
+
+/// How long a browser keeps its cookie: a year, in seconds.
+const COOKIE_LIFETIME: u64 = 365 * 24 * 60 * 60;
+
+/// A person who is signed in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SignedIn {
+    pub(crate) user_id: Id,
+    pub(crate) active_organization_id: Option<Id>,
+    /// When they signed in.
+    pub(crate) since: u64,
+}
+
+/// The person whose session this browser used last.
+pub(crate) fn current(call: &Call<'_>) -> Option<SignedIn> {
+    let client = of_browser(call)?;
+    let session = call
+        .state
+        .sessions
+        .get(client.last_active_session_id.as_ref()?)?;
+    is_live(call, session).then(|| SignedIn {
+        user_id: session.user_id.clone(),
+        active_organization_id: session.active_organization_id.clone(),
+        since: session.created_at,
+    })
+}
+
+/// Everybody who is signed in at this browser, with their sessions.
+pub(crate) fn everybody<'a>(call: &'a Call<'_>) -> Vec<(&'a Session, &'a User)> {
+    let Some(client) = of_browser(call) else {
+        return Vec::new();
+    };
+    let own = call.state.sessions.iter();
+    own.filter(|session| session.client_id == client.id && is_live(call, session))
+        .filter_map(|session| Some((session, call.state.user(&session.user_id)?)))
+        .collect()
+}
+
+/// Whether a user may sign in; a ban and a lock are Clerk's reasons why not.
+pub(crate) fn may_sign_in(state: &State, user_id: &str, now: u64) -> Result<(), ApiError> {
+    let user = state.user(user_id);
+    let user = user.ok_or_else(|| error::user_not_found(user_id))?;
+    if user.banned {
+        return Err(error::user_banned());
+    }
+    match user.locked_until.filter(|until| now < *until) {
+        Some(until) => Err(error::user_locked((until - now).div_ceil(SECOND))),
+        None => Ok(()),
+    }
+}
+
+/// Signs a user in at this browser and sets its cookies.
+pub(crate) fn sign_in(
+    call: &mut Call<'_>,
+    user_id: &Id,
+    response: Response<Bytes>,
+) -> Result<Response<Bytes>, ApiError> {
+    may_sign_in(call.state, user_id, call.now)?;
+    let client = match of_browser(call) {
+        Some(client) => client.clone(),
+        None => {
+            let client = Client {
+                id: call.mint("client"),
+                rotating_token: call.ticket(),
+                last_active_session_id: None,
+                created_at: call.now,
+            };
+            call.state.browser.clients.insert(client.clone());
+            client
+        }
+    };
+    let mut former = everybody(call).into_iter();
+    let former = former.find(|(session, _)| session.user_id == *user_id);
+    if let Some(id) = former.map(|(session, _)| session.id.clone()) {
+        end(call, &id);
+    }
+    let session = sessions::start(call, user_id, client.id.clone(), None);
+    Ok(with_cookies(call, client, &session, response))
+}
+
+/// Goes on as somebody who is signed in at this browser already.
+pub(crate) fn switch(
+    call: &mut Call<'_>,
+    session_id: &str,
+    response: Response<Bytes>,
+) -> Result<Response<Bytes>, ApiError> {
+    let mut all = everybody(call).into_iter();
+    let session = all
+        .find(|(session, _)| &*session.id == session_id)
+        .map(|(session, _)| session.clone());
+    let client = of_browser(call).cloned();
+    let (Some(session), Some(client)) = (session, client) else {
+        return Err(error::session_not_found(session_id));
+    };
+    may_sign_in(call.state, &session.user_id, call.now)?;
+    Ok(with_cookies(call, client, &session, response))
+}
+
+/// Ends one session of this browser, or all of them.
+pub(crate) fn sign_out(
+    call: &mut Call<'_>,
+    session_id: Option<&str>,
+    mut response: Response<Bytes>,
+) -> Response<Bytes> {
+    let chosen = everybody(call)
+        .into_iter()
+        .filter(|(session, _)| session_id.is_none_or(|id| &*session.id == id))
+        .map(|(session, _)| session.id.clone());
+    for id in chosen.collect::<Vec<_>>() {
+        end(call, &id);
+    }
+    let next = everybody(call)
+        .last()
+        .map(|(session, _)| session.id.clone());
+    let id = of_browser(call).map(|client| client.id.clone());
+    if let Some(client) = id.and_then(|id| call.state.browser.clients.get_mut(&id)) {
+        client.last_active_session_id = next;
+    }
+    set_cookie(&mut response, "__session=; Path=/; Max-Age=0; SameSite=Lax");
+    response
+}
+
+fn end(call: &mut Call<'_>, session_id: &str) {
+    let now = call.now;
+    if let Some(session) = call.state.sessions.get_mut(session_id) {
+        session.revoked = true;
+        session.updated_at = now;
+    }
+}
+
+fn is_live(call: &Call<'_>, session: &Session) -> bool {
+    session.status(call.now) == "active"
+        && call
+            .state
+            .user(&session.user_id)
+            .is_some_and(|user| !user.banned)
+}
+
+fn of_browser<'a>(call: &'a Call<'_>) -> Option<&'a Client> {
+    let cookies = call.headers.get_all(COOKIE).iter();
+    let mut pairs = cookies
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    let (_, token) = pairs.find(|(name, _)| *name == "__client")?;
+    let (_, claims) = signing::read(token)?;
+    let client = call
+        .state
+        .browser
+        .clients
+        .get(claims.get("id")?.as_str()?)?;
+    (claims.get("rotating_token")?.as_str()? == client.rotating_token).then_some(client)
+}
+
+/// Cookies as Clerk names them. They reach every port of this host: browsers do not separate
+/// those.
+fn with_cookies(
+    call: &mut Call<'_>,
+    mut client: Client,
+    session: &Session,
+    mut response: Response<Bytes>,
+) -> Response<Bytes> {
+    client.last_active_session_id = Some(session.id.clone());
+    let claims = json!({ "id": client.id, "rotating_token": client.rotating_token });
+    let kid = &call.state.instance.id;
+    let token = call
+        .signing
+        .sign(kid, Kind::Plain, &claims)
+        .unwrap_or_default();
+    call.state.browser.clients.insert(client);
+    let jwt = sessions::token(call, session);
+    let seconds = session.created_at / SECOND;
+    for cookie in [
+        format!("__client={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_LIFETIME}"),
+        format!("__client_uat={seconds}; Path=/; SameSite=Lax; Max-Age={COOKIE_LIFETIME}"),
+        format!("__session={jwt}; Path=/; SameSite=Lax; Max-Age={COOKIE_LIFETIME}"),
+    ] {
+        set_cookie(&mut response, &cookie);
+    }
+    response
+}
+
+fn set_cookie(response: &mut Response<Bytes>, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+}
