@@ -49,6 +49,15 @@ impl Allowed {
         requested_host(uri, headers).is_some_and(|host| host.eq_ignore_ascii_case(&self.authority))
     }
 
+    /// Whether the request comes from one of our own pages, as far as it says: a browser names the
+    /// origin of every form, and what names none is no browser.
+    #[must_use]
+    pub fn is_own_form(&self, headers: &HeaderMap) -> bool {
+        let own = self.origins.first().map(String::as_bytes);
+        let mut named = headers.get_all(header::ORIGIN).iter();
+        named.all(|origin| Some(origin.as_bytes()) == own)
+    }
+
     /// The request's origin, if it names one and it is allowed.
     ///
     /// # Errors
@@ -159,6 +168,21 @@ mod tests {
             assert!(!host(&allowed, bad), "{bad}");
         }
         assert!(!allowed.host(&Uri::from_static("/mcp"), &HeaderMap::new()));
+    }
+
+    #[test]
+    fn forms_are_our_own() {
+        let allowed = allowed("https://mcp.example.com", &["https://app.example.com"]);
+        let mut headers = HeaderMap::new();
+        assert!(allowed.is_own_form(&headers));
+        headers.insert(header::ORIGIN, "https://mcp.example.com".parse().unwrap());
+        assert!(allowed.is_own_form(&headers));
+        headers.append(header::ORIGIN, "https://evil.example".parse().unwrap());
+        assert!(!allowed.is_own_form(&headers));
+        for other in ["null", "https://app.example.com", "http://mcp.example.com"] {
+            headers.insert(header::ORIGIN, other.parse().unwrap());
+            assert!(!allowed.is_own_form(&headers), "{other}");
+        }
     }
 
     #[test]

@@ -20,6 +20,9 @@ pub struct UserInfo {
 struct NoArguments {}
 
 impl UserInfo {
+    /// Its name.
+    pub const NAME: &'static str = "userInfo";
+
     /// The tool for one person, of whom it tells `person`.
     #[must_use]
     pub fn new(person: Map<String, Value>) -> Self {
@@ -48,7 +51,7 @@ fn definition() -> Definition {
         },
     });
     Definition {
-        name: "userInfo".into(),
+        name: UserInfo::NAME.into(),
         title: "Who is signed in".into(),
         description: "Tells who is signed in: user, e-mail, roles, organization, and the scopes \
                       that were granted."

@@ -1,0 +1,91 @@
+//! What the routes share.
+
+use std::{fmt, sync::Arc};
+
+use clerk::Env;
+use oauth::{AuthorizationServer, Random, Timestamp};
+use pages::SignInMode;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    config::TrustedProxies, ended::GrantEnds, front::origin::Allowed,
+    people::People, rate_limit::RateLimits, routes::Cookies, sign_in::SignIn,
+};
+
+/// The authorization server with everything it stands on.
+pub struct App {
+    /// Where clients reach the server, without a trailing slash.
+    pub public_url: Url,
+    /// What pages call it.
+    pub name: String,
+    /// Its version.
+    pub version: &'static str,
+    /// The rules.
+    pub oauth: AuthorizationServer,
+    /// The way people sign in.
+    pub sign_in: SignIn,
+    /// What Clerk says of people.
+    pub people: People,
+    /// Grants that end while they are used.
+    pub ends: Arc<GrantEnds>,
+    /// Hosts and origins.
+    pub allowed: Allowed,
+    /// Cookies.
+    pub cookies: Cookies,
+    /// Whose forwarded headers are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// How much of what one address may ask for.
+    pub limits: RateLimits,
+    /// Fetches clients' metadata documents.
+    pub documents: Arc<dyn oauth::FetchDocument>,
+    /// The machine's clock.
+    pub env: Arc<dyn Env>,
+    /// The machine's randomness.
+    pub random: Arc<dyn Random>,
+    /// People of an emulated Clerk, for the home page.
+    pub emulated: Vec<EmulatedPerson>,
+    /// Cancelled at shutdown.
+    pub stop: Arc<CancellationToken>,
+}
+
+/// Somebody one can sign in as at the emulated Clerk.
+#[derive(Clone, Debug)]
+pub struct EmulatedPerson {
+    /// First and last name.
+    pub name: String,
+    /// The primary address.
+    pub email: String,
+    /// The role in public metadata, if any.
+    pub role: String,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("public_url", &self.public_url.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// The moment that it is.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.env.now())
+    }
+
+    /// The address of a path of this server.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+
+    /// How people sign in, for the home page.
+    #[must_use]
+    pub fn sign_in_mode(&self) -> SignInMode {
+        match self.sign_in {
+            SignIn::ClerkOauth(_) => SignInMode::ClerkOauth,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What is asked before a refresh token rotates: whether the person may still be signed in, and
+//! whether Clerk still stands by what it gave.
+
+use std::time::Duration;
+
+use oauth::{BoxFuture, Grant, RefreshCheck, RefreshRefusal};
+
+use crate::{
+    app::App,
+    people::{PersonError, Standing},
+};
+
+/// When to try again if Clerk does not say.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// When to try again for somebody who is locked.
+const LOCKED_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Asks Clerk.
+#[derive(Debug)]
+pub struct Refreshing<'a> {
+    app: &'a App,
+}
+
+impl<'a> Refreshing<'a> {
+    /// For one token request.
+    #[must_use]
+    pub fn new(app: &'a App) -> Self {
+        Self { app }
+    }
+
+    async fn person(&self, grant: &Grant) -> Result<(), RefreshRefusal> {
+        match self.app.people.now(&grant.user_id).await {
+            Ok(person) => match person.standing {
+                Standing::Good => Ok(()),
+                Standing::Banned => Err(RefreshRefusal::Ended),
+                // A stranger's wrong guesses can do that: the grant waits until it has passed.
+                Standing::Locked => Err(RefreshRefusal::Unavailable {
+                    retry_after: LOCKED_RETRY_AFTER,
+                }),
+            },
+            Err(PersonError::Deleted) => Err(RefreshRefusal::Ended),
+            Err(PersonError::Unavailable { retry_after }) => Err(RefreshRefusal::Unavailable {
+                retry_after: retry_after.unwrap_or(RETRY_AFTER),
+            }),
+        }
+    }
+}
+
+impl RefreshCheck for Refreshing<'_> {
+    fn check<'a>(
+        &'a self,
+        grant: &'a Grant,
+        upstream: Option<Vec<u8>>,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, RefreshRefusal>> {
+        Box::pin(async move {
+            self.person(grant).await?;
+            self.app.sign_in.refresh(grant, upstream).await
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! `/token`, `/revoke` and `/register`: open to pages of every origin, since a secret is needed for
+//! each of them to give anything.
+
+use std::sync::Arc;
+
+use axum::{body::Body, extract::State};
+use http::{HeaderMap, Request, Response, StatusCode, header};
+use oauth::{ErrorResponse, Parameters, TokenError};
+
+use super::{address_of, answer, authorize::collect};
+use crate::{app::App, refresh::Refreshing};
+
+/// The most bytes of a token or revocation request.
+const MAX_FORM_BYTES: usize = 32 * 1024;
+/// The most bytes of a registration; `oauth` has bounds for each of its parts.
+const MAX_REGISTRATION_BYTES: usize = 64 * 1024;
+
+type Shared = State<Arc<App>>;
+
+/// `POST /token` (OAuth 2.1, section 3.2)
+pub(super) async fn token(State(app): Shared, request: Request<Body>) -> Response<Body> {
+    let address = address_of(&app, &request);
+    if let Err(limited) = app.limits.token_call(address, app.now()) {
+        return answer::open_to_all(limited.into_http().map(Body::from));
+    }
+    let (form, headers) = match read_form(request).await {
+        Ok(read) => read,
+        Err(refusal) => return answer::open_to_all(refusal),
+    };
+    // A client that gives up must not stop a rotation half way: it goes on by itself.
+    let task = {
+        let app = Arc::clone(&app);
+        async move {
+            let refreshing = Refreshing::new(&app);
+            let authorization = single_authorization(&headers);
+            app.oauth
+                .token(&form, authorization, &refreshing, app.now(), app.random.as_ref())
+                .await
+        }
+    };
+    let response = match tokio::spawn(task).await {
+        Ok(Ok(response)) => response.into_http(),
+        Ok(Err(error)) => {
+            app.limits.token_call_failed(address, app.now());
+            refused(&app, &error).into_http()
+        }
+        Err(error) => {
+            tracing::error!(%error, "the token request's task failed");
+            return answer::open_to_all(answer::status(StatusCode::INTERNAL_SERVER_ERROR));
+        }
+    };
+    answer::open_to_all(response.map(Body::from))
+}
+
+/// `POST /revoke` (RFC 7009)
+pub(super) async fn revoke(State(app): Shared, request: Request<Body>) -> Response<Body> {
+    let address = address_of(&app, &request);
+    if let Err(limited) = app.limits.token_call(address, app.now()) {
+        return answer::open_to_all(limited.into_http().map(Body::from));
+    }
+    let (form, headers) = match read_form(request).await {
+        Ok(read) => read,
+        Err(refusal) => return answer::open_to_all(refusal),
+    };
+    let revoked = app
+        .oauth
+        .revoke(&form, single_authorization(&headers), app.now())
+        .await;
+    answer::open_to_all(match revoked {
+        Ok(ended) => {
+            if let Some(grant) = &ended {
+                tracing::info!(%grant, "a grant was revoked by its client");
+                app.ends.end(grant);
+            }
+            answer::status(StatusCode::OK)
+        }
+        Err(error) => {
+            app.limits.token_call_failed(address, app.now());
+            refused(&app, &error).into_http().map(Body::from)
+        }
+    })
+}
+
+/// `POST /register` (RFC 7591)
+pub(super) async fn register(State(app): Shared, request: Request<Body>) -> Response<Body> {
+    let address = address_of(&app, &request);
+    if let Err(limited) = app.limits.registration(address, app.now()) {
+        return answer::open_to_all(limited.into_http().map(Body::from));
+    }
+    let document = match collect(request.into_body(), MAX_REGISTRATION_BYTES).await {
+        Ok(document) => document,
+        Err(status) => return answer::open_to_all(answer::status(status)),
+    };
+    let registered = app
+        .oauth
+        .register(&document, app.now(), app.random.as_ref())
+        .await;
+    let response = match registered {
+        Ok(registered) => registered.into_http(),
+        Err(error) => error.response().into_http(),
+    };
+    answer::open_to_all(response.map(Body::from))
+}
+
+fn refused(app: &App, error: &TokenError) -> ErrorResponse {
+    if let Some(grant) = error.revoked() {
+        tracing::warn!(%grant, %error, "a grant was revoked");
+        app.ends.end(grant);
+    }
+    let response = error.response();
+    if response.status.is_server_error() {
+        tracing::error!(%error, "a token request could not be answered");
+    }
+    response
+}
+
+async fn read_form(request: Request<Body>) -> Result<(Parameters, HeaderMap), Response<Body>> {
+    let (parts, body) = request.into_parts();
+    let form = collect(body, MAX_FORM_BYTES).await.map_err(answer::status)?;
+    Ok((Parameters::parse(&form), parts.headers))
+}
+
+/// The value of the one `Authorization` header; two are as wrong as a broken one.
+fn single_authorization(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next()?;
+    match values.next() {
+        None => Some(value.to_str().unwrap_or("?")),
+        Some(_) => Some("?"),
+    }
+}

@@ -1,0 +1,354 @@
+//! A server put together from its configuration.
+
+use std::{fmt, io, path::Path, sync::Arc};
+
+use axum::Router;
+use clerk::{
+    Client, Env, Transport,
+    oauth::{FrontendApi, OAuthClient, Provider, Secret},
+};
+use mcp::{
+    OwnTool, Sealer, Shared,
+    audit::Audit,
+    rmcp_adapter::{ClerkMcpServer, PrincipalOfRequest},
+};
+use oauth::{
+    AuthorizationServer, ClientAuthMethod, ClientId, ClientOrigin, FetchDocument, GrantType,
+    Lifetimes, PlainToken, Random, ScopeDefinition, ScopePolicy, ServerKeys, Settings, Store,
+    Timestamp,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{
+    access::{self, AccessPolicy, CatalogueTool},
+    app::{App, EmulatedPerson},
+    authenticate::BearerTokens,
+    config::{ClientConfig, Config, SignIn as SignInConfig},
+    ended::GrantEnds,
+    front::{Front, FrontConfig, origin::Allowed},
+    listen, MCP_PATH,
+    people::People,
+    principals::Principals,
+    rate_limit::RateLimits,
+    routes::{self, Cookies},
+    sign_in::{ClerkOauth, SignIn},
+    sweep,
+    tools::{self, UserInfo},
+};
+
+const USER_AGENT: &str = concat!("clerk-mcp/", env!("CARGO_PKG_VERSION"));
+
+/// What a server needs of the machine, and of whoever starts it.
+pub struct Surroundings {
+    /// The clock.
+    pub env: Arc<dyn Env>,
+    /// Randomness fit for secrets.
+    pub random: Arc<dyn Random>,
+    /// The way to Clerk.
+    pub clerk: Arc<dyn Transport>,
+    /// Fetches clients' metadata documents.
+    pub documents: Arc<dyn FetchDocument>,
+    /// Where grants, clients and tokens are kept.
+    pub store: Arc<dyn Store>,
+    /// Where audit rows go.
+    pub audit: Arc<dyn Audit>,
+    /// The keys that seal cookies and state.
+    pub keys: ServerKeys,
+    /// What the server says of its version.
+    pub version: &'static str,
+    /// Whom one can sign in as, when Clerk is emulated.
+    pub emulated: Vec<EmulatedPerson>,
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
+
+/// Why a server cannot be put together: what is wrong, and a hint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetUpError(pub String);
+
+impl fmt::Display for SetUpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SetUpError {}
+
+/// A server that only lacks its socket.
+pub struct Server {
+    app: Arc<App>,
+    router: Router,
+    stop: Arc<CancellationToken>,
+    grace: std::time::Duration,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("app", &self.app).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Puts it together. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`SetUpError`] for what only shows once the parts meet: a pattern that names no tool, a
+    /// redirect URI that OAuth forbids.
+    pub fn new(config: &Config, around: Surroundings) -> Result<Self, SetUpError> {
+        let public_url = Url::parse(config.public_url.as_str()).map_err(wrong)?;
+        let origins: Vec<String> = config
+            .allowed_origins
+            .iter()
+            .map(|origin| origin.as_str().to_owned())
+            .collect();
+        let allowed = Allowed::new(&public_url, &origins);
+        let client = clerk_client(config, &around);
+        let stop = Arc::new(CancellationToken::new());
+        let mut own_tools: Vec<Arc<dyn OwnTool>> = Vec::new();
+        if config.demo_tools {
+            own_tools.extend(tools::demonstration());
+        }
+        let principals = principals(config, &around, &client, own_tools)?;
+        let app = Arc::new(App {
+            name: config.name.clone(),
+            version: around.version,
+            oauth: authorization_server(config, &around)?,
+            sign_in: sign_in(config, &around)?,
+            people: People::new(client),
+            ends: Arc::new(GrantEnds::default()),
+            allowed: allowed.clone(),
+            cookies: Cookies::new(&public_url),
+            trusted_proxies: config.trusted_proxies.clone(),
+            limits: RateLimits::new(config.oauth.registrations_per_hour),
+            documents: around.documents,
+            env: around.env,
+            random: around.random,
+            emulated: around.emulated,
+            stop: Arc::clone(&stop),
+            public_url,
+        });
+        let front = Front::new(
+            BearerTokens::new(Arc::clone(&app), principals),
+            ClerkMcpServer::for_principal(PrincipalOfRequest, around.version),
+            FrontConfig {
+                allowed,
+                max_body: config.limits.max_body,
+                max_sessions: config.limits.max_sessions,
+                session_idle: config.limits.session_idle,
+                stop: Arc::clone(&stop),
+            },
+        );
+        Ok(Self {
+            router: routes::router(Arc::clone(&app), Arc::new(front)),
+            app,
+            stop,
+            grace: config.limits.shutdown_grace,
+        })
+    }
+
+    /// Serves until `stopped` is done, then finishes what is open.
+    pub async fn serve(self, listener: TcpListener, stopped: impl Future<Output = ()>) {
+        let sweeping = tokio::spawn(sweep::forever(Arc::clone(&self.app)));
+        let until = CancellationToken::clone(&self.stop);
+        let serving = listen::serve(listener, self.router, until, self.grace);
+        let stopping = async {
+            stopped.await;
+            self.stop.cancel();
+        };
+        tokio::join!(serving, stopping);
+        sweeping.abort();
+    }
+}
+
+fn wrong(error: impl fmt::Display) -> SetUpError {
+    SetUpError(error.to_string())
+}
+
+fn clerk_client(config: &Config, around: &Surroundings) -> Client {
+    let clerk = &config.clerk;
+    Client::builder(
+        clerk.secret_key.clone(),
+        Arc::clone(&around.clerk),
+        Arc::clone(&around.env),
+    )
+    .api_url(clerk.api_url.clone())
+    .api_version(clerk.api_version.clone())
+    .user_agent(USER_AGENT.to_owned())
+    .build()
+}
+
+/// Every tool that rules can name on this server.
+#[must_use]
+pub fn catalogue(config: &Config) -> Vec<CatalogueTool> {
+    let own = |category: &'static str, name: String, read_only| CatalogueTool {
+        category: category.into(),
+        name: name.into(),
+        read_only,
+        own: true,
+    };
+    let mut tools = vec![own(tools::ACCOUNT, UserInfo::NAME.to_owned(), true)];
+    if config.demo_tools {
+        tools.extend(tools::demonstration().iter().map(|tool| {
+            let definition = tool.definition();
+            let name = definition.name.clone().into_owned();
+            own(tools::DEMO, name, definition.hints.read_only)
+        }));
+    }
+    access::catalogue(&tools)
+}
+
+fn principals(
+    config: &Config,
+    around: &Surroundings,
+    client: &Client,
+    own_tools: Vec<Arc<dyn OwnTool>>,
+) -> Result<Principals, SetUpError> {
+    let catalogue = catalogue(config);
+    let own_names = catalogue
+        .iter()
+        .filter(|tool| tool.own)
+        .map(|tool| tool.name.clone().into_owned());
+    let policy = AccessPolicy::new(
+        &config.access,
+        &config.tools.enabled,
+        config.tools.read_only,
+        &catalogue,
+    );
+    let mut seal = [0; 32];
+    around.random.fill(&mut seal);
+    Ok(Principals {
+        policy: policy.map_err(wrong)?,
+        client: client.clone(),
+        shared: Shared {
+            audit: Arc::clone(&around.audit),
+            sealer: Arc::new(Sealer::new(seal)),
+            confirm: config.tools.confirm,
+            own_names: own_names.collect(),
+        },
+        own_tools,
+        allow_private_metadata: config.tools.allow_private_metadata,
+        read_only: config.tools.read_only,
+    })
+}
+
+fn authorization_server(
+    config: &Config,
+    around: &Surroundings,
+) -> Result<AuthorizationServer, SetUpError> {
+    let issuer = config.public_url.as_str();
+    let resource = config.public_url.join(MCP_PATH);
+    let mut settings =
+        Settings::new(issuer, &resource, around.keys.clone()).map_err(wrong)?;
+    let oauth = &config.oauth;
+    settings.lifetimes = Lifetimes {
+        code: oauth.code_lifetime,
+        access_token: oauth.access_token_lifetime,
+        refresh_token: oauth.refresh_idle_lifetime,
+        grant: oauth.refresh_total_lifetime,
+        ..settings.lifetimes
+    };
+    settings.scopes = scopes(config)?;
+    settings.registration = oauth.dynamic_registration;
+    settings.client_documents = oauth.client_id_metadata_documents;
+    settings.private_use_schemes.clone_from(&oauth.private_use_schemes);
+    settings.clients = oauth.clients.iter().map(configured_client).collect();
+    AuthorizationServer::new(settings, Arc::clone(&around.store)).map_err(wrong)
+}
+
+fn scopes(config: &Config) -> Result<ScopePolicy, SetUpError> {
+    let default = ScopePolicy::default();
+    if config.oauth.scopes.is_empty() {
+        return Ok(default);
+    }
+    let more = config.oauth.scopes.iter().map(|scope| ScopeDefinition {
+        value: scope.value.clone(),
+        title: scope.title.clone(),
+        description: scope.description.clone(),
+    });
+    let offered = default.offered().iter().cloned().chain(more).collect();
+    ScopePolicy::new(offered, default.first().clone()).map_err(wrong)
+}
+
+fn configured_client(client: &ClientConfig) -> oauth::Client {
+    let secret = client.secret.as_ref();
+    oauth::Client {
+        id: ClientId(client.client_id.clone()),
+        origin: ClientOrigin::Configured,
+        name: Some(client.name.clone()),
+        client_uri: None,
+        logo_uri: None,
+        policy_uri: None,
+        tos_uri: None,
+        redirect_uris: client.redirect_uris.clone(),
+        auth: match secret {
+            Some(_) => ClientAuthMethod::SecretBasic,
+            None => ClientAuthMethod::None,
+        },
+        secret: secret.map(|secret| PlainToken::presented(secret.expose()).hash()),
+        scope: None,
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        created_at: Timestamp(0),
+        expires_at: None,
+    }
+}
+
+fn sign_in(config: &Config, around: &Surroundings) -> Result<SignIn, SetUpError> {
+    match &config.sign_in {
+        SignInConfig::ClerkOauth(application) => {
+            let provider = provider(config, application, &around.clerk)?;
+            let env = Arc::clone(&around.env);
+            let clerk = ClerkOauth::new(provider, application.organizations, env);
+            Ok(SignIn::ClerkOauth(clerk))
+        }
+    }
+}
+
+/// Clerk's OAuth provider, as this configuration's client sees it.
+///
+/// # Errors
+/// [`SetUpError`] when client id, secret or redirect URI are not of the form that OAuth allows.
+pub fn provider(
+    config: &Config,
+    application: &crate::config::ClerkOauth,
+    transport: &Arc<dyn Transport>,
+) -> Result<Provider, SetUpError> {
+    let frontend_api = FrontendApi::parse(config.clerk.frontend_api.as_str()).map_err(wrong)?;
+    let secret = application
+        .client_secret
+        .as_ref()
+        .map(|secret| Secret::parse(secret.expose()))
+        .transpose()
+        .map_err(wrong)?;
+    let client = OAuthClient::new(
+        &application.client_id,
+        secret,
+        &config.public_url.join("/callback"),
+    )
+    .map_err(wrong)?;
+    Ok(Provider::new(frontend_api, client, Arc::clone(transport)))
+}
+
+/// A key that this server made itself, kept in a file beside the database.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn kept_key(file: &Path, random: &dyn Random) -> io::Result<String> {
+    match std::fs::read_to_string(file) {
+        Ok(key) => return Ok(key.trim().to_owned()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(_) => {}
+    }
+    let key = PlainToken::generate(oauth::TokenKind::BrowserSecret, random);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    io::Write::write_all(&mut options.open(file)?, key.reveal().as_bytes())?;
+    Ok(key.reveal().to_owned())
+}

@@ -1,0 +1,234 @@
+//! How people sign in: at Clerk, whose OAuth client this server is.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use clerk::{
+    Env,
+    oauth::{
+        AuthorizationRequest, CallbackError, CallbackQuery, OAuthError, Prompt, Provider, TokenSet,
+    },
+};
+use moka::future::Cache;
+use oauth::{Grant, GrantId, RefreshRefusal, SignedIn, UpstreamRequest};
+
+/// How far Clerk's clock and ours may be apart.
+const LEEWAY: Duration = Duration::from_secs(30);
+/// How long before Clerk's access token expires a new one is asked for: longer than any access token
+/// of ours lives, so that whoever holds one can use it.
+const REFRESH_MARGIN: Duration = Duration::from_secs(60 * 60);
+/// How long what Clerk gave is kept for refreshes that come at the same moment.
+const REFRESHED_KEPT: Duration = Duration::from_secs(60);
+/// The most grants whose refresh is under way.
+const MOST_REFRESHED: u64 = 10_000;
+/// When to try again if Clerk does not say.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// The way people sign in.
+#[derive(Debug)]
+pub enum SignIn {
+    /// `clerk-oauth`
+    ClerkOauth(ClerkOauth),
+}
+
+/// A sign-in that came to its end.
+pub struct Completed {
+    /// Who.
+    pub person: SignedIn,
+    /// What Clerk gave, to be kept sealed.
+    pub upstream: Vec<u8>,
+}
+
+impl fmt::Debug for Completed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Completed").field("person", &self.person).finish_non_exhaustive()
+    }
+}
+
+/// Why a sign-in did not come to its end.
+#[derive(Debug)]
+pub enum SignInFault {
+    /// The callback is not of the protocol's form.
+    Callback(CallbackError),
+    /// Clerk, or the way there.
+    Clerk(OAuthError),
+}
+
+impl fmt::Display for SignInFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Callback(error) => error.fmt(f),
+            Self::Clerk(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for SignInFault {}
+
+impl From<OAuthError> for SignInFault {
+    fn from(error: OAuthError) -> Self {
+        Self::Clerk(error)
+    }
+}
+
+impl SignIn {
+    /// Where the browser goes to sign in.
+    ///
+    /// # Errors
+    /// [`SignInFault`] when Clerk cannot say where that is.
+    pub async fn authorization_url(
+        &self,
+        upstream: &UpstreamRequest,
+    ) -> Result<String, SignInFault> {
+        match self {
+            Self::ClerkOauth(clerk) => clerk.authorization_url(upstream).await,
+        }
+    }
+
+    /// Who came back, by the callback's query.
+    ///
+    /// # Errors
+    /// [`SignInFault`].
+    pub async fn complete(
+        &self,
+        query: CallbackQuery,
+        upstream: &UpstreamRequest,
+    ) -> Result<Completed, SignInFault> {
+        match self {
+            Self::ClerkOauth(clerk) => clerk.complete(query, upstream).await,
+        }
+    }
+
+    /// Whether Clerk still stands by what it gave, and what it gave anew.
+    ///
+    /// # Errors
+    /// [`RefreshRefusal`].
+    pub async fn refresh(
+        &self,
+        grant: &Grant,
+        upstream: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, RefreshRefusal> {
+        match self {
+            Self::ClerkOauth(clerk) => clerk.refresh(grant, upstream).await,
+        }
+    }
+}
+
+/// Sign-in through Clerk's OAuth provider. There is no Clerk session in this mode.
+pub struct ClerkOauth {
+    provider: Provider,
+    scopes: Vec<&'static str>,
+    env: Arc<dyn Env>,
+    /// What Clerk gave for one version of what a grant keeps: asked for once, however many refreshes
+    /// come at the same moment.
+    refreshed: Cache<(GrantId, u64), Option<Arc<Vec<u8>>>>,
+}
+
+impl fmt::Debug for ClerkOauth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClerkOauth").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
+
+impl ClerkOauth {
+    /// Through this provider; `organizations` lets the person pick one at Clerk.
+    #[must_use]
+    pub fn new(provider: Provider, organizations: bool, env: Arc<dyn Env>) -> Self {
+        Self {
+            provider,
+            scopes: scopes(organizations),
+            env,
+            refreshed: Cache::builder()
+                .max_capacity(MOST_REFRESHED)
+                .time_to_live(REFRESHED_KEPT)
+                .build(),
+        }
+    }
+
+    async fn authorization_url(&self, upstream: &UpstreamRequest) -> Result<String, SignInFault> {
+        let request = AuthorizationRequest {
+            state: &upstream.state,
+            nonce: &upstream.nonce,
+            code_challenge: upstream.code_challenge.as_str(),
+            scopes: &self.scopes,
+            prompt: None::<Prompt>,
+        };
+        let url = self.provider.authorization_url(&request, self.env.now());
+        Ok(url.await?)
+    }
+
+    async fn complete(
+        &self,
+        query: CallbackQuery,
+        upstream: &UpstreamRequest,
+    ) -> Result<Completed, SignInFault> {
+        let now = self.env.now();
+        let metadata = self.provider.metadata(now).await?;
+        let code = query.into_code(&metadata, self.provider.client())?;
+        let verifier = upstream.code_verifier.reveal();
+        let tokens = self.provider.redeem_code(&code, verifier, now).await?;
+        let leeway = u64::try_from(LEEWAY.as_millis()).unwrap_or(u64::MAX);
+        let claims = self
+            .provider
+            .verify_id_token(&tokens, &upstream.nonce, leeway, self.env.now())
+            .await?;
+        Ok(Completed {
+            upstream: tokens.to_bytes(),
+            person: SignedIn {
+                user_id: claims.user_id,
+                session_id: None,
+                organization_id: claims.organization_id,
+                display_name: claims.name.or(claims.email),
+            },
+        })
+    }
+
+    async fn refresh(
+        &self,
+        grant: &Grant,
+        upstream: Option<Vec<u8>>,
+    ) -> Result<Option<Vec<u8>>, RefreshRefusal> {
+        let Some(upstream) = upstream else {
+            return Ok(None);
+        };
+        let Ok(tokens) = TokenSet::from_bytes(&upstream) else {
+            tracing::error!(grant = %grant.id, "what Clerk gave cannot be read any more");
+            return Err(RefreshRefusal::Ended);
+        };
+        let margin = u64::try_from(REFRESH_MARGIN.as_millis()).unwrap_or(u64::MAX);
+        if tokens.is_fresh(self.env.now(), margin) {
+            return Ok(None);
+        }
+        let version = (grant.id.clone(), grant.upstream_version);
+        let asking = self.refreshed.try_get_with(version, self.ask(tokens));
+        match asking.await {
+            Ok(refreshed) => Ok(refreshed.map(|bytes| bytes.to_vec())),
+            Err(error) if error.is_dead_refresh_token() => Err(RefreshRefusal::Ended),
+            Err(error) => {
+                tracing::warn!(grant = %grant.id, %error, "Clerk gave no new tokens");
+                let retry_after = error.retry_after().map(Duration::from_secs);
+                Err(RefreshRefusal::Unavailable {
+                    retry_after: retry_after.unwrap_or(RETRY_AFTER),
+                })
+            }
+        }
+    }
+
+    /// Without a refresh token there is nothing to ask for: the person is read again all the same.
+    async fn ask(&self, tokens: TokenSet) -> Result<Option<Arc<Vec<u8>>>, OAuthError> {
+        let Some(refresh_token) = &tokens.refresh_token else {
+            return Ok(None);
+        };
+        let refreshed = self.provider.refresh(refresh_token, self.env.now()).await?;
+        Ok(Some(Arc::new(refreshed.to_bytes())))
+    }
+}
+
+/// What this server asks Clerk for: who the person is, and to be able to ask again.
+#[must_use]
+pub fn scopes(organizations: bool) -> Vec<&'static str> {
+    let mut scopes = vec!["openid", "profile", "email", "offline_access"];
+    if organizations {
+        scopes.push("user:org:read");
+    }
+    scopes
+}
