@@ -59,6 +59,15 @@ test('2026-07-28: discover, list and call without initialize', async (t) => {
   assert.deepEqual(await lines.ended, { code: 0, signal: null });
 });
 
+test('2026-07-28: there is no handshake, and an unknown resource is named', async (t) => {
+  const lines = startLines(t, ['--emulate']);
+  const { error: handshake } = await lines.request('initialize', inline());
+  assert.equal(handshake.code, -32601, JSON.stringify(handshake));
+  const { error: unknown } = await lines.request('resources/read', inline({ uri: 'clerk://nothing' }));
+  assert.equal(unknown.code, -32602, JSON.stringify(unknown));
+  assert.equal(unknown.data.uri, 'clerk://nothing');
+});
+
 test('2026-07-28: the first line may be a call', async (t) => {
   const lines = startLines(t, ['--emulate']);
   const { result } = await lines.request('tools/call', inline(getUser));

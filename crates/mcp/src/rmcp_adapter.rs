@@ -356,11 +356,10 @@ impl<P: Principal> ServerHandler for ClerkMcpServer<P> {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        const KNOWN: [&str; 10] = [
+        const KNOWN: [&str; 9] = [
             "completion/complete",
-            "initialize",
             "prompts/get",
             "prompts/list",
             "resources/list",
@@ -371,7 +370,11 @@ impl<P: Principal> ServerHandler for ClerkMcpServer<P> {
             "tools/list",
         ];
         let method = request.method;
-        if KNOWN.contains(&method.as_str()) {
+        // Revision 2026-07-28 has no handshake.
+        let has_handshake = context
+            .protocol_version()
+            .is_none_or(|version| version < ProtocolVersion::V_2026_07_28);
+        if KNOWN.contains(&method.as_str()) || (has_handshake && method == "initialize") {
             let message = format!("the parameters of {method} are not of the specification's form");
             return Err(ErrorData::invalid_params(message, None));
         }
@@ -580,7 +583,11 @@ fn resource_error(error: &ResourceError) -> ErrorData {
     toolkit::text::escape_invisible(&mut message);
     let message = message.as_str().unwrap_or_default().to_owned();
     match error {
-        ResourceError::NotFound(_) => ErrorData::resource_not_found(message, None),
+        ResourceError::NotFound(uri) => {
+            let mut uri = Value::from(uri.as_str());
+            toolkit::text::escape_invisible(&mut uri);
+            ErrorData::resource_not_found(message, Some(serde_json::json!({ "uri": uri })))
+        }
         ResourceError::Tool(error) => {
             let data = Some(Value::Object(error.to_json()));
             match error {
