@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use toolkit::{Progress, operation::Kind, operations};
 
 use crate::{
-    arguments::CallArguments, failure::Failure, logging, people, printer::Printer, serve, signals,
+    arguments::CallArguments, failure::Failure, logging, people, printer::Printer, service, signals,
 };
 
 /// Calls the tool and prints what it came to.
@@ -27,7 +27,7 @@ pub(crate) async fn run(arguments: &CallArguments, printer: &Printer) -> Result<
     } else {
         arguments.service.confirm.into()
     };
-    let service = serve::service(&arguments.service, confirm, printer)?;
+    let service = service::build(&arguments.service, confirm, printer)?;
     let request = CallRequest {
         name: arguments.tool.clone(),
         arguments: given,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use emulator::{Answer, Emulator, MAX_BODY_BYTES, Seed, SeedFormat};
+use emulator::{Answer, Emulator, MAX_BODY_BYTES, Seed};
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::connect;
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::printer::Printer;
@@ -59,7 +60,7 @@ pub(crate) struct Args {
 /// Serves until SIGINT or SIGTERM.
 pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     let printer = Printer::new();
-    let (emulator, restored) = load(&args)?;
+    let (emulator, restored) = load(args.seed.as_deref(), args.state.as_deref())?;
     let emulator = Arc::new(emulator);
     if restored && args.seed.is_some() {
         printer.warn("--seed is not used: the state file exists and is what this starts with");
@@ -68,16 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
         let requests = usize::try_from(requests).unwrap_or(usize::MAX);
         emulator.set_rate_limit(requests, RATE_WINDOW_MS);
     }
-    let address = SocketAddr::new(args.host, args.port);
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        Failure::failed(format!(
-            "cannot listen on {address}: {error}\n\
-             hint: choose another port with --port, or a free one with --port 0"
-        ))
-    })?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Failure::failed(format!("the socket has no address: {error}")))?;
+    let (listener, address) = listen(SocketAddr::new(args.host, args.port), "--port").await?;
     let url = format!("http://{address}");
     emulator.set_url(&url);
     if !args.host.is_loopback() {
@@ -86,34 +78,82 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
              whoever can reads and changes everything here"
         ));
     }
-    let written = emulator.revision();
-    if let Some(file) = &args.state {
-        save(&emulator, file).map_err(|error| {
+    // Whoever has read the banner may send a signal.
+    let terminated = signals::terminated();
+    let saving = Saving::begin(&emulator, args.state.as_deref())?;
+    printer.note(&banner(&emulator, &url, &args));
+    let stopped = async {
+        terminated.await;
+    };
+    serve_until(listener, &emulator, saving, stopped, printer).await
+}
+
+/// A socket that listens, and its address. `flag` is the one that chooses another port.
+pub(crate) async fn listen(
+    address: SocketAddr,
+    flag: &str,
+) -> Result<(TcpListener, SocketAddr), Failure> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {address}: {error}\n\
+             hint: choose another port with {flag}, or a free one with {flag} 0"
+        ))
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::failed(format!("the socket has no address: {error}")))?;
+    Ok((listener, address))
+}
+
+/// A state file that holds the state as of a revision.
+pub(crate) struct Saving {
+    file: PathBuf,
+    written: u64,
+}
+
+impl Saving {
+    /// Writes the file for the first time, so that one which cannot be written shows at the start.
+    pub(crate) fn begin(emulator: &Emulator, file: Option<&Path>) -> Result<Option<Self>, Failure> {
+        let Some(file) = file else {
+            return Ok(None);
+        };
+        let written = emulator.revision();
+        save(emulator, file).map_err(|error| {
             Failure::usage(format!(
                 "cannot write {}: {error}\n\
-                 hint: name a file with --state in a folder that you may write to",
+                 hint: name a file in a folder that you may write to",
                 file.display()
             ))
         })?;
+        Ok(Some(Self {
+            file: file.to_owned(),
+            written,
+        }))
     }
-    // Whoever has read the banner may send a signal.
-    let terminated = signals::terminated();
-    printer.note(&banner(&emulator, &url, &args));
+}
 
+/// Serves the emulator, and saves its changes, until `ended` is done.
+pub(crate) async fn serve_until(
+    listener: TcpListener,
+    emulator: &Arc<Emulator>,
+    saving: Option<Saving>,
+    ended: impl Future<Output = ()>,
+    printer: Printer,
+) -> Result<(), Failure> {
     let (stop, stopped) = watch::channel(false);
     let (served, all_served) = watch::channel(false);
     let ending = async {
-        terminated.await;
+        ended.await;
         // The receivers live as long as this function.
         let _ = stop.send(true);
     };
     let serving = async {
-        serve(listener, &emulator, stopped.clone()).await;
+        serve(listener, emulator, stopped.clone()).await;
         let _ = served.send(true);
     };
     let saving = async {
-        match &args.state {
-            Some(file) => save_changes(&emulator, file, written, all_served.clone(), printer).await,
+        match saving {
+            Some(saving) => save_changes(emulator, saving, all_served.clone(), printer).await,
             None => Ok(()),
         }
     };
@@ -122,9 +162,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// The emulator of the state file if there is one (then `true`), else of the seed.
-fn load(args: &Args) -> Result<(Emulator, bool), Failure> {
+pub(crate) fn load(seed: Option<&Path>, state: Option<&Path>) -> Result<(Emulator, bool), Failure> {
     let clock = Arc::new(Machine);
-    if let Some(file) = &args.state {
+    if let Some(file) = state {
         match std::fs::read(file) {
             Ok(bytes) => {
                 let broken = |problem: String| {
@@ -148,32 +188,14 @@ fn load(args: &Args) -> Result<(Emulator, bool), Failure> {
             }
         }
     }
-    let seed = match &args.seed {
-        Some(file) => read_seed(file)?,
+    let place = seed.unwrap_or(Path::new("the seed"));
+    let seed = match seed {
+        Some(file) => connect::read_seed(file)?,
         None => Seed::default(),
     };
-    let made = Emulator::new(&seed, clock, Box::new(Machine)).map_err(|error| {
-        let place = args.seed.as_deref().unwrap_or(Path::new("the seed"));
-        Failure::usage(format!("{}: {error}", place.display()))
-    });
+    let made = Emulator::new(&seed, clock, Box::new(Machine))
+        .map_err(|error| Failure::usage(format!("{}: {error}", place.display())));
     Ok((made?, false))
-}
-
-fn read_seed(file: &Path) -> Result<Seed, Failure> {
-    let extension = file
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
-    let format = SeedFormat::from_extension(extension).ok_or_else(|| {
-        Failure::usage(format!(
-            "{}: the format of this seed is unknown\nhint: name it .toml, .yaml or .json",
-            file.display()
-        ))
-    })?;
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
-    Seed::parse(&text, format)
-        .map_err(|error| Failure::usage(format!("{}: {error}", file.display())))
 }
 
 fn banner(emulator: &Emulator, url: &str, args: &Args) -> String {
@@ -200,23 +222,21 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{ending}")
 }
 
-/// Writes the state shortly after changes, and once more when everything is served. `written` is
-/// the revision that the file has.
+/// Writes the state shortly after changes, and once more when everything is served.
 async fn save_changes(
     emulator: &Arc<Emulator>,
-    file: &Path,
-    written: u64,
+    saving: Saving,
     mut all_served: watch::Receiver<bool>,
     printer: Printer,
 ) -> Result<(), Failure> {
-    let mut written = written;
+    let Saving { file, mut written } = saving;
     let mut warned = false;
     loop {
         let served = all_served.wait_for(|served| *served);
         let last = tokio::time::timeout(SAVE_INTERVAL, served).await.is_ok();
         let revision = emulator.revision();
         if written != revision {
-            let (emulator, path) = (Arc::clone(emulator), file.to_owned());
+            let (emulator, path) = (Arc::clone(emulator), file.clone());
             let saving = tokio::task::spawn_blocking(move || save(&emulator, &path));
             match saving
                 .await

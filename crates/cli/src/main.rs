@@ -14,7 +14,7 @@ mod logging;
 mod machine;
 mod people;
 mod printer;
-mod serve;
+mod service;
 mod signals;
 mod stdio;
 mod tools;

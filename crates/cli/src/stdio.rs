@@ -9,14 +9,14 @@ use rmcp::{
 
 use crate::{
     arguments::ServiceArguments, failure::Failure, line_transport::LineTransport, logging,
-    printer::Printer, serve, signals,
+    printer::Printer, service, signals,
 };
 
 /// Serves until the client closes standard input, or until a signal.
 pub(crate) async fn run(arguments: &ServiceArguments, printer: &Printer) -> Result<(), Failure> {
     let terminated = signals::terminated();
     logging::start(arguments.audit_log.is_none())?;
-    let service = serve::service(arguments, arguments.confirm.into(), printer)?;
+    let service = service::build(arguments, arguments.confirm.into(), printer)?;
     let server = ClerkMcpServer::new(service, env!("CARGO_PKG_VERSION"));
     if printer.has_typist() {
         printer.note(

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Builds the service.
-pub(crate) fn service(
+pub(crate) fn build(
     arguments: &ServiceArguments,
     confirm: Confirm,
     printer: &Printer,
