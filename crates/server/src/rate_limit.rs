@@ -1,0 +1,420 @@
+//! Limits per client address on the endpoints that anybody may call.
+//!
+//! Each address has a bucket per endpoint that calls fill and time drains. The limits stop floods,
+//! not people: an office behind one address stays far below them.
+//!
+//! | endpoint | at once | over time |
+//! |---|---|---|
+//! | `POST /register` | N | N an hour (`oauth.registrations_per_hour`) |
+//! | `POST /token`, `POST /revoke` | 600, or 30 failures | 10 a second, or a failure every 2 s |
+//! | `GET /authorize` | 120 | 2 a second |
+//!
+//! A client refreshes about every 15 minutes, so 10 a second are some 9,000 clients behind one
+//! address.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::{HeaderValue, Response, StatusCode, header};
+use oauth::Timestamp;
+use serde_json::json;
+
+use crate::client_address::AddressGroup;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// `POST /token` and `POST /revoke`, which share a bucket.
+const TOKEN_CALLS: Quota = Quota {
+    at_once: 600,
+    each: Duration::from_millis(100),
+};
+/// What a failed call of those costs, in successful ones: guesses are failures.
+const FAILED_CALL: u32 = 20;
+/// `GET /authorize`, which makes the server remember a request, and perhaps fetch a document.
+const AUTHORIZATIONS: Quota = Quota {
+    at_once: 120,
+    each: Duration::from_millis(500),
+};
+/// How many addresses each endpoint remembers, some 2 MB. Past it those are forgotten whose
+/// buckets are emptiest.
+const MOST_ADDRESSES: usize = 32_768;
+
+/// The limits of a server. Nothing here waits; the lock is held for a few memory accesses, and for
+/// about a millisecond once in thousands of new addresses.
+#[derive(Debug)]
+pub struct RateLimits {
+    registrations: Buckets,
+    token_calls: Buckets,
+    authorizations: Buckets,
+}
+
+impl RateLimits {
+    /// Limits under which nobody has called yet. With no registrations per hour there is none.
+    #[must_use]
+    pub fn new(registrations_per_hour: u32) -> Self {
+        let registrations = Quota {
+            at_once: registrations_per_hour,
+            each: HOUR / registrations_per_hour.max(1),
+        };
+        Self {
+            registrations: Buckets::new(registrations, MOST_ADDRESSES),
+            token_calls: Buckets::new(TOKEN_CALLS, MOST_ADDRESSES),
+            authorizations: Buckets::new(AUTHORIZATIONS, MOST_ADDRESSES),
+        }
+    }
+
+    /// Counts a `POST /register`, whatever comes of it.
+    ///
+    /// # Errors
+    /// When the address has made too many.
+    pub fn registration(&self, client: IpAddr, now: Timestamp) -> Result<(), Limited> {
+        self.registrations.take(AddressGroup::of(client), now)
+    }
+
+    /// Counts a `POST /token` or `POST /revoke` before it is carried out, as if it succeeded.
+    ///
+    /// # Errors
+    /// When the address has made too many, or too many that failed.
+    pub fn token_call(&self, client: IpAddr, now: Timestamp) -> Result<(), Limited> {
+        self.token_calls.take(AddressGroup::of(client), now)
+    }
+
+    /// Says that a call counted by [`Self::token_call`] failed by the client's fault.
+    pub fn token_call_failed(&self, client: IpAddr, now: Timestamp) {
+        let more = FAILED_CALL - 1;
+        self.token_calls.add(AddressGroup::of(client), more, now);
+    }
+
+    /// Counts a `GET /authorize`.
+    ///
+    /// # Errors
+    /// When the address has made too many.
+    pub fn authorization(&self, client: IpAddr, now: Timestamp) -> Result<(), Limited> {
+        self.authorizations.take(AddressGroup::of(client), now)
+    }
+}
+
+/// The address has called too often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// When the same call may succeed, if the address is quiet until then.
+    pub retry_after: Duration,
+}
+
+impl Limited {
+    /// The value of `Retry-After` (RFC 9110 section 10.2.3): whole seconds, at least one.
+    #[must_use]
+    pub fn retry_after(self) -> HeaderValue {
+        HeaderValue::from(self.seconds())
+    }
+
+    /// 429 (RFC 6585 section 4) for a program: an OAuth error as JSON, with `Retry-After`.
+    #[must_use]
+    pub fn into_http(self) -> Response<String> {
+        let body = json!({
+            "error": "temporarily_unavailable",
+            "error_description": self.to_string(),
+        });
+        let mut response = Response::new(body.to_string());
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, self.retry_after());
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, json);
+        let no_store = HeaderValue::from_static("no-store");
+        headers.insert(header::CACHE_CONTROL, no_store);
+        response
+    }
+
+    fn seconds(self) -> u64 {
+        let milliseconds = u64::try_from(self.retry_after.as_millis()).unwrap_or(u64::MAX);
+        milliseconds.div_ceil(1000).max(1)
+    }
+}
+
+impl fmt::Display for Limited {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.seconds();
+        write!(
+            formatter,
+            "too many requests from your address; hint: try again in {seconds} s"
+        )
+    }
+}
+
+impl std::error::Error for Limited {}
+
+/// How often an address may call.
+#[derive(Clone, Copy, Debug)]
+struct Quota {
+    /// Calls that fill an empty bucket.
+    at_once: u32,
+    /// How long it takes until one call has drained from the bucket.
+    each: Duration,
+}
+
+/// The buckets of one endpoint. A bucket is kept as the moment at which it will be empty (the
+/// generic cell rate algorithm), so one that is empty need not be kept at all.
+#[derive(Debug)]
+struct Buckets {
+    quota: Quota,
+    most: usize,
+    empty_at: Mutex<HashMap<AddressGroup, Timestamp>>,
+}
+
+impl Buckets {
+    fn new(quota: Quota, most: usize) -> Self {
+        Self {
+            quota,
+            most,
+            empty_at: Mutex::default(),
+        }
+    }
+
+    /// Adds one call, if there is room.
+    fn take(&self, group: AddressGroup, now: Timestamp) -> Result<(), Limited> {
+        self.change(group, now, |empty_at, quota| {
+            let full = quota.each * quota.at_once;
+            let wanted = empty_at.after(quota.each);
+            let over = now.until(wanted).saturating_sub(full);
+            if over.is_zero() {
+                Ok(wanted)
+            } else {
+                Err(Limited { retry_after: over })
+            }
+        })
+    }
+
+    /// Adds calls that have happened already, room or not. Nobody waits longer than for two full
+    /// buckets to drain, however much they sent at the same time.
+    fn add(&self, group: AddressGroup, calls: u32, now: Timestamp) {
+        let added = self.change(group, now, |empty_at, quota| {
+            let most = now.after(quota.each * quota.at_once * 2);
+            Ok(empty_at.after(quota.each * calls).min(most))
+        });
+        debug_assert!(added.is_ok(), "adding is not refused");
+    }
+
+    fn change(
+        &self,
+        group: AddressGroup,
+        now: Timestamp,
+        fill: impl FnOnce(Timestamp, Quota) -> Result<Timestamp, Limited>,
+    ) -> Result<(), Limited> {
+        // A map is whole after a panic too.
+        let mut buckets = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = buckets.get(&group).copied();
+        let filled = fill(known.unwrap_or_default().max(now), self.quota)?;
+        if known.is_none() && buckets.len() >= self.most {
+            forget(&mut buckets, self.most, now);
+        }
+        buckets.insert(group, filled);
+        Ok(())
+    }
+}
+
+/// Makes room: drops the empty buckets, and if more than seven eighths are left, the emptiest, so
+/// that it is not done again for the next address.
+fn forget(buckets: &mut HashMap<AddressGroup, Timestamp>, most: usize, now: Timestamp) {
+    buckets.retain(|_, empty_at| !empty_at.has_passed(now));
+    let kept = most - most.div_ceil(8);
+    if buckets.len() <= kept {
+        return;
+    }
+    let surplus = buckets.len() - kept;
+    let mut moments: Vec<Timestamp> = buckets.values().copied().collect();
+    let (_, &mut last, _) = moments.select_nth_unstable(surplus - 1);
+    // Of those that are as full as the last one, some go and some stay.
+    let mut ties = surplus - moments[..surplus].iter().filter(|&&at| at < last).count();
+    buckets.retain(|_, empty_at| {
+        if *empty_at == last && ties > 0 {
+            ties -= 1;
+            return false;
+        }
+        *empty_at >= last
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp(1_790_000_000_000);
+
+    fn address(number: u32) -> IpAddr {
+        IpAddr::from(number.to_be_bytes())
+    }
+
+    fn seconds(seconds: u64) -> Timestamp {
+        START.after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn registrations_are_as_configured() {
+        let limits = RateLimits::new(20);
+        for _ in 0..20 {
+            limits.registration(address(1), START).unwrap();
+        }
+        let limited = limits.registration(address(1), START).unwrap_err();
+        assert_eq!(limited.retry_after, Duration::from_secs(180));
+        // Another address is not affected.
+        limits.registration(address(2), START).unwrap();
+        limits.registration(address(1), seconds(179)).unwrap_err();
+        limits.registration(address(1), seconds(180)).unwrap();
+        limits.registration(address(1), seconds(180)).unwrap_err();
+    }
+
+    #[test]
+    fn no_registrations_are_none() {
+        let limits = RateLimits::new(0);
+        assert!(limits.registration(address(1), START).is_err());
+    }
+
+    #[test]
+    fn one_ipv6_network_is_one_address() {
+        let limits = RateLimits::new(1);
+        let of = |text: &str| text.parse::<IpAddr>().unwrap();
+        limits.registration(of("2001:db8::1"), START).unwrap();
+        limits.registration(of("2001:db8::2"), START).unwrap_err();
+        limits.registration(of("2001:db8:0:1::2"), START).unwrap();
+    }
+
+    #[test]
+    fn failures_cost_more() {
+        let limits = RateLimits::new(20);
+        for _ in 0..600 {
+            limits.token_call(address(1), START).unwrap();
+        }
+        limits.token_call(address(1), START).unwrap_err();
+        let mut failures = 0;
+        while limits.token_call(address(2), START).is_ok() {
+            limits.token_call_failed(address(2), START);
+            failures += 1;
+        }
+        assert_eq!(failures, 30);
+        limits.token_call(address(2), seconds(2)).unwrap();
+    }
+
+    #[test]
+    fn failures_at_the_same_time_are_paid_for_within_bounds() {
+        let limits = RateLimits::new(20);
+        for _ in 0..600 {
+            limits.token_call(address(1), START).unwrap();
+        }
+        for _ in 0..600 {
+            limits.token_call_failed(address(1), START);
+        }
+        let limited = limits.token_call(address(1), START).unwrap_err();
+        assert_eq!(limited.retry_after, Duration::from_millis(60_100));
+        limits.token_call(address(1), seconds(60)).unwrap_err();
+        limits.token_call(address(1), seconds(61)).unwrap();
+    }
+
+    #[test]
+    fn endpoints_are_counted_apart() {
+        let limits = RateLimits::new(1);
+        limits.registration(address(1), START).unwrap();
+        limits.registration(address(1), START).unwrap_err();
+        for _ in 0..120 {
+            limits.authorization(address(1), START).unwrap();
+        }
+        limits.authorization(address(1), START).unwrap_err();
+        limits.token_call(address(1), START).unwrap();
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_lock_anyone_out() {
+        let limits = RateLimits::new(20);
+        limits.registration(address(1), seconds(5)).unwrap();
+        limits.registration(address(1), START).unwrap();
+    }
+
+    #[test]
+    fn the_answer_says_when_to_come_back() {
+        let answer = |milliseconds| {
+            let retry_after = Duration::from_millis(milliseconds);
+            Limited { retry_after }.into_http()
+        };
+        let response = answer(1_001);
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+        let body: serde_json::Value = serde_json::from_str(response.body()).unwrap();
+        assert_eq!(body["error"], "temporarily_unavailable");
+        assert_eq!(answer(1).headers()[header::RETRY_AFTER], "1");
+        assert_eq!(answer(60_000).headers()[header::RETRY_AFTER], "60");
+    }
+
+    fn remembered(buckets: &Buckets) -> usize {
+        buckets.empty_at.lock().unwrap().len()
+    }
+
+    fn small() -> Buckets {
+        let quota = Quota {
+            at_once: 2,
+            each: Duration::from_secs(10),
+        };
+        Buckets::new(quota, 64)
+    }
+
+    #[test]
+    fn old_addresses_are_forgotten() {
+        let buckets = small();
+        for number in 0..64 {
+            let group = AddressGroup::of(address(number));
+            buckets.take(group, START).unwrap();
+        }
+        assert_eq!(remembered(&buckets), 64);
+        let group = AddressGroup::of(address(1000));
+        buckets.take(group, seconds(10)).unwrap();
+        assert_eq!(remembered(&buckets), 1);
+    }
+
+    #[test]
+    fn a_crowd_of_addresses_does_not_free_a_limited_one() {
+        let buckets = small();
+        let busy = AddressGroup::of(address(u32::MAX));
+        buckets.take(busy, START).unwrap();
+        buckets.take(busy, START).unwrap();
+        for number in 0..10_000 {
+            let group = AddressGroup::of(address(number));
+            buckets.take(group, START).unwrap();
+            assert!(remembered(&buckets) <= 64);
+        }
+        buckets.take(busy, START).unwrap_err();
+    }
+
+    proptest! {
+        #[test]
+        fn never_more_than_a_full_bucket_and_what_drained(
+            pauses in prop::collection::vec(0_u64..15_000, 1..200),
+        ) {
+            let buckets = small();
+            let group = AddressGroup::of(address(1));
+            let mut now = START;
+            let mut taken = 0;
+            for pause in pauses {
+                now = now.after(Duration::from_millis(pause));
+                match buckets.take(group, now) {
+                    Ok(()) => taken += 1,
+                    Err(limited) => {
+                        // The hint is true: then it works, and a moment before it does not.
+                        let then = now.after(limited.retry_after);
+                        prop_assert!(buckets.take(group, then.before(Duration::from_millis(1))).is_err());
+                        prop_assert!(buckets.take(group, then).is_ok());
+                        now = then;
+                        taken += 1;
+                    }
+                }
+                prop_assert!(taken <= 2 + START.until(now).as_millis() / 10_000);
+            }
+        }
+    }
+}
