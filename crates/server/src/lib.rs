@@ -2,14 +2,12 @@
 
 pub mod access;
 pub mod client_address;
-pub mod client_address;
 pub mod config;
 pub mod ended;
 pub mod front;
 pub mod listen;
 pub mod people;
 pub mod principals;
-pub mod rate_limit;
 pub mod rate_limit;
 pub mod tools;
 
