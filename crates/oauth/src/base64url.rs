@@ -21,10 +21,7 @@ pub(crate) fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
 pub(crate) mod bytes {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    pub(crate) fn serialize<S: Serializer>(
-        bytes: &Vec<u8>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::encode(bytes))
     }
 

@@ -226,6 +226,10 @@ pub trait Store: Send + Sync {
 
 /// What [`Store::register_client`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one is made for each registration, and taken apart"
+)]
 pub enum Registered {
     /// The client is kept.
     New,

@@ -21,6 +21,8 @@ pub enum TokenKind {
     RefreshToken,
     /// A client secret, `cms_…`.
     ClientSecret,
+    /// What a browser's cookie holds, so that no other goes on with its authorizations, `cmb_…`.
+    BrowserSecret,
 }
 
 impl TokenKind {
@@ -31,6 +33,7 @@ impl TokenKind {
             Self::AccessToken => "cma_",
             Self::RefreshToken => "cmr_",
             Self::ClientSecret => "cms_",
+            Self::BrowserSecret => "cmb_",
         }
     }
 }
@@ -44,6 +47,12 @@ impl PlainToken {
     /// Takes what a client sent, whatever it is.
     pub fn presented(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// Takes what a client sent if it looks like a token of this kind: the prefix and 256 bits.
+    pub fn parse(kind: TokenKind, text: &str) -> Option<Self> {
+        let bits = text.strip_prefix(kind.prefix())?;
+        base64url::decode_array::<32>(bits).map(|_| Self(text.to_owned()))
     }
 
     /// A fresh token of 256 random bits.

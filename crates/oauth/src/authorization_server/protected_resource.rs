@@ -1,0 +1,209 @@
+//! The protected resource's side: which access tokens count, and what is answered to others
+//! (RFC 6750, RFC 9728).
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::environment::Random;
+use crate::error::{ErrorResponse, wire_text};
+use crate::grant::Grant;
+use crate::scope::ScopeSet;
+use crate::seal::GrantKey;
+use crate::store::{StoreError, UpstreamUpdate};
+use crate::time::Timestamp;
+use crate::token::{PlainToken, TokenHash, TokenKind};
+
+use super::AuthorizationServer;
+
+/// Proof that a request carries a live access token for this resource. Only while one of these
+/// exists can what the grant keeps be read.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The grant.
+    pub grant: Grant,
+    /// What the token is good for.
+    pub scopes: ScopeSet,
+    /// When the token is over.
+    pub expires_at: Timestamp,
+    /// The token's hash, which names it in caches.
+    pub token: TokenHash,
+    key: GrantKey,
+}
+
+impl Access {
+    /// What the grant keeps, opened: what Clerk gave. `None` when there is nothing.
+    pub fn open_upstream(&self) -> Option<Vec<u8>> {
+        self.key.open(self.grant.upstream.as_ref()?, &self.grant.id)
+    }
+
+    /// Whether the token is good for all of `needed`.
+    ///
+    /// # Errors
+    /// [`BearerFault::InsufficientScope`] names all scopes to ask for: those needed and those that
+    /// the token has, for a client replaces its token by the new one.
+    pub fn require(&self, needed: &ScopeSet) -> Result<(), BearerFault> {
+        match self.scopes.covers(needed) {
+            true => Ok(()),
+            false => Err(BearerFault::InsufficientScope(self.scopes.union(needed))),
+        }
+    }
+}
+
+/// Why a request is not let in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BearerFault {
+    /// It carries no bearer token.
+    #[error("no access token\nhint: send `Authorization: Bearer …`")]
+    Missing,
+    /// Its token is unknown, expired, revoked or for another resource. Which one is nobody's business.
+    #[error("the access token is not valid (any more)\nhint: refresh it, or sign in again")]
+    Invalid,
+    /// Its token is not good for this. These scopes are to be asked for, all of them.
+    #[error("the access token lacks a scope\nhint: ask for `{0}`")]
+    InsufficientScope(ScopeSet),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AuthorizationServer {
+    /// Checks the header `Authorization` of a request to the protected resource.
+    ///
+    /// # Errors
+    /// [`BearerFault`]; [`AuthorizationServer::challenge`] makes the answer of it.
+    pub async fn check_access_token(
+        &self,
+        authorization: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Access, BearerFault> {
+        let text = authorization.and_then(bearer).ok_or(BearerFault::Missing)?;
+        // What does not look like one of ours needs no look-up.
+        let token = PlainToken::parse(TokenKind::AccessToken, text).ok_or(BearerFault::Invalid)?;
+        let found = self.store.access_token(token.hash(), now).await?;
+        let (record, grant) = found.ok_or(BearerFault::Invalid)?;
+        if grant.resource != *self.settings.resource() {
+            return Err(BearerFault::Invalid);
+        }
+        let key = GrantKey::unwrap(&record.wrapped, &token, &grant.id, &self.settings.keys)
+            .ok_or(BearerFault::Invalid)?;
+        let (scopes, expires_at) = (record.scopes, record.expires_at);
+        Ok(Access {
+            grant,
+            scopes,
+            expires_at,
+            token: record.hash,
+            key,
+        })
+    }
+
+    /// Keeps what Clerk gave anew, if nobody else was faster.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_upstream(
+        &self,
+        access: &Access,
+        upstream: &[u8],
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Result<UpstreamUpdate, StoreError> {
+        let sealed = access.key.seal(upstream, &access.grant.id, random);
+        let version = access.grant.upstream_version;
+        self.store
+            .update_upstream(&access.grant.id, version, &sealed, now)
+            .await
+    }
+
+    /// The answer to a request that is not let in, with its `WWW-Authenticate` (RFC 6750 section 3,
+    /// RFC 9728 section 5.1): where the resource's metadata is, and which scopes to ask for.
+    pub fn challenge(&self, fault: &BearerFault) -> ErrorResponse {
+        let scopes = match fault {
+            BearerFault::InsufficientScope(scopes) => scopes,
+            _ => self.settings.scopes.first(),
+        };
+        let (status, code) = match fault {
+            // RFC 6750 section 3.1: without a token there is no error to tell.
+            BearerFault::Missing => (StatusCode::UNAUTHORIZED, None),
+            BearerFault::Invalid => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
+            BearerFault::InsufficientScope(_) => {
+                (StatusCode::FORBIDDEN, Some("insufficient_scope"))
+            }
+            BearerFault::Store(error) => return ErrorResponse::store(error),
+        };
+        let description = fault.to_string();
+        let told = code.map(|code| {
+            format!(
+                "error={}, error_description={}, ",
+                quoted(code),
+                quoted(&description)
+            )
+        });
+        let challenge = format!(
+            "Bearer {}scope={}, resource_metadata={}",
+            told.unwrap_or_default(),
+            quoted(&scopes.to_string()),
+            quoted(&self.settings.resource_metadata_url())
+        );
+        let answer = ErrorResponse::of(status, code.unwrap_or("unauthorized"), description);
+        ErrorResponse {
+            www_authenticate: Some(challenge),
+            ..answer
+        }
+    }
+
+    /// The protected resource's metadata (RFC 9728), for the path form and the root form alike.
+    pub fn protected_resource_metadata(&self) -> Value {
+        json!({
+            "resource": self.settings.resource().as_str(),
+            "authorization_servers": [self.settings.issuer()],
+            "scopes_supported": self.scopes_supported(),
+            "bearer_methods_supported": ["header"],
+        })
+    }
+
+    /// The authorization server's metadata (RFC 8414).
+    pub fn metadata(&self) -> Value {
+        let issuer = self.settings.issuer();
+        let at = |path: &str| format!("{issuer}{path}");
+        let methods = ["none", "client_secret_basic", "client_secret_post"];
+        let mut metadata = json!({
+            "issuer": issuer,
+            "authorization_endpoint": at("/authorize"),
+            "token_endpoint": at("/token"),
+            "revocation_endpoint": at("/revoke"),
+            "scopes_supported": self.scopes_supported(),
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_methods_supported": methods,
+            "revocation_endpoint_auth_methods_supported": methods,
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
+            "client_id_metadata_document_supported": self.settings.client_documents,
+            "protected_resources": [self.settings.resource().as_str()],
+        });
+        if self.settings.registration {
+            metadata["registration_endpoint"] = at("/register").into();
+        }
+        metadata
+    }
+
+    fn scopes_supported(&self) -> Vec<&str> {
+        let offered = self.settings.scopes.offered().iter();
+        offered
+            .map(|definition| definition.value.as_str())
+            .collect()
+    }
+}
+
+/// The token of `Bearer …`.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// A quoted-string (RFC 9110 section 5.6.4) without anything that would need escaping in it.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", wire_text(text))
+}
