@@ -10,6 +10,8 @@ use toolkit::{
     pattern::{PatternError, Patterns},
 };
 
+use crate::tools::{ACCOUNT, DEMO};
+
 /// The scope that tools which change nothing need.
 pub const READ_SCOPE: &str = "tools:read";
 /// The scope that all other tools need.
@@ -128,6 +130,59 @@ struct CompiledRule {
     conditions: Conditions,
     /// Positions in `offered`.
     tools: Vec<usize>,
+}
+
+/// The server's own tools: `userInfo` and, when they are on, the demonstration's.
+#[must_use]
+pub fn own_tools(demo: bool) -> Vec<CatalogueTool> {
+    let own = |category: &'static str, name: &'static str| CatalogueTool {
+        category: category.into(),
+        name: name.into(),
+        read_only: true,
+        own: true,
+    };
+    let mut tools = vec![own(ACCOUNT, "userInfo")];
+    if demo {
+        tools.extend([own(DEMO, "add"), own(DEMO, "generateImage")]);
+    }
+    tools
+}
+
+/// What holds when no rule is configured: everybody gets `userInfo` and, with their own power, the
+/// Clerk tools; of the demonstration's tools, everybody gets `add`, and the roles `admin` and
+/// `premium` get `generateImage`. Other own tools need a rule.
+#[must_use]
+pub fn default_rules(own: &[CatalogueTool]) -> Vec<AccessRule> {
+    let mut categories: Vec<&str> = operations::all()
+        .map(|operation| operation.category.name())
+        .collect();
+    categories.dedup();
+    let premium = Conditions {
+        role: vec!["admin".to_owned(), "premium".to_owned()],
+        ..Conditions::default()
+    };
+    let mut rules = vec![(categories, Conditions::default())];
+    for (category, name, conditions) in [
+        (ACCOUNT, "userInfo", Conditions::default()),
+        (DEMO, "add", Conditions::default()),
+        (DEMO, "generateImage", premium),
+    ] {
+        let there = |tool: &CatalogueTool| tool.category == category && tool.name == name;
+        if own.iter().any(there) {
+            rules.push((vec![name], conditions));
+        }
+    }
+    rules
+        .into_iter()
+        .filter_map(|(tools, conditions)| {
+            Some(AccessRule {
+                // Names of the tables are always patterns.
+                tools: Patterns::parse(tools).ok()?,
+                clerk: ClerkPower::Session,
+                conditions,
+            })
+        })
+        .collect()
 }
 
 /// Every tool that rules can name: these own tools, then Clerk's. An own tool takes the place of

@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    config::TrustedProxies, ended::GrantEnds, front::origin::Allowed,
-    people::People, rate_limit::RateLimits, routes::Cookies, sign_in::SignIn,
+    config::TrustedProxies, ended::GrantEnds, front::origin::Allowed, people::People,
+    rate_limit::RateLimits, routes::Cookies, sign_in::SignIn,
 };
 
 /// The authorization server with everything it stands on.

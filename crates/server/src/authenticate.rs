@@ -1,10 +1,7 @@
 //! From a bearer token to a principal: the token and the grant from the store, the person from Clerk,
 //! and what follows from both for a minute.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use clerk::BoxFuture;
@@ -61,7 +58,7 @@ impl BearerTokens {
 
     async fn check(&self, parts: &Parts) -> Result<Principal, Refusal> {
         if has_query_token(parts) {
-            return Err(self.refused(&BearerFault::Malformed));
+            return Err(self.refused(&BearerFault::Invalid));
         }
         let authorization = one_header(&parts.headers).map_err(|fault| self.refused(&fault))?;
         let token = authorization.and_then(bearer);
@@ -93,14 +90,19 @@ impl BearerTokens {
             Ok(person) if person.standing == Standing::Good => person,
             Ok(_) | Err(PersonError::Deleted) => return Err(self.refused(&BearerFault::Invalid)),
             Err(PersonError::Unavailable { retry_after }) => {
-                return Err(unavailable(retry_after.map_or(RETRY_AFTER, |after| after.as_secs())));
+                return Err(unavailable(
+                    retry_after.map_or(RETRY_AFTER, |after| after.as_secs()),
+                ));
             }
         };
         let served = match self.principals.serve(grant, &access.scopes, &person) {
             Ok(served) => served,
             Err(error) => {
                 tracing::error!(%error, grant = %grant.id, "a grant cannot be served");
-                return Err(plain(StatusCode::INTERNAL_SERVER_ERROR, "the grant cannot be served"));
+                return Err(plain(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the grant cannot be served",
+                ));
             }
         };
         Ok(Known {
@@ -132,7 +134,10 @@ impl Authenticate for BearerTokens {
 
     fn insufficient_scope(&self, scopes: &[String]) -> Option<HeaderValue> {
         let scopes = ScopeSet::parse(&scopes.join(" "))?;
-        let response = self.app.oauth.challenge(&BearerFault::InsufficientScope(scopes));
+        let response = self
+            .app
+            .oauth
+            .challenge(&BearerFault::InsufficientScope(scopes));
         HeaderValue::from_str(&response.www_authenticate?).ok()
     }
 }
@@ -152,7 +157,7 @@ fn one_header(headers: &HeaderMap) -> Result<Option<&str>, BearerFault> {
     };
     match (value.to_str(), values.next()) {
         (Ok(value), None) => Ok(Some(value)),
-        _ => Err(BearerFault::Malformed),
+        _ => Err(BearerFault::Invalid),
     }
 }
 
@@ -163,9 +168,13 @@ fn bearer(authorization: &str) -> Option<PlainToken> {
 }
 
 fn unavailable(seconds: u64) -> Refusal {
-    let mut response =
-        plain(StatusCode::SERVICE_UNAVAILABLE, "Clerk cannot say now who is signed in");
-    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    let mut response = plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Clerk cannot say now who is signed in",
+    );
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, seconds.into());
     response
 }
 

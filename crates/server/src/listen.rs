@@ -41,8 +41,14 @@ pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, 
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
-        tracing::warn!(open = connections.len(), "requests were cut off at shutdown");
+    if tokio::time::timeout(grace, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            open = connections.len(),
+            "requests were cut off at shutdown"
+        );
     }
 }
 

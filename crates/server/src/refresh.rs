@@ -17,14 +17,14 @@ const LOCKED_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// Asks Clerk.
 #[derive(Debug)]
-pub struct Refreshing<'a> {
+pub(crate) struct Refreshing<'a> {
     app: &'a App,
 }
 
 impl<'a> Refreshing<'a> {
     /// For one token request.
     #[must_use]
-    pub fn new(app: &'a App) -> Self {
+    pub(crate) fn new(app: &'a App) -> Self {
         Self { app }
     }
 

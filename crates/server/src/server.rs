@@ -14,28 +14,26 @@ use mcp::{
 };
 use oauth::{
     AuthorizationServer, ClientAuthMethod, ClientId, ClientOrigin, FetchDocument, GrantType,
-    Lifetimes, PlainToken, Random, ScopeDefinition, ScopePolicy, ServerKeys, Settings, Store,
-    Timestamp,
+    Lifetimes, PlainToken, Random, ServerKeys, Settings, Store, Timestamp,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    access::{self, AccessPolicy, CatalogueTool},
+    MCP_PATH,
     app::{App, EmulatedPerson},
     authenticate::BearerTokens,
     config::{ClientConfig, Config, SignIn as SignInConfig},
     ended::GrantEnds,
     front::{Front, FrontConfig, origin::Allowed},
-    listen, MCP_PATH,
+    listen,
     people::People,
     principals::Principals,
     rate_limit::RateLimits,
     routes::{self, Cookies},
     sign_in::{ClerkOauth, SignIn},
-    sweep,
-    tools::{self, UserInfo},
+    sweep, tools,
 };
 
 const USER_AGENT: &str = concat!("clerk-mcp/", env!("CARGO_PKG_VERSION"));
@@ -90,7 +88,9 @@ pub struct Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("app", &self.app).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("app", &self.app)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +114,7 @@ impl Server {
         if config.demo_tools {
             own_tools.extend(tools::demonstration());
         }
-        let principals = principals(config, &around, &client, own_tools)?;
+        let principals = principals(config, &around, &client, own_tools);
         let app = Arc::new(App {
             name: config.name.clone(),
             version: around.version,
@@ -183,47 +183,20 @@ fn clerk_client(config: &Config, around: &Surroundings) -> Client {
     .build()
 }
 
-/// Every tool that rules can name on this server.
-#[must_use]
-pub fn catalogue(config: &Config) -> Vec<CatalogueTool> {
-    let own = |category: &'static str, name: String, read_only| CatalogueTool {
-        category: category.into(),
-        name: name.into(),
-        read_only,
-        own: true,
-    };
-    let mut tools = vec![own(tools::ACCOUNT, UserInfo::NAME.to_owned(), true)];
-    if config.demo_tools {
-        tools.extend(tools::demonstration().iter().map(|tool| {
-            let definition = tool.definition();
-            let name = definition.name.clone().into_owned();
-            own(tools::DEMO, name, definition.hints.read_only)
-        }));
-    }
-    access::catalogue(&tools)
-}
-
 fn principals(
     config: &Config,
     around: &Surroundings,
     client: &Client,
     own_tools: Vec<Arc<dyn OwnTool>>,
-) -> Result<Principals, SetUpError> {
-    let catalogue = catalogue(config);
-    let own_names = catalogue
-        .iter()
+) -> Principals {
+    let offered = config.access.offered().iter();
+    let own_names = offered
         .filter(|tool| tool.own)
         .map(|tool| tool.name.clone().into_owned());
-    let policy = AccessPolicy::new(
-        &config.access,
-        &config.tools.enabled,
-        config.tools.read_only,
-        &catalogue,
-    );
     let mut seal = [0; 32];
     around.random.fill(&mut seal);
-    Ok(Principals {
-        policy: policy.map_err(wrong)?,
+    Principals {
+        policy: config.access.clone(),
         client: client.clone(),
         shared: Shared {
             audit: Arc::clone(&around.audit),
@@ -234,7 +207,7 @@ fn principals(
         own_tools,
         allow_private_metadata: config.tools.allow_private_metadata,
         read_only: config.tools.read_only,
-    })
+    }
 }
 
 fn authorization_server(
@@ -243,8 +216,7 @@ fn authorization_server(
 ) -> Result<AuthorizationServer, SetUpError> {
     let issuer = config.public_url.as_str();
     let resource = config.public_url.join(MCP_PATH);
-    let mut settings =
-        Settings::new(issuer, &resource, around.keys.clone()).map_err(wrong)?;
+    let mut settings = Settings::new(issuer, &resource, around.keys.clone()).map_err(wrong)?;
     let oauth = &config.oauth;
     settings.lifetimes = Lifetimes {
         code: oauth.code_lifetime,
@@ -253,26 +225,14 @@ fn authorization_server(
         grant: oauth.refresh_total_lifetime,
         ..settings.lifetimes
     };
-    settings.scopes = scopes(config)?;
+    settings.scopes = oauth.scopes.clone();
     settings.registration = oauth.dynamic_registration;
     settings.client_documents = oauth.client_id_metadata_documents;
-    settings.private_use_schemes.clone_from(&oauth.private_use_schemes);
+    settings
+        .private_use_schemes
+        .clone_from(&oauth.private_use_schemes);
     settings.clients = oauth.clients.iter().map(configured_client).collect();
     AuthorizationServer::new(settings, Arc::clone(&around.store)).map_err(wrong)
-}
-
-fn scopes(config: &Config) -> Result<ScopePolicy, SetUpError> {
-    let default = ScopePolicy::default();
-    if config.oauth.scopes.is_empty() {
-        return Ok(default);
-    }
-    let more = config.oauth.scopes.iter().map(|scope| ScopeDefinition {
-        value: scope.value.clone(),
-        title: scope.title.clone(),
-        description: scope.description.clone(),
-    });
-    let offered = default.offered().iter().cloned().chain(more).collect();
-    ScopePolicy::new(offered, default.first().clone()).map_err(wrong)
 }
 
 fn configured_client(client: &ClientConfig) -> oauth::Client {
@@ -287,7 +247,7 @@ fn configured_client(client: &ClientConfig) -> oauth::Client {
         tos_uri: None,
         redirect_uris: client.redirect_uris.clone(),
         auth: match secret {
-            Some(_) => ClientAuthMethod::SecretBasic,
+            Some(_) => ClientAuthMethod::ClientSecretBasic,
             None => ClientAuthMethod::None,
         },
         secret: secret.map(|secret| PlainToken::presented(secret.expose()).hash()),

@@ -40,7 +40,9 @@ pub struct Completed {
 
 impl fmt::Debug for Completed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Completed").field("person", &self.person).finish_non_exhaustive()
+        f.debug_struct("Completed")
+            .field("person", &self.person)
+            .finish_non_exhaustive()
     }
 }
 
@@ -125,7 +127,9 @@ pub struct ClerkOauth {
 
 impl fmt::Debug for ClerkOauth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClerkOauth").field("provider", &self.provider).finish_non_exhaustive()
+        f.debug_struct("ClerkOauth")
+            .field("provider", &self.provider)
+            .finish_non_exhaustive()
     }
 }
 

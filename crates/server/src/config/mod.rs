@@ -4,15 +4,26 @@
 //! table. Loading is pure: environment and files come from the caller, and all faults come back at
 //! once.
 
+mod clerk_section;
+mod document;
+mod fault;
 mod keys;
+mod load;
 mod model;
+mod oauth_section;
 mod origin;
+mod quantity;
 mod secret;
+mod settings;
+mod sources;
+mod tools_section;
 
-pub use keys::{Key, KeyError, Keys};
+pub use fault::{ConfigFault, Place, Warning};
+pub use keys::Keys;
 pub use model::{
     AuditConfig, CimdTest, ClerkConfig, ClerkOauth, ClientConfig, Config, Limits, OAuthConfig,
-    ScopeConfig, SignIn, StorageConfig, ToolsConfig, TrustedProxies,
+    SignIn, StorageConfig, ToolsConfig, TrustedProxies,
 };
 pub use origin::{Origin, OriginError};
 pub use secret::Secret;
+pub use sources::{Flags, Sources};

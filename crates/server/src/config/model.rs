@@ -9,11 +9,12 @@ use std::{
 
 use clerk::{ApiUrl, ApiVersion, SecretKey};
 use ipnet::IpNet;
+use oauth::ScopePolicy;
 use toolkit::pattern::Patterns;
 use url::Url;
 
 use super::{keys::Keys, origin::Origin, secret::Secret};
-use crate::access::AccessRule;
+use crate::access::AccessPolicy;
 
 /// The configuration of `clerk-mcp serve`.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ pub struct Config {
     /// Which tools exist here, whoever asks.
     pub tools: ToolsConfig,
     /// Who may see and call which of them.
-    pub access: Vec<AccessRule>,
+    pub access: AccessPolicy,
     /// Bounds on what clients can make the server hold.
     pub limits: Limits,
     /// Where audit rows go.
@@ -123,21 +124,10 @@ pub struct OAuthConfig {
     pub private_use_schemes: Vec<String>,
     /// Whether a client id may be the URL of its metadata document.
     pub client_id_metadata_documents: bool,
-    /// Scopes besides `tools:read` and `tools:write`.
-    pub scopes: Vec<ScopeConfig>,
+    /// Every scope on offer: `tools:read` (asked for first), `tools:write`, and the configured ones.
+    pub scopes: ScopePolicy,
     /// Clients that need not register.
     pub clients: Vec<ClientConfig>,
-}
-
-/// A scope that people can grant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ScopeConfig {
-    /// The scope token (RFC 6749 section 3.3).
-    pub value: String,
-    /// A few words for the consent page.
-    pub title: String,
-    /// A sentence for the consent page.
-    pub description: String,
 }
 
 /// A client that need not register.

@@ -55,6 +55,11 @@ impl Principal {
         }
     }
 
+    fn scopes_granted(&self) -> &[String] {
+        let served = self.served.as_ref();
+        served.map_or(&[], |served| &served.service().caller().scopes)
+    }
+
     /// The scopes that have to be granted before this tool can be called.
     fn scopes_needed(&self, tool: &str) -> Option<&[String]> {
         self.served.as_ref()?.service().scopes_needed(tool)
@@ -221,7 +226,9 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         if let Some(scopes) = peek.tool().and_then(|tool| principal.scopes_needed(tool)) {
             let message = format!("the access token lacks {}", scopes.join(" "));
             let mut refusal = plain(StatusCode::FORBIDDEN, message);
-            if let Some(challenge) = self.authenticator.insufficient_scope(scopes) {
+            // A client replaces its token by the new one: what it has is named too.
+            let all = [principal.scopes_granted(), scopes].concat();
+            if let Some(challenge) = self.authenticator.insufficient_scope(&all) {
                 refusal
                     .headers_mut()
                     .insert(header::WWW_AUTHENTICATE, challenge);

@@ -8,7 +8,7 @@ use pages::{EmulatedPerson, HomePage, NotFoundPage};
 use serde_json::Value;
 
 use super::answer;
-use crate::{app::App, MCP_PATH};
+use crate::{MCP_PATH, app::App};
 
 type Shared = State<Arc<App>>;
 
@@ -38,7 +38,10 @@ pub(super) async fn readiness(State(app): Shared) -> Response<Body> {
         Ok(_) => text(StatusCode::OK, "ready\n"),
         Err(error) => {
             tracing::error!(%error, "not ready: the store failed");
-            text(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+            text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer\n",
+            )
         }
     }
 }
@@ -74,7 +77,10 @@ pub(super) async fn not_found(State(app): Shared, request: Request<Body>) -> Res
 fn document(document: &Value) -> Response<Body> {
     let mut response = Response::new(Body::from(document.to_string()));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     let cache = HeaderValue::from_static("public, max-age=300");
     headers.insert(header::CACHE_CONTROL, cache);
     answer::open_to_all(response)

@@ -9,7 +9,9 @@ pub(super) fn page(status: StatusCode, html: String) -> Response<Body> {
     *response.status_mut() = status;
     for (name, value) in pages::headers() {
         let name = HeaderName::from_static(name);
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -23,7 +25,9 @@ pub(super) fn see_other(location: &str) -> Response<Body> {
     let mut response = status(StatusCode::SEE_OTHER);
     response.headers_mut().insert(header::LOCATION, location);
     let no_referrer = HeaderValue::from_static("no-referrer");
-    response.headers_mut().insert(header::REFERRER_POLICY, no_referrer);
+    response
+        .headers_mut()
+        .insert(header::REFERRER_POLICY, no_referrer);
     response
 }
 
@@ -32,7 +36,9 @@ pub(super) fn status(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, no_store);
     response
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, header};
 use oauth::{
     Answer, AuthorizationFault, AuthorizeFault, Next, Parameters, PlainToken, RedirectKind,
-    StepFault, TokenKind,
+    ShownFault, StepFault, TokenKind,
 };
 use pages::{
     AuthorizeErrorPage, ClientIdentity, ClientView, ConsentPage, DonePage, ErrorPage,
@@ -46,15 +46,21 @@ pub(super) async fn authorize(State(app): Shared, request: Request<Body>) -> Res
     };
     let headers = request.headers();
     let known = app.cookies.browser(headers);
-    let browser =
-        known.unwrap_or_else(|| PlainToken::generate(TokenKind::BrowserSecret, app.random.as_ref()));
+    let browser = known
+        .unwrap_or_else(|| PlainToken::generate(TokenKind::BrowserSecret, app.random.as_ref()));
     let person = app
         .cookies
         .person(headers)
         .and_then(|cookie| app.oauth.open_person_cookie(cookie, app.now()));
     let begun = app
         .oauth
-        .begin(valid, &browser, person.as_deref(), app.now(), app.random.as_ref())
+        .begin(
+            valid,
+            &browser,
+            person.as_deref(),
+            app.now(),
+            app.random.as_ref(),
+        )
         .await;
     let mut response = match begun {
         Ok(next) => follow(&app, next).await,
@@ -76,7 +82,11 @@ pub(super) async fn show_consent(State(app): Shared, request: Request<Body>) -> 
     let Some(browser) = app.cookies.browser(request.headers()) else {
         return link_problem(&app, LinkProblem::OtherBrowser);
     };
-    match app.oauth.authorization_for_page(handle, &browser, app.now()).await {
+    match app
+        .oauth
+        .authorization_for_page(handle, &browser, app.now())
+        .await
+    {
         Ok(authorization) => consent_page(&app, &authorization),
         Err(fault) => step_fault(&app, &fault),
     }
@@ -105,7 +115,13 @@ pub(super) async fn decide(State(app): Shared, request: Request<Body>) -> Respon
     };
     let decided = app
         .oauth
-        .decide(only("handle"), &browser, decision, app.now(), app.random.as_ref())
+        .decide(
+            only("handle"),
+            &browser,
+            decision,
+            app.now(),
+            app.random.as_ref(),
+        )
         .await;
     match decided {
         Ok(next) => follow(&app, next).await,
@@ -129,8 +145,12 @@ pub(super) async fn follow(app: &App, next: Next) -> Response<Body> {
         },
         Next::Finished { location, user_id } => {
             let mut response = to_client(app, &location, Outcome::Approved);
-            let sealed = app.oauth.person_cookie(&user_id, app.now(), app.random.as_ref());
-            if let Some(cookie) = app.cookies.set_person(&sealed) {
+            let cookie = user_id.and_then(|user_id| {
+                let random = app.random.as_ref();
+                let sealed = app.oauth.person_cookie(&user_id, app.now(), random);
+                app.cookies.set_person(&sealed)
+            });
+            if let Some(cookie) = cookie {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
             }
             response
@@ -174,24 +194,24 @@ fn to_public_name(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<Response<
 
 fn consent_page(app: &App, authorization: &oauth::Authorization) -> Response<Body> {
     let view = app.oauth.consent_page(authorization);
-    let link = |link: &'_ Option<String>| link.clone();
-    let (client_uri, policy_uri, tos_uri) =
-        (link(&view.client_uri), link(&view.policy_uri), link(&view.tos_uri));
     let page = ConsentPage {
         server_name: &app.name,
         resource_name: "",
         action: CONSENT_PATH,
-        handle: &view.handle,
+        handle: view.handle.as_str(),
         client: ClientView {
-            name: &view.client_name,
+            name: view
+                .client_name
+                .as_deref()
+                .unwrap_or("A client without a name"),
             identity: match &view.identity {
                 oauth::ClientIdentity::Configured => ClientIdentity::Configured,
                 oauth::ClientIdentity::Domain(host) => ClientIdentity::VerifiedDomain(host),
                 oauth::ClientIdentity::SelfRegistered => ClientIdentity::Registered,
             },
-            client_uri: client_uri.as_deref(),
-            policy_uri: policy_uri.as_deref(),
-            tos_uri: tos_uri.as_deref(),
+            client_uri: view.client_uri.as_deref(),
+            policy_uri: view.policy_uri.as_deref(),
+            tos_uri: view.tos_uri.as_deref(),
         },
         redirect: RedirectView {
             host: &view.redirect_host,
@@ -249,17 +269,24 @@ pub(super) fn link_problem(app: &App, problem: LinkProblem) -> Response<Body> {
     answer::page(StatusCode::BAD_REQUEST, page.render())
 }
 
-fn authorize_fault(app: &App, fault: &oauth::ShownFault) -> Response<Body> {
+fn authorize_fault(app: &App, fault: &ShownFault) -> Response<Body> {
     let text = fault.to_string();
     let (message, hint) = split_hint(&text);
+    // OAuth has codes for these, though nobody but the person is told.
+    let code = match fault {
+        ShownFault::NoClient | ShownFault::UnknownClient | ShownFault::Document(_) => {
+            "invalid_client"
+        }
+        _ => "invalid_request",
+    };
     let page = AuthorizeErrorPage {
         server_name: &app.name,
-        error_code: fault.code(),
+        error_code: code,
         message,
         hint,
         client_name: None,
     };
-    answer::page(fault.status(), page.render())
+    answer::page(StatusCode::BAD_REQUEST, page.render())
 }
 
 pub(super) fn store_fault(app: &App, error: &oauth::StoreError) -> Response<Body> {
@@ -277,10 +304,15 @@ pub(super) fn store_fault(app: &App, error: &oauth::StoreError) -> Response<Body
 
 fn too_many(app: &App, limited: Limited) -> Response<Body> {
     let retry_after = limited.retry_after();
-    let hint = format!("try again in {} seconds", retry_after.to_str().unwrap_or("a few"));
+    let hint = format!(
+        "try again in {} seconds",
+        retry_after.to_str().unwrap_or("a few")
+    );
     let message = "there were too many requests from your address";
     let mut response = error_page(app, StatusCode::TOO_MANY_REQUESTS, message, Some(&hint));
-    response.headers_mut().insert(header::RETRY_AFTER, retry_after);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, retry_after);
     response
 }
 

@@ -30,7 +30,10 @@ pub(super) async fn callback(
     let Some(browser) = app.cookies.browser(request.headers()) else {
         return link_problem(&app, LinkProblem::OtherBrowser);
     };
-    let taken = app.oauth.take_callback(query.state(), &browser, app.now()).await;
+    let taken = app
+        .oauth
+        .take_callback(query.state(), &browser, app.now())
+        .await;
     let (authorization, upstream) = match taken {
         Ok(Callback::Redeem {
             authorization,
@@ -99,7 +102,7 @@ impl Came {
             .finish(
                 &self.authorization,
                 completed.person,
-                Some(&completed.upstream),
+                Some(completed.upstream),
                 &self.browser,
                 app.now(),
                 app.random.as_ref(),
@@ -112,7 +115,9 @@ impl Came {
     }
 
     async fn decline(&self, app: &App) -> Response<Body> {
-        let declined = app.oauth.decline(&self.authorization, &self.browser, app.now());
+        let declined = app
+            .oauth
+            .decline(&self.authorization, &self.browser, app.now());
         match declined.await {
             Ok(location) => follow(app, Next::Denied { location }).await,
             Err(fault) => step_fault(app, &fault),

@@ -120,6 +120,13 @@ mod tests {
             "__Host-clerk_mcp_person=sealed; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax; Secure"
         );
         let cookies = Cookies::new(&Url::parse("http://127.0.0.1:8788").unwrap());
-        assert!(!cookies.set_person("sealed").unwrap().to_str().unwrap().contains("Secure"));
+        assert!(
+            !cookies
+                .set_person("sealed")
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .contains("Secure")
+        );
     }
 }

@@ -19,15 +19,15 @@ use rmcp::ServerHandler;
 
 pub use self::cookies::Cookies;
 use crate::{
+    MCP_PATH,
     app::App,
     client_address,
     front::{Authenticate, Front},
     listen::PeerAddress,
-    MCP_PATH,
 };
 
 /// The whole server.
-pub fn router<A, H>(app: Arc<App>, front: Arc<Front<A, H>>) -> Router
+pub(crate) fn router<A, H>(app: Arc<App>, front: Arc<Front<A, H>>) -> Router
 where
     A: Authenticate,
     H: ServerHandler + Clone + Sync,

@@ -34,7 +34,13 @@ pub(super) async fn token(State(app): Shared, request: Request<Body>) -> Respons
             let refreshing = Refreshing::new(&app);
             let authorization = single_authorization(&headers);
             app.oauth
-                .token(&form, authorization, &refreshing, app.now(), app.random.as_ref())
+                .token(
+                    &form,
+                    authorization,
+                    &refreshing,
+                    app.now(),
+                    app.random.as_ref(),
+                )
                 .await
         }
     };
@@ -116,7 +122,9 @@ fn refused(app: &App, error: &TokenError) -> ErrorResponse {
 
 async fn read_form(request: Request<Body>) -> Result<(Parameters, HeaderMap), Response<Body>> {
     let (parts, body) = request.into_parts();
-    let form = collect(body, MAX_FORM_BYTES).await.map_err(answer::status)?;
+    let form = collect(body, MAX_FORM_BYTES)
+        .await
+        .map_err(answer::status)?;
     Ok((Parameters::parse(&form), parts.headers))
 }
 

@@ -1,0 +1,285 @@
+//! Every setting, declared once: the loader and docs/CONFIGURATION.md read this table.
+
+/// A setting of the configuration.
+#[derive(Debug)]
+pub(super) struct Setting {
+    /// Its path in the file; `[]` marks a table that may be repeated: `access[].tools`.
+    pub(super) key: &'static str,
+    pub(super) kind: Kind,
+    pub(super) env: Option<&'static str>,
+    pub(super) flag: Option<&'static str>,
+    /// What holds when it is not given, as it would be written.
+    pub(super) default: Option<&'static str>,
+    /// What the reference says in place of a default.
+    pub(super) otherwise: &'static str,
+    /// For the reference: what it is, and its bounds.
+    pub(super) about: &'static str,
+}
+
+/// What a setting may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Switch,
+    Integer,
+    /// Texts; a variable separates them by commas.
+    List,
+    /// A table of texts.
+    Map,
+    /// Never in the file: from a variable, or from the file that `<key>_file` or `<VARIABLE>_FILE`
+    /// names.
+    Secret,
+}
+
+impl Setting {
+    const fn new(key: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self {
+            key,
+            kind,
+            env: None,
+            flag: None,
+            default: None,
+            otherwise: "none",
+            about,
+        }
+    }
+
+    const fn text(key: &'static str, about: &'static str) -> Self {
+        Self::new(key, Kind::Text, about)
+    }
+
+    const fn env(self, name: &'static str) -> Self {
+        Self {
+            env: Some(name),
+            ..self
+        }
+    }
+
+    const fn flag(self, name: &'static str) -> Self {
+        Self {
+            flag: Some(name),
+            ..self
+        }
+    }
+
+    const fn default(self, value: &'static str) -> Self {
+        Self {
+            default: Some(value),
+            ..self
+        }
+    }
+
+    const fn otherwise(self, text: &'static str) -> Self {
+        Self {
+            otherwise: text,
+            ..self
+        }
+    }
+
+    const fn required(self) -> Self {
+        self.otherwise("required")
+    }
+
+    /// The key of a secret's file.
+    pub(super) fn file_key(&self) -> String {
+        format!("{}_file", self.key)
+    }
+}
+
+macro_rules! settings {
+    ($($name:ident = $setting:expr;)*) => {
+        $(pub(super) static $name: Setting = $setting;)*
+        /// Every setting, in the reference's order.
+        pub(super) static ALL: &[&Setting] = &[$(&$name),*];
+    };
+}
+
+settings! {
+    PUBLIC_URL = Setting::text("public_url",
+        "Where clients reach the server: scheme, host and port alone. `https`, or `http` on this \
+         machine (127.0.0.1, [::1], localhost)")
+        .env("CLERK_MCP_PUBLIC_URL").flag("--public-url")
+        .otherwise("`http://` and `bind`, when that is loopback; else required");
+    BIND = Setting::text("bind", "The address and port to listen on")
+        .env("CLERK_MCP_BIND").flag("--bind").default("127.0.0.1:8788");
+    NAME = Setting::text("name", "What the pages call the server; up to 60 characters")
+        .env("CLERK_MCP_NAME").default("Clerk");
+    TRUSTED_PROXIES = Setting::new("trusted_proxies", Kind::List,
+        "Addresses or networks (`10.0.0.0/8`) of the proxies whose forwarded headers are believed")
+        .env("CLERK_MCP_TRUSTED_PROXIES").default("");
+    ALLOWED_ORIGINS = Setting::new("allowed_origins", Kind::List,
+        "Origins besides `public_url` whose pages may call the MCP endpoint")
+        .env("CLERK_MCP_ALLOWED_ORIGINS").default("");
+    COOKIE_ENCRYPTION_KEY = Setting::new("cookie_encryption_key", Kind::Secret,
+        "The key that seals cookies, state and grants: 32 bytes as base64 or hexadecimal \
+         (`openssl rand -base64 32`), or any text of at least 32 characters. To change it, put the \
+         new one before the old one, with a comma: the first seals, all open")
+        .env("COOKIE_ENCRYPTION_KEY")
+        .otherwise("required; on a loopback `public_url`, one is made and kept beside the database");
+
+    SECRET_KEY = Setting::new("clerk.secret_key", Kind::Secret,
+        "The secret key of the Clerk instance, `sk_test_…` or `sk_live_…`")
+        .env("CLERK_SECRET_KEY").required();
+    PUBLISHABLE_KEY = Setting::text("clerk.publishable_key",
+        "The publishable key of the same instance; it names the Frontend API")
+        .env("CLERK_PUBLISHABLE_KEY").otherwise("this or `clerk.frontend_api` is required");
+    FRONTEND_API = Setting::text("clerk.frontend_api",
+        "The Frontend API, `https://clerk.example.com`: where people sign in. Must agree with the \
+         publishable key when both are given")
+        .env("CLERK_FRONTEND_API").otherwise("of the publishable key");
+    API_URL = Setting::text("clerk.api_url", "The Backend API")
+        .env("CLERK_API_URL").default("https://api.clerk.com");
+    API_VERSION = Setting::text("clerk.api_version", "The version of the Backend API")
+        .env("CLERK_API_VERSION").default("2026-05-12");
+
+    SIGN_IN_MODE = Setting::text("sign_in.mode",
+        "How people sign in. `clerk-oauth`: this server is an OAuth application of the Clerk \
+         instance, whose redirect URI is `public_url` with `/callback`")
+        .default("clerk-oauth");
+    CLIENT_ID = Setting::text("sign_in.client_id", "The client id of that OAuth application")
+        .env("CLERK_CLIENT_ID").required();
+    CLIENT_SECRET = Setting::new("sign_in.client_secret", Kind::Secret,
+        "Its client secret")
+        .env("CLERK_CLIENT_SECRET").otherwise("none: a public application, protected by PKCE");
+    ORGANIZATIONS = Setting::new("sign_in.organizations", Kind::Switch,
+        "Whether people pick an organization when they sign in (scope `user:org:read`)")
+        .default("false");
+    APP_URL = Setting::text("sign_in.app_url",
+        "Your application's URL. Of no use in the mode `clerk-oauth`, where it only brings a warning")
+        .env("APP_URL");
+
+    DATABASE = Setting::text("storage.path", "The SQLite file; it is made when it is missing")
+        .env("CLERK_MCP_DATABASE").flag("--database").default("clerk-mcp.db");
+
+    ACCESS_TOKEN_LIFETIME = Setting::text("oauth.access_token_lifetime",
+        "How long an access token lives; 1s to 24h").default("15m");
+    REFRESH_IDLE_LIFETIME = Setting::text("oauth.refresh_idle_lifetime",
+        "How long a refresh token lives unused; 1m to 365d").default("30d");
+    REFRESH_TOTAL_LIFETIME = Setting::text("oauth.refresh_total_lifetime",
+        "How long a sign-in lasts in all; up to 730d, no less than `refresh_idle_lifetime`")
+        .default("180d");
+    CODE_LIFETIME = Setting::text("oauth.code_lifetime",
+        "How long an authorization code lives; 1s to 10m").default("60s");
+    DYNAMIC_REGISTRATION = Setting::new("oauth.dynamic_registration", Kind::Switch,
+        "Whether clients may register themselves (RFC 7591)")
+        .env("CLERK_MCP_DYNAMIC_REGISTRATION").default("true");
+    REGISTRATIONS_PER_HOUR = Setting::new("oauth.registrations_per_hour", Kind::Integer,
+        "How many registrations one address may make in an hour; 1 to 100000").default("20");
+    PRIVATE_USE_SCHEMES = Setting::new("oauth.private_use_schemes", Kind::List,
+        "URI schemes of applications that redirect URIs may have, such as `com.example.app`")
+        .default("");
+    CLIENT_ID_METADATA_DOCUMENTS = Setting::new("oauth.client_id_metadata_documents", Kind::Switch,
+        "Whether a client id may be the URL of the client's metadata document").default("true");
+
+    SCOPE_VALUE = Setting::text("oauth.scopes[].value", "The scope, besides `tools:read` and \
+         `tools:write`, as clients ask for it").required();
+    SCOPE_TITLE = Setting::text("oauth.scopes[].title", "A few words for the consent page").required();
+    SCOPE_DESCRIPTION = Setting::text("oauth.scopes[].description",
+        "A sentence for the consent page").required();
+
+    CLIENT_CLIENT_ID = Setting::text("oauth.clients[].client_id",
+        "The client id: up to 128 letters, digits, `.`, `_`, `-`").required();
+    CLIENT_NAME = Setting::text("oauth.clients[].name", "What the consent page calls it").required();
+    CLIENT_REDIRECT_URIS = Setting::new("oauth.clients[].redirect_uris", Kind::List,
+        "Its redirect URIs").required();
+    CLIENT_CLIENT_SECRET = Setting::new("oauth.clients[].secret", Kind::Secret,
+        "Its secret, at least 20 characters. `<ID>` is the client id in capitals, `_` for all but \
+         letters and digits")
+        .env("CLERK_MCP_CLIENT_SECRET_<ID>").otherwise("none: a public client");
+
+    CIMD_HOSTS = Setting::new("cimd.test.hosts", Kind::Map,
+        "For tests, on a loopback `public_url` only: hosts of metadata documents that are this \
+         machine, as `{ \"client.example\" = \"127.0.0.1:4443\" }`");
+    CIMD_CA_FILE = Setting::text("cimd.test.ca_file",
+        "For tests: the certificate authority (PEM) of those hosts");
+
+    TOOLS_ENABLED = Setting::new("tools.enabled", Kind::List,
+        "The tools that exist here: `*`, `users`, `users.getUser`, `getUser`").default("*");
+    TOOLS_READ_ONLY = Setting::new("tools.read_only", Kind::Switch,
+        "Offer only tools that change nothing, whatever else is configured").default("false");
+    TOOLS_PRIVATE_METADATA = Setting::new("tools.allow_private_metadata", Kind::Switch,
+        "Let private metadata through in results").default("false");
+    TOOLS_CONFIRM = Setting::text("tools.confirm",
+        "When a person is asked before destructive calls: `auto` (where the client can ask), \
+         `always` (refuse where it cannot) or `never`").default("auto");
+
+    ACCESS_TOOLS = Setting::new("access[].tools", Kind::List, "The tools, as in `tools.enabled`").required();
+    ACCESS_CLERK = Setting::text("access[].clerk",
+        "With what power Clerk tools run: `session` (what the person could do themselves) or \
+         `instance` (everything the secret key can do; needs a condition)").default("session");
+    ACCESS_EVERYONE = Setting::new("access[].everyone", Kind::Switch,
+        "`true` for a rule without conditions").default("false");
+    ACCESS_ROLE = Setting::new("access[].role", Kind::List, "`role` in public metadata");
+    ACCESS_ORGANIZATION_ROLE = Setting::new("access[].organization_role", Kind::List,
+        "Role in an organization, `org:admin`; of the one picked at sign-in, if one was");
+    ACCESS_ORGANIZATION_PERMISSION = Setting::new("access[].organization_permission", Kind::List,
+        "Permission in an organization, `org:sys_memberships:manage`; in the same one as the role");
+    ACCESS_USER = Setting::new("access[].user", Kind::List, "User id, `user_…`");
+    ACCESS_EMAIL_DOMAIN = Setting::new("access[].email_domain", Kind::List,
+        "Domain of a verified e-mail address; subdomains are others");
+    ACCESS_SCOPE = Setting::new("access[].scope", Kind::List, "OAuth scope that the person granted");
+
+    MAX_SESSIONS = Setting::new("limits.max_sessions", Kind::Integer,
+        "MCP sessions open at the same time; 1 to 1000000").default("10000");
+    SESSION_IDLE = Setting::text("limits.session_idle",
+        "How long an MCP session may be silent; 1s to 7d").default("30m");
+    MAX_BODY = Setting::text("limits.max_body",
+        "The largest request body; 1KiB to 64MiB").default("4MiB");
+    SHUTDOWN_GRACE = Setting::text("limits.shutdown_grace",
+        "How long calls in flight may take to finish at shutdown; 0s to 10m").default("30s");
+    AUDIT_QUEUE = Setting::new("limits.audit_queue", Kind::Integer,
+        "Audit rows that wait to be written; 1 to 1000000").default("10000");
+
+    AUDIT_FILE = Setting::text("audit.file", "A file for audit rows, one JSON object a line")
+        .env("CLERK_MCP_AUDIT_LOG").otherwise("the log");
+
+    DEMO_TOOLS = Setting::new("demo.tools", Kind::Switch,
+        "The demonstration's tools `add` and `generateImage`").default("false");
+}
+
+/// The setting of this key.
+pub(super) fn find(key: &str) -> Option<&'static Setting> {
+    ALL.iter().copied().find(|setting| setting.key == key)
+}
+
+/// The secret whose file this key names.
+pub(super) fn find_secret_file(key: &str) -> Option<&'static Setting> {
+    let key = key.strip_suffix("_file")?;
+    find(key).filter(|setting| setting.kind == Kind::Secret)
+}
+
+/// Every key that the file may hold.
+pub(super) fn keys() -> impl Iterator<Item = String> {
+    ALL.iter().map(|setting| match setting.kind {
+        Kind::Secret => setting.file_key(),
+        _ => setting.key.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn keys_variables_and_flags_are_distinct() {
+        let distinct = |names: Vec<&str>| {
+            let set: BTreeSet<&&str> = names.iter().collect();
+            assert_eq!(set.len(), names.len(), "{names:?}");
+        };
+        distinct(ALL.iter().map(|setting| setting.key).collect());
+        distinct(ALL.iter().filter_map(|setting| setting.env).collect());
+        distinct(ALL.iter().filter_map(|setting| setting.flag).collect());
+    }
+
+    #[test]
+    fn every_secret_has_a_variable_and_no_default() {
+        for setting in ALL.iter().filter(|setting| setting.kind == Kind::Secret) {
+            assert!(
+                setting.env.is_some() && setting.default.is_none(),
+                "{setting:?}"
+            );
+        }
+    }
+}
