@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests")]
 
+pub(crate) mod browser;
 pub(crate) mod spec;
 
 use bytes::Bytes;
@@ -21,6 +22,10 @@ pub(crate) const DAY: u64 = 86_400_000;
 
 pub(crate) const AVA: &str = "user_2EmuAvaMitchell000000000000";
 pub(crate) const NOAH: &str = "user_2EmuNoahTanaka0000000000000";
+pub(crate) const LUCAS: &str = "user_2EmuLucasMoreau000000000000";
+pub(crate) const LIAM: &str = "user_2EmuLiamByrne00000000000000";
+pub(crate) const OLIVER: &str = "user_2EmuOliverNovak000000000000";
+pub(crate) const QUARRY: &str = "org_2EmuQuarrySons0000000000000";
 pub(crate) const PRIYA: &str = "user_2EmuPriyaRaman0000000000000";
 pub(crate) const RUBY: &str = "user_2EmuRubyNguyen0000000000000";
 pub(crate) const NORTHWIND: &str = "org_2EmuNorthwindMetrics0000000";
