@@ -4,6 +4,7 @@ pub mod access;
 pub mod app;
 pub mod authenticate;
 pub mod client_address;
+pub mod client_documents;
 pub mod config;
 pub mod ended;
 pub mod front;

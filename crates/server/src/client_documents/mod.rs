@@ -1,0 +1,187 @@
+//! Fetches Client ID Metadata Documents, from hosts that anybody may name: nothing of this server's
+//! network is reached, and no host is flooded.
+//!
+//! - `https` alone, to public addresses alone. The connection is made to the very addresses that
+//!   were checked: the check is part of the connection's own name lookup ([`connection`]).
+//! - No redirect, cookie, credential, proxy or compression; 5 KB and 10 s in all ([`exchange`]).
+//! - Whoever asks for a document that is being fetched gets the same answer. Answers are remembered
+//!   for a short while, failures too; how long a document is believed is `oauth`'s business.
+//! - Few fetches at a time, fewer of one host, so that a slow host does not keep out the others.
+
+mod connection;
+mod exchange;
+mod fault;
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use moka::{Expiry, future::Cache};
+use oauth::{BoxFuture, DOCUMENT_TIMEOUT, FetchDocument, FetchFault, FetchedDocument};
+use tokio::sync::Semaphore;
+use url::Url;
+
+pub use self::connection::{Lookup, SystemLookup};
+use self::{connection::Connections, fault::Fault};
+use crate::config::CimdTest;
+
+/// How many answers are remembered: at most some 7 KB each, document and URL.
+const MOST_ANSWERS: u64 = 512;
+/// How many hosts' places are kept, and for how long after the last use.
+const MOST_HOSTS: u64 = 1024;
+const HOST_KEPT: Duration = Duration::from_secs(60);
+
+/// Bounds on what clients can make the server fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchLimits {
+    /// How long a fetch may take in all, the wait for its turn included.
+    pub whole: Duration,
+    /// Fetches at the same time.
+    pub at_once: usize,
+    /// Of those, from one host.
+    pub at_once_per_host: usize,
+    /// How long a document is given out without asking its host again.
+    pub document_remembered: Duration,
+    /// How long a host is not asked again for a document that it did not give.
+    pub failure_remembered: Duration,
+}
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self {
+            whole: DOCUMENT_TIMEOUT,
+            at_once: 32,
+            at_once_per_host: 4,
+            document_remembered: Duration::from_secs(10),
+            failure_remembered: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Fetches Client ID Metadata Documents.
+pub struct ClientDocuments {
+    connections: Connections,
+    limits: FetchLimits,
+    answers: Cache<Arc<str>, Answer>,
+    places: Semaphore,
+    places_by_host: Cache<Arc<str>, Arc<Semaphore>>,
+}
+
+type Answer = Result<FetchedDocument, Fault>;
+
+impl ClientDocuments {
+    /// Fetches with the usual limits and the machine's name lookup.
+    ///
+    /// # Errors
+    /// When a test host is not on this machine, or its certificate authority cannot be read.
+    pub fn new(test: Option<&CimdTest>) -> Result<Self, TestHostsError> {
+        let lookup = Arc::new(SystemLookup::default());
+        Self::with(test, lookup, FetchLimits::default())
+    }
+
+    /// Fetches with other limits, or another lookup of names. Whatever it answers is checked.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with(
+        test: Option<&CimdTest>,
+        lookup: Arc<dyn Lookup>,
+        limits: FetchLimits,
+    ) -> Result<Self, TestHostsError> {
+        Ok(Self {
+            connections: Connections::new(test, lookup)?,
+            limits,
+            answers: Cache::builder()
+                .max_capacity(MOST_ANSWERS)
+                .expire_after(Remembered(limits))
+                .build(),
+            places: Semaphore::new(limits.at_once),
+            places_by_host: Cache::builder()
+                .max_capacity(MOST_HOSTS)
+                .time_to_idle(HOST_KEPT)
+                .build(),
+        })
+    }
+
+    async fn attempt(&self, url: &Url) -> Answer {
+        let mut has_place = false;
+        let turn = async {
+            let connection = self.connections.to(url)?;
+            let host: Arc<str> = url.host_str().unwrap_or_default().into();
+            let places = Arc::new(Semaphore::new(self.limits.at_once_per_host));
+            let of_host = self.places_by_host.get_with(host, async { places }).await;
+            // Neither is ever closed.
+            let _of_host = of_host.acquire().await.map_err(|_| Fault::Busy)?;
+            let _place = self.places.acquire().await.map_err(|_| Fault::Busy)?;
+            has_place = true;
+            exchange::get(connection, url).await
+        };
+        let answer = tokio::time::timeout(self.limits.whole, turn).await;
+        answer.unwrap_or_else(|_| {
+            let seconds = self.limits.whole.as_secs_f32();
+            Err(if has_place {
+                Fault::Timeout { seconds }
+            } else {
+                Fault::Busy
+            })
+        })
+    }
+}
+
+impl FetchDocument for ClientDocuments {
+    fn fetch<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<FetchedDocument, FetchFault>> {
+        Box::pin(async move {
+            let answer = self
+                .answers
+                .get_with(url.as_str().into(), self.attempt(url));
+            answer.await.map_err(FetchFault::from)
+        })
+    }
+}
+
+impl fmt::Debug for ClientDocuments {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = formatter.debug_struct("ClientDocuments");
+        fields.field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// How long an answer is remembered.
+struct Remembered(FetchLimits);
+
+impl Expiry<Arc<str>, Answer> for Remembered {
+    fn expire_after_create(&self, _: &Arc<str>, answer: &Answer, _: Instant) -> Option<Duration> {
+        Some(match answer {
+            Ok(_) => self.0.document_remembered,
+            // The host was not asked.
+            Err(Fault::Busy | Fault::SetUp) => Duration::ZERO,
+            Err(_) => self.0.failure_remembered,
+        })
+    }
+}
+
+/// Why test hosts are refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TestHostsError {
+    /// A host would be fetched from another machine, past the check of its address.
+    #[error(
+        "cimd.test.hosts: {host:?} is mapped to {address}, which is not this machine\nhint: a loopback address such as 127.0.0.1:4443"
+    )]
+    NotLoopback {
+        /// The host's name.
+        host: String,
+        /// What it is mapped to.
+        address: SocketAddr,
+    },
+    /// The certificate authority cannot be read.
+    #[error(
+        "cimd.test.ca_file: not a certificate: {reason}\nhint: one or more certificates in PEM form (`-----BEGIN CERTIFICATE-----`)"
+    )]
+    Authority {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
