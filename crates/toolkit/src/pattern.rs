@@ -264,7 +264,7 @@ fn words(input: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The candidate equal but for case, or else the first with the fewest edits, at most [`NEAR`].
-pub(crate) fn nearest<'a>(
+pub fn nearest<'a>(
     name: &str,
     candidates: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
