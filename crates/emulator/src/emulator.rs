@@ -109,6 +109,13 @@ impl Emulator {
         url.clone_into(&mut self.inner().url);
     }
 
+    /// What time it is here, Unix milliseconds: the clock's, moved as far as the control API asks. A
+    /// server beside the emulator that lives by it moves along.
+    pub fn now(&self) -> u64 {
+        let offset = self.inner().state.clock_offset;
+        self.clock.now().saturating_add_signed(offset)
+    }
+
     /// A number that grows with every change of state.
     pub fn revision(&self) -> u64 {
         self.inner().revision

@@ -469,6 +469,10 @@ fn confidential_clients_authenticate_in_the_header_or_in_the_form() {
     )
     .refused(401, "invalid_client");
     with(&code, &[], &[("authorization", "Bearer x")]).refused(401, "invalid_client");
+    let in_form = with(&code, &[("client_id", CLIENT_ID)], &[]);
+    assert!(in_form.headers.get("www-authenticate").is_none());
+    let in_header = with(&code, &[], &[("authorization", "Basic eDp5")]);
+    assert!(in_header.headers.contains_key("www-authenticate"));
     let right = "Basic Y2xlcmtfbWNwX2VtdWxhdGVkOmVtdWxhdGVkLWNsaWVudC1zZWNyZXQ=";
     with(
         &code,

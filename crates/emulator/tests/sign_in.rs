@@ -4,6 +4,7 @@
 
 mod common;
 
+use clerk_mcp_emulator::Answer;
 use common::browser::{Browser, authorize_uri, request};
 use common::{AVA, Fixture, LIAM, LUCAS, OLIVER};
 use http::Method;
@@ -269,10 +270,11 @@ fn faults_and_the_log_know_the_new_operations() {
         "{}",
         page.text
     );
-    let rule = json!({ "operation": "getOAuthUserInfo", "invalid_json": true, "times": 1 });
+    let uri = "/.well-known/openid-configuration";
+    let rule = json!({ "path": uri, "drop_connection": true, "times": 1 });
     fixture.post("/_emulator/faults", rule).ok();
-    let half = Fixture::new();
-    drop(half);
+    let reply = fixture.reply(Method::GET, uri, bytes::Bytes::new());
+    assert!(matches!(reply.answer, Answer::DropConnection));
 
     browser
         .refresh(tokens["refresh_token"].as_str().unwrap())

@@ -5,12 +5,21 @@ use super::state::Application;
 use crate::call::Call;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
 use http::header::AUTHORIZATION;
 use percent_encoding::percent_decode_str;
 
 /// The client of a request: a confidential one by its secret, in the header or in the form, a
 /// public one by its `client_id` alone.
 pub(super) fn authenticate(call: &Call<'_>) -> Result<Application, OAuthError> {
+    identify(call).map_err(|error| OAuthError {
+        challenge: call.headers.contains_key(AUTHORIZATION)
+            && error.status == StatusCode::UNAUTHORIZED,
+        ..error
+    })
+}
+
+fn identify(call: &Call<'_>) -> Result<Application, OAuthError> {
     let (client_id, secret) = credentials(call)?;
     let refused = || {
         OAuthError::invalid_client(

@@ -13,6 +13,8 @@ pub(crate) struct OAuthError {
     pub(crate) status: StatusCode,
     pub(crate) error: &'static str,
     pub(crate) description: Cow<'static, str>,
+    /// The client used the `Authorization` header: the answer names its scheme.
+    pub(crate) challenge: bool,
 }
 
 impl OAuthError {
@@ -25,6 +27,7 @@ impl OAuthError {
             status,
             error,
             description: description.into(),
+            challenge: false,
         }
     }
 
@@ -61,7 +64,7 @@ impl OAuthError {
     pub(crate) fn response(&self) -> Response<Bytes> {
         let body = json!({ "error": self.error, "error_description": self.description });
         let mut response = reply::not_stored(reply::json(self.status, &body));
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.challenge {
             let challenge = HeaderValue::from_static("Basic realm=\"oauth\"");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
         }
