@@ -21,7 +21,7 @@ use std::{
 
 use moka::{Expiry, future::Cache};
 use oauth::{BoxFuture, DOCUMENT_TIMEOUT, FetchDocument, FetchFault, FetchedDocument};
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
 use url::Url;
 
 pub use self::connection::{Lookup, SystemLookup};
@@ -37,7 +37,7 @@ const HOST_KEPT: Duration = Duration::from_secs(60);
 /// Bounds on what clients can make the server fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchLimits {
-    /// How long a fetch may take in all, the wait for its turn included.
+    /// How long a fetch may take in all, the wait for its turn included; that may take half of it.
     pub whole: Duration,
     /// Fetches at the same time.
     pub at_once: usize,
@@ -107,26 +107,22 @@ impl ClientDocuments {
     }
 
     async fn attempt(&self, url: &Url) -> Answer {
-        let mut has_place = false;
-        let turn = async {
+        let fetch = async {
             let connection = self.connections.to(url)?;
             let host: Arc<str> = url.host_str().unwrap_or_default().into();
             let places = Arc::new(Semaphore::new(self.limits.at_once_per_host));
             let of_host = self.places_by_host.get_with(host, async { places }).await;
-            // Neither is ever closed.
-            let _of_host = of_host.acquire().await.map_err(|_| Fault::Busy)?;
-            let _place = self.places.acquire().await.map_err(|_| Fault::Busy)?;
-            has_place = true;
+            let turn = async { Ok((of_host.acquire().await?, self.places.acquire().await?)) };
+            // Whose turn comes late would hardly have time left, and fail by no fault of the host.
+            let turn = tokio::time::timeout(self.limits.whole / 2, turn).await;
+            let turn: Result<_, AcquireError> = turn.map_err(|_| Fault::Busy)?;
+            let _places = turn.map_err(|_| Fault::Busy)?;
             exchange::get(connection, url).await
         };
-        let answer = tokio::time::timeout(self.limits.whole, turn).await;
+        let answer = tokio::time::timeout(self.limits.whole, fetch).await;
         answer.unwrap_or_else(|_| {
             let seconds = self.limits.whole.as_secs_f32();
-            Err(if has_place {
-                Fault::Timeout { seconds }
-            } else {
-                Fault::Busy
-            })
+            Err(Fault::Timeout { seconds })
         })
     }
 }
