@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod app;
+pub mod audit_batch;
 pub mod authenticate;
 pub mod client_address;
 pub mod client_documents;

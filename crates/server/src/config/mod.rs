@@ -13,6 +13,8 @@ mod model;
 mod oauth_section;
 mod origin;
 mod quantity;
+#[cfg(test)]
+mod reference;
 mod secret;
 mod settings;
 mod sources;

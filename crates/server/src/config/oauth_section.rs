@@ -244,7 +244,6 @@ fn redirect_uri(text: &str) -> Result<String, Wrong> {
 }
 
 /// `Some(None)` when there is none.
-#[expect(clippy::option_option, reason = "a faulty one is None")]
 pub(super) fn cimd_test(
     reading: &Reading<'_>,
     public_url: Option<&Origin>,

@@ -11,6 +11,10 @@ pub(super) struct Setting {
     /// What holds when it is not given, as it would be written.
     pub(super) default: Option<&'static str>,
     /// What the reference says in place of a default.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the reference, which a test makes")
+    )]
     pub(super) otherwise: &'static str,
     /// For the reference: what it is, and its bounds.
     pub(super) about: &'static str,
