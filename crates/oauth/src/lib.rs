@@ -23,6 +23,8 @@ mod client_authentication;
 mod client_metadata;
 mod client_metadata_document;
 mod consent;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod environment;
 mod error;
 mod grant;
