@@ -20,7 +20,11 @@ pub(crate) enum Command {
     Tools(ToolsArguments),
     /// Call one tool and print its result
     Call(Box<CallArguments>),
-    /// Run a local Clerk: the Backend API over seeded data, on a loopback port
+    /// Try it all: the remote MCP server beside a local Clerk, without an account
+    Dev(crate::dev::DevArguments),
+    /// Serve the remote MCP server: OAuth 2.1 for MCP clients, sign-in through Clerk
+    Serve(crate::serve::ServeArguments),
+    /// Run a local Clerk over seeded data, on a loopback port
     Emulate(crate::emulate::Args),
 }
 

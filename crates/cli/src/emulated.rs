@@ -1,6 +1,6 @@
 //! The local Clerk inside this process, as a transport of the Clerk client: no socket, no thread.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clerk::{BoxFuture, Env, Transport, TransportError, TransportErrorKind};
@@ -29,6 +29,23 @@ impl Transport for EmulatedClerk {
                 }),
             }
         })
+    }
+}
+
+/// The emulator's time: what runs beside it moves along when its clock is moved.
+pub(crate) struct EmulatedClock(pub(crate) Arc<Emulator>);
+
+impl Env for EmulatedClock {
+    fn now(&self) -> u64 {
+        self.0.now()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        Machine.sleep(duration)
+    }
+
+    fn random(&self) -> u64 {
+        Machine.random()
     }
 }
 

@@ -49,6 +49,12 @@ impl Env for Machine {
     }
 }
 
+impl oauth::Random for Machine {
+    fn fill(&self, bytes: &mut [u8]) {
+        Self::random_bytes(bytes);
+    }
+}
+
 impl emulator::Clock for Machine {
     fn now(&self) -> u64 {
         Self::now_ms()

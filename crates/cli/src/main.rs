@@ -4,7 +4,9 @@ mod agent_toolkit;
 mod arguments;
 mod audit_log;
 mod call;
+mod check;
 mod connect;
+mod dev;
 mod emulate;
 mod emulated;
 mod environment;
@@ -14,6 +16,8 @@ mod logging;
 mod machine;
 mod people;
 mod printer;
+mod remote;
+mod serve;
 mod service;
 mod signals;
 mod stdio;
@@ -44,7 +48,12 @@ fn run(printer: &Printer) -> Result<(), Failure> {
     let arguments = agent_toolkit::translate(std::env::args_os().collect())?;
     // clap prints its own message, with usage, and exits with 2; --help and --version with 0.
     let command_line = CommandLine::parse_from(arguments);
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let mut builder = match &command_line.command {
+        Command::Dev(_) | Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        // One client at a time: a second thread would only cost memory.
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = builder
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("the runtime cannot start: {error}")))?;
@@ -53,6 +62,8 @@ fn run(printer: &Printer) -> Result<(), Failure> {
             Command::Stdio(arguments) => stdio::run(&arguments, printer).await,
             Command::Tools(arguments) => tools::run(&arguments, printer),
             Command::Call(arguments) => call::run(&arguments, printer).await,
+            Command::Dev(arguments) => dev::run(arguments, printer).await,
+            Command::Serve(arguments) => serve::run(arguments, printer).await,
             Command::Emulate(arguments) => emulate::run(arguments).await,
         }
     });

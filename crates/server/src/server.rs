@@ -3,6 +3,7 @@
 use std::{fmt, io, path::Path, sync::Arc};
 
 use axum::Router;
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use clerk::{
     Client, Env, Transport,
     oauth::{FrontendApi, OAuthClient, Provider, Secret},
@@ -288,7 +289,7 @@ pub fn provider(
     let client = OAuthClient::new(
         &application.client_id,
         secret,
-        &config.public_url.join("/callback"),
+        config.public_url.join("/callback"),
     )
     .map_err(wrong)?;
     Ok(Provider::new(frontend_api, client, Arc::clone(transport)))
@@ -304,11 +305,13 @@ pub fn kept_key(file: &Path, random: &dyn Random) -> io::Result<String> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Err(_) => {}
     }
-    let key = PlainToken::generate(oauth::TokenKind::BrowserSecret, random);
+    let mut bytes = [0; 32];
+    random.fill(&mut bytes);
+    let key = BASE64.encode(bytes);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    io::Write::write_all(&mut options.open(file)?, key.reveal().as_bytes())?;
-    Ok(key.reveal().to_owned())
+    io::Write::write_all(&mut options.open(file)?, key.as_bytes())?;
+    Ok(key)
 }

@@ -1,0 +1,154 @@
+//! `clerk-mcp serve --check`: what only shows once Clerk and the database are asked.
+
+use std::{path::Path, sync::Arc};
+
+use clerk::{
+    Client, HttpTransport, Request, Transport,
+    oauth::{OAuthApplication, list_oauth_applications},
+};
+use http::Method;
+use server::config::{ClerkOauth, Config, SignIn};
+
+use crate::{failure::Failure, machine::Machine, printer::Printer};
+
+/// Checks everything and tells it all, the faults last.
+pub(crate) async fn run(config: &Config, printer: &Printer) -> Result<(), Failure> {
+    let mut report = Report::default();
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new());
+    report.good(format!(
+        "configuration: serves {} on {}",
+        config.public_url.join(server::MCP_PATH),
+        config.bind
+    ));
+    database(config, &mut report);
+    let client = Client::builder(
+        config.clerk.secret_key.clone(),
+        Arc::clone(&transport),
+        Arc::new(Machine),
+    )
+    .api_url(config.clerk.api_url.clone())
+    .api_version(config.clerk.api_version.clone())
+    .build();
+    let instance = Request::new("GetInstance", Method::GET, "/instance");
+    match client.send(&instance).await {
+        Ok(answer) => {
+            let kind = answer
+                .body
+                .get("environment_type")
+                .and_then(|kind| kind.as_str());
+            let kind = kind.unwrap_or("unknown");
+            report.good(format!("Clerk's Backend API: a {kind} instance"));
+        }
+        Err(error) => report.fault(format!("Clerk's Backend API: {error}")),
+    }
+    let SignIn::ClerkOauth(application) = &config.sign_in;
+    provider(config, application, &transport, &mut report).await;
+    oauth_application(config, application, &client, &transport, &mut report).await;
+    report.print(printer)
+}
+
+#[derive(Default)]
+struct Report {
+    good: Vec<String>,
+    faults: Vec<String>,
+}
+
+impl Report {
+    fn good(&mut self, line: String) {
+        self.good.push(line);
+    }
+
+    fn fault(&mut self, line: String) {
+        self.faults.push(line);
+    }
+
+    fn print(self, printer: &Printer) -> Result<(), Failure> {
+        for line in self.good {
+            printer.note(&format!("ok     {line}"));
+        }
+        for line in &self.faults {
+            printer.note(&format!("fault  {line}"));
+        }
+        match self.faults.len() {
+            0 => printer.result("everything is in order"),
+            1 => Err(Failure::failed("1 fault")),
+            count => Err(Failure::failed(format!("{count} faults"))),
+        }
+    }
+}
+
+/// The file itself is not made here: a check changes nothing.
+fn database(config: &Config, report: &mut Report) {
+    let file = &config.storage.path;
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    match std::fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() && !metadata.permissions().readonly() => {
+            report.good(format!("database: {}", file.display()));
+        }
+        Ok(_) => report.fault(format!(
+            "database: {} cannot be written to\nhint: name another file with --database",
+            folder.display()
+        )),
+        Err(error) => report.fault(format!(
+            "database: {}: {error}\nhint: make the folder, or name another file with --database",
+            folder.display()
+        )),
+    }
+}
+
+async fn provider(
+    config: &Config,
+    application: &ClerkOauth,
+    transport: &Arc<dyn Transport>,
+    report: &mut Report,
+) {
+    let provider = match server::provider(config, application, transport) {
+        Ok(provider) => provider,
+        Err(error) => return report.fault(format!("sign-in: {error}")),
+    };
+    match provider.metadata(Machine::now_ms()).await {
+        Ok(_) => report.good(format!(
+            "Clerk's Frontend API: {}",
+            provider.frontend_api().as_str()
+        )),
+        Err(error) => report.fault(format!("Clerk's Frontend API: {error}")),
+    }
+}
+
+/// The application may be of another team's making: not finding it is a fault all the same.
+async fn oauth_application(
+    config: &Config,
+    application: &ClerkOauth,
+    client: &Client,
+    transport: &Arc<dyn Transport>,
+    report: &mut Report,
+) {
+    let client_id = &application.client_id;
+    let answer = match client.send(&list_oauth_applications(client_id)).await {
+        Ok(answer) => answer.body,
+        Err(error) => return report.fault(format!("OAuth application: {error}")),
+    };
+    let Some(found) = OAuthApplication::find(&answer, client_id) else {
+        return report.fault(format!(
+            "OAuth application: this instance has none with the client id {client_id}\n\
+             hint: make one in the Clerk dashboard (OAuth applications) with the redirect URI {}, and \
+             set CLERK_CLIENT_ID and CLERK_CLIENT_SECRET",
+            config.public_url.join("/callback")
+        ));
+    };
+    let Ok(provider) = server::provider(config, application, transport) else {
+        // Told with the provider.
+        return;
+    };
+    let scopes = server::sign_in::scopes(application.organizations);
+    let faults = found.faults(provider.client(), &scopes);
+    if faults.is_empty() {
+        report.good(format!("OAuth application: {} ({client_id})", found.name));
+    }
+    for fault in faults {
+        report.fault(format!("OAuth application: {fault}"));
+    }
+}
