@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { testAuthorization } from './support/authorization.mjs';
 import { summary } from './support/checks.mjs';
+import { startDev } from './support/dev.mjs';
 import { startFixture } from './support/fixture.mjs';
 import { testServer } from './support/server.mjs';
 
@@ -25,10 +26,17 @@ async function server(results) {
 }
 
 async function authorization(results) {
-  const issuer = process.env.CONFORMANCE_ISSUER;
-  if (!issuer) {
-    throw new Error('no authorization server to test\n  hint: set CONFORMANCE_ISSUER to its issuer');
+  const named = process.env.CONFORMANCE_ISSUER;
+  if (named) return authorizationAt(named, results);
+  const dev = await startDev(process.env.CLERK_MCP_BIN);
+  try {
+    return await authorizationAt(dev.issuer, results);
+  } finally {
+    dev.stop();
   }
+}
+
+async function authorizationAt(issuer, results) {
   const outcomes = [];
   for (const revision of REVISIONS) {
     // MCP clients name the resource; others may leave it out, and mean the server's only one.
