@@ -16,7 +16,7 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -157,6 +157,13 @@ struct Quota {
     each: Duration,
 }
 
+impl Quota {
+    /// How long a full bucket takes to drain.
+    fn full(self) -> Duration {
+        self.each * self.at_once
+    }
+}
+
 /// The buckets of one endpoint. A bucket is kept as the moment at which it will be empty (the
 /// generic cell rate algorithm), so one that is empty need not be kept at all.
 #[derive(Debug)]
@@ -177,43 +184,57 @@ impl Buckets {
 
     /// Adds one call, if there is room.
     fn take(&self, group: AddressGroup, now: Timestamp) -> Result<(), Limited> {
-        self.change(group, now, |empty_at, quota| {
-            let full = quota.each * quota.at_once;
-            let wanted = empty_at.after(quota.each);
-            let over = now.until(wanted).saturating_sub(full);
-            if over.is_zero() {
-                Ok(wanted)
-            } else {
-                Err(Limited { retry_after: over })
-            }
-        })
+        let mut buckets = self.lock();
+        let filled = self.level(&buckets, group, now).after(self.quota.each);
+        let over = now.until(filled).saturating_sub(self.quota.full());
+        if !over.is_zero() {
+            return Err(Limited { retry_after: over });
+        }
+        self.put(&mut buckets, group, filled, now);
+        Ok(())
     }
 
-    /// Adds calls that have happened already, room or not. Nobody waits longer than for two full
-    /// buckets to drain, however much they sent at the same time.
+    /// Adds calls that have happened already, room or not. Nobody waits for more than a second full
+    /// bucket to drain, however much they sent at the same time.
     fn add(&self, group: AddressGroup, calls: u32, now: Timestamp) {
-        let added = self.change(group, now, |empty_at, quota| {
-            let most = now.after(quota.each * quota.at_once * 2);
-            Ok(empty_at.after(quota.each * calls).min(most))
-        });
-        debug_assert!(added.is_ok(), "adding is not refused");
+        let mut buckets = self.lock();
+        let level = self.level(&buckets, group, now);
+        let filled = level.after(self.quota.each * calls);
+        let most = now.after(self.quota.full() * 2);
+        self.put(&mut buckets, group, filled.min(most), now);
     }
 
-    fn change(
+    fn lock(&self) -> MutexGuard<'_, HashMap<AddressGroup, Timestamp>> {
+        // The map is whole after a panic too.
+        self.empty_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When a bucket will be empty; now, if it is. One that is fuller than any can be was filled
+    /// before the clock was set back.
+    fn level(
         &self,
+        buckets: &HashMap<AddressGroup, Timestamp>,
         group: AddressGroup,
         now: Timestamp,
-        fill: impl FnOnce(Timestamp, Quota) -> Result<Timestamp, Limited>,
-    ) -> Result<(), Limited> {
-        // A map is whole after a panic too.
-        let mut buckets = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> Timestamp {
+        let possible = now..=now.after(self.quota.full() * 2);
         let known = buckets.get(&group).copied();
-        let filled = fill(known.unwrap_or_default().max(now), self.quota)?;
-        if known.is_none() && buckets.len() >= self.most {
-            forget(&mut buckets, self.most, now);
+        known
+            .filter(|known| possible.contains(known))
+            .unwrap_or(now)
+    }
+
+    fn put(
+        &self,
+        buckets: &mut HashMap<AddressGroup, Timestamp>,
+        group: AddressGroup,
+        filled: Timestamp,
+        now: Timestamp,
+    ) {
+        if buckets.len() >= self.most && !buckets.contains_key(&group) {
+            forget(buckets, self.most, now);
         }
         buckets.insert(group, filled);
-        Ok(())
     }
 }
 
@@ -334,6 +355,11 @@ mod tests {
         let limits = RateLimits::new(20);
         limits.registration(address(1), seconds(5)).unwrap();
         limits.registration(address(1), START).unwrap();
+        for _ in 0..20 {
+            limits.registration(address(2), seconds(8000)).unwrap();
+        }
+        limits.registration(address(2), seconds(8000)).unwrap_err();
+        limits.registration(address(2), START).unwrap();
     }
 
     #[test]

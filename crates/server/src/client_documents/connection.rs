@@ -16,7 +16,10 @@ use reqwest::{
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
-use super::{TestHostsError, fault::Fault};
+use super::{
+    TestHostsError,
+    fault::{Fault, innermost},
+};
 use crate::config::CimdTest;
 
 /// How long connecting may take; divided among a host's addresses, so that one that is silent does
@@ -24,7 +27,7 @@ use crate::config::CimdTest;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Lookups at the same time. Each occupies a thread, beyond the time of its fetch if the name's
 /// servers are silent.
-const LOOKUPS_AT_ONCE: usize = 32;
+const LOOKUPS_AT_ONCE: usize = 64;
 
 /// Finds the addresses of a host name.
 pub trait Lookup: Send + Sync {
@@ -153,19 +156,19 @@ fn careful() -> ClientBuilder {
 }
 
 fn test_client(hosts: TestHosts, ca_pem: Option<&str>) -> Result<Client, TestHostsError> {
-    let authority = |reason: &dyn ToString| TestHostsError::Authority {
-        reason: reason.to_string(),
+    let refused = |error: reqwest::Error| TestHostsError::Authority {
+        reason: innermost(&error),
     };
     let mut builder = careful().dns_resolver(Arc::new(hosts));
     if let Some(pem) = ca_pem {
-        let certificates =
-            Certificate::from_pem_bundle(pem.as_bytes()).map_err(|error| authority(&error))?;
+        let certificates = Certificate::from_pem_bundle(pem.as_bytes()).map_err(refused)?;
         if certificates.is_empty() {
-            return Err(authority(&"there is none in the file"));
+            let reason = "there is no certificate in the file".to_owned();
+            return Err(TestHostsError::Authority { reason });
         }
         builder = builder.tls_certs_only(certificates);
     }
-    builder.build().map_err(|error| authority(&error))
+    builder.build().map_err(refused)
 }
 
 /// The lookup of the connections to the public internet: it gives out a host's addresses only if

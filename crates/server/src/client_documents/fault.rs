@@ -40,20 +40,23 @@ impl Fault {
     /// What a failed request means. The messages of the client name the URL and what it connected
     /// to; the innermost cause does not.
     pub(super) fn of(error: &reqwest::Error) -> Self {
-        let mut cause: &(dyn Error + 'static) = error;
-        loop {
-            if let Some(fault) = cause.downcast_ref::<Self>() {
-                return fault.clone();
-            }
-            match cause.source() {
-                Some(next) => cause = next,
-                None => break,
-            }
-        }
-        Self::Unreachable {
-            cause: cause.to_string(),
-        }
+        let fault = causes(error).find_map(|cause| cause.downcast_ref::<Self>());
+        fault.cloned().unwrap_or_else(|| Self::Unreachable {
+            cause: innermost(error),
+        })
     }
+}
+
+/// The end of the chain of causes, such as `Connection refused (os error 111)`.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let last = causes(error).last();
+    last.map(ToString::to_string).unwrap_or_default()
+}
+
+/// An error and its causes.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let first: &(dyn Error + 'static) = error;
+    std::iter::successors(Some(first), |&error| error.source())
 }
 
 impl From<Fault> for FetchFault {

@@ -39,7 +39,8 @@ const HOST_KEPT: Duration = Duration::from_secs(60);
 pub struct FetchLimits {
     /// How long a fetch may take in all, the wait for its turn included; that may take half of it.
     pub whole: Duration,
-    /// Fetches at the same time.
+    /// Fetches at the same time. One address can start 2 a second (`rate_limit`), so that it
+    /// cannot take all places with hosts that are slow.
     pub at_once: usize,
     /// Of those, from one host.
     pub at_once_per_host: usize,
@@ -53,7 +54,7 @@ impl Default for FetchLimits {
     fn default() -> Self {
         Self {
             whole: DOCUMENT_TIMEOUT,
-            at_once: 32,
+            at_once: 64,
             at_once_per_host: 4,
             document_remembered: Duration::from_secs(10),
             failure_remembered: Duration::from_secs(30),
@@ -174,7 +175,7 @@ pub enum TestHostsError {
     },
     /// The certificate authority cannot be read.
     #[error(
-        "cimd.test.ca_file: not a certificate: {reason}\nhint: one or more certificates in PEM form (`-----BEGIN CERTIFICATE-----`)"
+        "cimd.test.ca_file: {reason}\nhint: one or more certificates in PEM form (`-----BEGIN CERTIFICATE-----`)"
     )]
     Authority {
         /// What is wrong with it.
