@@ -8,6 +8,14 @@ use super::error::Outcome;
 use super::grants::{self, grant_columns};
 use super::rows::{self, bytes, milliseconds};
 
+/// Asked at every request: one search in the tokens, one for the grant.
+pub(super) const CHECK: &str = concat!(
+    "SELECT t.*, ",
+    grant_columns!(),
+    " FROM access_tokens AS t JOIN grants AS g ON g.id = t.grant_id
+     WHERE t.hash = ? AND t.expires_at > ?"
+);
+
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     token: &AccessTokenRecord,
@@ -32,16 +40,11 @@ pub(super) async fn access_token(
     token: TokenHash,
     now: Timestamp,
 ) -> Outcome<Option<(AccessTokenRecord, Grant)>> {
-    let row = sqlx::query(concat!(
-        "SELECT t.*, ",
-        grant_columns!(),
-        " FROM access_tokens AS t JOIN grants AS g ON g.id = t.grant_id
-         WHERE t.hash = ? AND t.expires_at > ?"
-    ))
-    .bind(bytes(&token))
-    .bind(milliseconds(now))
-    .fetch_optional(connection)
-    .await?;
+    let row = sqlx::query(CHECK)
+        .bind(bytes(&token))
+        .bind(milliseconds(now))
+        .fetch_optional(connection)
+        .await?;
     let Some(row) = row else { return Ok(None) };
     let grant = grants::to_grant(&row)?;
     Ok(match grant.is_live(now) {

@@ -14,6 +14,8 @@ mod consents;
 mod error;
 mod grants;
 mod open;
+#[cfg(test)]
+mod plans;
 mod refresh_tokens;
 mod rows;
 mod store;

@@ -1,14 +1,12 @@
 //! Opening the file: created if need be, checked, brought to this version's schema.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool};
 
 use super::error::{describe, is_busy};
 
@@ -21,18 +19,15 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The log of writes (`-wal`) shrinks to this after it has grown larger.
 const WAL_LIMIT: &str = "67108864";
 /// `PRAGMA application_id` of our files, as the first migration sets it.
-const APPLICATION_ID: i32 = 0x636d_6370;
+const APPLICATION_ID: i64 = 0x636d_6370;
 /// Two processes that open the file first at the same moment meet in the change to WAL, for which
 /// SQLite does not wait by itself.
 const OPENING_TRIES: u32 = 50;
 const OPENING_PAUSE: Duration = Duration::from_millis(100);
 
-/// Every change of the schema, oldest first. What was released is never edited.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    "OAuth state",
-    include_str!("../../migrations/0001_oauth_state.sql"),
-)];
+/// Every change of the schema, the one to version 1 first. The file's version (`PRAGMA
+/// user_version`) says how many of them it has. What was released is never edited.
+const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_oauth_state.sql")];
 
 /// Why a store cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +77,7 @@ pub enum OpenError {
         /// Its schema's version.
         found: i64,
         /// The newest that this program knows.
-        known: i64,
+        known: usize,
     },
     /// SQLite cannot work with it.
     #[error("{} cannot be opened: {message}", file.display())]
@@ -155,20 +150,24 @@ fn options(file: &Path) -> SqliteConnectOptions {
 }
 
 async fn connect(file: &Path) -> Result<SqliteConnection, OpenError> {
+    let failed = |error: sqlx::Error| database(file, &error);
     let options = options(file)
-        .journal_mode(SqliteJournalMode::Wal)
         // Each commit waits until its part of the log is on the disk.
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", WAL_LIMIT);
+    let mut connection = options.connect().await.map_err(failed)?;
+    // Before anything is written: the file may not be ours.
+    missing_migrations(&mut connection, file).await?;
     let mut tries = 1;
     loop {
-        match options.connect().await {
-            Ok(connection) => return Ok(connection),
+        let changed = sqlx::query("PRAGMA journal_mode = WAL").execute(&mut connection);
+        match changed.await {
+            Ok(_) => return Ok(connection),
             Err(error) if is_busy(&error) && tries < OPENING_TRIES => {
                 tries += 1;
                 tokio::time::sleep(OPENING_PAUSE).await;
             }
-            Err(error) => return Err(database(file, &error)),
+            Err(error) => return Err(failed(error)),
         }
     }
 }
@@ -178,54 +177,41 @@ async fn migrate(connection: &mut SqliteConnection, file: &Path) -> Result<(), O
     let failed = |error: sqlx::Error| database(file, &error);
     let begun = connection.begin_with("BEGIN IMMEDIATE").await;
     let mut transaction = begun.map_err(failed)?;
-    let (application, tables): (i32, i64) = sqlx::query_as(
-        "SELECT application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id",
+    for migration in missing_migrations(&mut transaction, file).await? {
+        let done = sqlx::raw_sql(*migration).execute(&mut *transaction).await;
+        done.map_err(failed)?;
+    }
+    // Written even when it says so already: a file that cannot be written is found out here.
+    let version = format!("PRAGMA user_version = {}", MIGRATIONS.len());
+    let marked = sqlx::raw_sql(AssertSqlSafe(version)).execute(&mut *transaction);
+    marked.await.map_err(failed)?;
+    transaction.commit().await.map_err(failed)
+}
+
+/// What the file's schema lacks.
+async fn missing_migrations(
+    connection: &mut SqliteConnection,
+    file: &Path,
+) -> Result<&'static [&'static str], OpenError> {
+    let (application, version, tables): (i64, i64, i64) = sqlx::query_as(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+         FROM pragma_application_id, pragma_user_version",
     )
-    .fetch_one(&mut *transaction)
+    .fetch_one(connection)
     .await
-    .map_err(failed)?;
-    if application != APPLICATION_ID && (application != 0 || tables != 0) {
+    .map_err(|error| database(file, &error))?;
+    let is_new = application == 0 && version == 0 && tables == 0;
+    if application != APPLICATION_ID && !is_new {
         return Err(OpenError::Foreign {
             file: file.to_owned(),
         });
     }
-    let migrated = migrator().run(&mut *transaction).await;
-    migrated.map_err(|error| migration(file, error))?;
-    transaction.commit().await.map_err(failed)
-}
-
-fn migrator() -> Migrator {
-    let migrations = MIGRATIONS.map(|(version, description, sql)| {
-        Migration::new(
-            version,
-            Cow::Borrowed(description),
-            MigrationType::Simple,
-            sql.into_sql_str(),
-            false,
-        )
-    });
-    Migrator::with_migrations(migrations.to_vec())
-}
-
-fn migration(file: &Path, error: MigrateError) -> OpenError {
-    let known = MIGRATIONS.iter().map(|(version, ..)| *version).max();
-    let file = file.to_owned();
-    match error {
-        MigrateError::VersionMissing(found) => OpenError::Newer {
-            file,
-            found,
-            known: known.unwrap_or_default(),
-        },
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            database(&file, &error)
-        }
-        other => OpenError::Database {
-            file,
-            message: format!(
-                "its schema is not what this program made: {other}\nhint: restore a backup"
-            ),
-        },
-    }
+    let applied = usize::try_from(version).unwrap_or(usize::MAX);
+    MIGRATIONS.get(applied..).ok_or_else(|| OpenError::Newer {
+        file: file.to_owned(),
+        found: version,
+        known: MIGRATIONS.len(),
+    })
 }
 
 fn database(file: &Path, error: &sqlx::Error) -> OpenError {

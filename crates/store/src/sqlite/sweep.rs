@@ -11,6 +11,33 @@ use super::rows::milliseconds;
 /// How many rows of a kind go in one transaction.
 const BATCH: u16 = 500;
 
+pub(super) const ACCESS_TOKENS: &str = "DELETE FROM access_tokens WHERE hash IN
+             (SELECT hash FROM access_tokens WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
+         RETURNING grant_id";
+pub(super) const REFRESH_TOKENS: &str = "DELETE FROM refresh_tokens WHERE hash IN
+             (SELECT hash FROM refresh_tokens WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
+         RETURNING grant_id";
+pub(super) const CODES: &str = "DELETE FROM codes WHERE hash IN
+             (SELECT hash FROM codes WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
+         RETURNING grant_id";
+pub(super) const WITHOUT_TOKENS: &str =
+    "DELETE FROM grants WHERE id IN (SELECT value FROM json_each(?))
+             AND NOT EXISTS (SELECT 1 FROM codes WHERE grant_id = grants.id)
+             AND NOT EXISTS (SELECT 1 FROM access_tokens WHERE grant_id = grants.id)
+             AND NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE grant_id = grants.id)";
+pub(super) const GRANTS: &str = "SELECT id FROM grants WHERE expires_at <= ?1
+         UNION SELECT id FROM grants WHERE revoked_at IS NOT NULL
+         LIMIT ?2";
+pub(super) const AUTHORIZATIONS: &str = "DELETE FROM authorizations WHERE id IN
+             (SELECT id FROM authorizations WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
+         RETURNING id";
+pub(super) const CLIENTS: &str = "DELETE FROM clients WHERE id IN
+             (SELECT id FROM clients WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
+         RETURNING id";
+pub(super) const CLIENT_DOCUMENTS: &str = "DELETE FROM client_documents WHERE id IN
+             (SELECT id FROM client_documents WHERE fresh_until <= ? ORDER BY fresh_until LIMIT ?)
+         RETURNING id";
+
 /// One transaction's worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
@@ -66,14 +93,7 @@ pub(super) fn add(total: Swept, part: Swept) -> Swept {
 }
 
 async fn access_tokens(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
-    let of = delete(
-        connection,
-        "DELETE FROM access_tokens WHERE hash IN
-             (SELECT hash FROM access_tokens WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
-         RETURNING grant_id",
-        now,
-    )
-    .await?;
+    let of = delete(connection, ACCESS_TOKENS, now).await?;
     Ok(Swept {
         access_tokens: count(&of),
         grants: grants_without_tokens(connection, &of).await?,
@@ -83,14 +103,7 @@ async fn access_tokens(connection: &mut SqliteConnection, now: Timestamp) -> Out
 }
 
 async fn refresh_tokens(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
-    let of = delete(
-        connection,
-        "DELETE FROM refresh_tokens WHERE hash IN
-             (SELECT hash FROM refresh_tokens WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
-         RETURNING grant_id",
-        now,
-    )
-    .await?;
+    let of = delete(connection, REFRESH_TOKENS, now).await?;
     Ok(Swept {
         refresh_tokens: count(&of),
         grants: grants_without_tokens(connection, &of).await?,
@@ -100,14 +113,7 @@ async fn refresh_tokens(connection: &mut SqliteConnection, now: Timestamp) -> Ou
 }
 
 async fn codes(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
-    let of = delete(
-        connection,
-        "DELETE FROM codes WHERE hash IN
-             (SELECT hash FROM codes WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
-         RETURNING grant_id",
-        now.before(CODE_KEPT),
-    )
-    .await?;
+    let of = delete(connection, CODES, now.before(CODE_KEPT)).await?;
     Ok(Swept {
         codes: count(&of),
         grants: grants_without_tokens(connection, &of).await?,
@@ -125,30 +131,21 @@ async fn grants_without_tokens(
     if candidates.is_empty() {
         return Ok(0);
     }
-    let deleted = sqlx::query(
-        "DELETE FROM grants WHERE id IN (SELECT value FROM json_each(?))
-             AND NOT EXISTS (SELECT 1 FROM codes WHERE grant_id = grants.id)
-             AND NOT EXISTS (SELECT 1 FROM access_tokens WHERE grant_id = grants.id)
-             AND NOT EXISTS (SELECT 1 FROM refresh_tokens WHERE grant_id = grants.id)",
-    )
-    .bind(id_list(candidates)?)
-    .execute(connection)
-    .await?;
+    let deleted = sqlx::query(WITHOUT_TOKENS)
+        .bind(id_list(candidates)?)
+        .execute(connection)
+        .await?;
     Ok(deleted.rows_affected())
 }
 
 /// Grants that have expired, with what is left of them, and grants that were revoked, of which nothing
 /// is left.
 async fn grants(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
-    let over = sqlx::query(
-        "SELECT id FROM grants WHERE expires_at <= ?1
-         UNION SELECT id FROM grants WHERE revoked_at IS NOT NULL
-         LIMIT ?2",
-    )
-    .bind(milliseconds(now))
-    .bind(BATCH)
-    .fetch_all(&mut *connection)
-    .await?;
+    let over = sqlx::query(GRANTS)
+        .bind(milliseconds(now))
+        .bind(BATCH)
+        .fetch_all(&mut *connection)
+        .await?;
     let over = first_column(&over)?;
     let ids = id_list(&over)?;
     let mut deleted = [0; 4];
@@ -174,14 +171,7 @@ async fn grants(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Sw
 }
 
 async fn authorizations(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
-    let deleted = delete(
-        connection,
-        "DELETE FROM authorizations WHERE id IN
-             (SELECT id FROM authorizations WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
-         RETURNING id",
-        now.before(AUTHORIZATION_KEPT),
-    )
-    .await?;
+    let deleted = delete(connection, AUTHORIZATIONS, now.before(AUTHORIZATION_KEPT)).await?;
     Ok(Swept {
         authorizations: count(&deleted),
         more: is_full(&deleted),
@@ -191,14 +181,7 @@ async fn authorizations(connection: &mut SqliteConnection, now: Timestamp) -> Ou
 
 /// Registered clients, with the consents remembered for them.
 async fn clients(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
-    let deleted = delete(
-        connection,
-        "DELETE FROM clients WHERE id IN
-             (SELECT id FROM clients WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
-         RETURNING id",
-        now,
-    )
-    .await?;
+    let deleted = delete(connection, CLIENTS, now).await?;
     if !deleted.is_empty() {
         sqlx::query("DELETE FROM consents WHERE client_id IN (SELECT value FROM json_each(?))")
             .bind(id_list(&deleted)?)
@@ -213,14 +196,7 @@ async fn clients(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<S
 }
 
 async fn client_documents(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
-    let deleted = delete(
-        connection,
-        "DELETE FROM client_documents WHERE id IN
-             (SELECT id FROM client_documents WHERE fresh_until <= ? ORDER BY fresh_until LIMIT ?)
-         RETURNING id",
-        now.before(DOCUMENT_KEPT),
-    )
-    .await?;
+    let deleted = delete(connection, CLIENT_DOCUMENTS, now.before(DOCUMENT_KEPT)).await?;
     Ok(Swept {
         client_documents: count(&deleted),
         more: is_full(&deleted),

@@ -1,0 +1,42 @@
+//! How SQLite goes about the queries that must stay fast however much is kept.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use sqlx::AssertSqlSafe;
+
+use super::{access_tokens, open, sweep};
+
+/// The check at each request, and what looks for something to sweep while nobody may write.
+#[tokio::test]
+async fn frequent_queries_read_no_whole_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let file: Arc<Path> = folder.path().join("store.db").into();
+    let mut connection = open::open(&file).await.unwrap().writer;
+    for statement in [
+        access_tokens::CHECK,
+        sweep::ACCESS_TOKENS,
+        sweep::REFRESH_TOKENS,
+        sweep::CODES,
+        sweep::WITHOUT_TOKENS,
+        sweep::GRANTS,
+        sweep::AUTHORIZATIONS,
+        sweep::CLIENTS,
+        sweep::CLIENT_DOCUMENTS,
+    ] {
+        let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained)
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        assert!(!plan.is_empty());
+        for (.., step) in plan {
+            // Of `json_each` alone everything is wanted, and of the index of revoked grants.
+            let whole = step.starts_with("SCAN")
+                && !step.contains("json_each")
+                && !step.contains("grants_revoked");
+            assert!(!whole, "{step}: {statement}");
+        }
+    }
+}
