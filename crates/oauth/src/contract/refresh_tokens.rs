@@ -163,7 +163,7 @@ pub(super) async fn a_dead_refresh_token_of_another_client_revokes_nothing(subje
     let store = &*subject.store;
     keep_redeemed(store, "g").await;
     for n in [0, 1] {
-        try_rotate(store, &rotate("g", n, "access", START), START)
+        try_rotate(store, &rotate("g", n, &format!("access {n}"), START), START)
             .await
             .unwrap();
     }
