@@ -10,7 +10,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clerk_mcp_server::{
@@ -331,9 +331,9 @@ async fn cimd_a_slow_host_is_given_up() {
         ..FetchLimits::default()
     });
     for slow in ["/silent", "/dripping"] {
-        let start = Instant::now();
-        refused(&documents, slow, "did not send it within 0.4 s").await;
-        assert!(start.elapsed() < Duration::from_secs(4));
+        let fetched = refused(&documents, slow, "did not send it within 0.4 s");
+        let in_time = tokio::time::timeout(Duration::from_secs(4), fetched).await;
+        in_time.unwrap();
     }
 }
 
