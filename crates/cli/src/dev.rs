@@ -252,11 +252,12 @@ fn people(emulator: &Emulator) -> Vec<EmulatedPerson> {
         .collect();
     // Those who show something first.
     people.sort_by_key(|person| person.role.is_empty());
+    people.truncate(MOST_NAMED);
     people
 }
 
-/// The most people that the banner names.
-const MOST_NAMED: usize = 6;
+/// The most people that the banner and the home page name.
+const MOST_NAMED: usize = 8;
 
 fn banner(
     public_url: &str,
@@ -265,7 +266,7 @@ fn banner(
     folder: &Path,
 ) -> Result<String, Failure> {
     let mut table = Table::new(&["", "PERSON", "E-MAIL", "ROLE"]);
-    for person in people.iter().take(MOST_NAMED) {
+    for person in people {
         let role = if person.role.is_empty() {
             "-"
         } else {
@@ -289,7 +290,7 @@ fn banner(
         "MCP server    {mcp}   (how to connect each client: {public_url})\n\
          Local Clerk   {clerk_url}   (its mail: {clerk_url}/_emulator/inbox)\n\
          Kept in       {folder}   (--fresh begins anew)\n\n\
-         Sign in as one of\n{table}{more}\n\n\
+         Sign in as one of these, or of more\n{table}\n\
          Connect\n\
          \x20 Claude Code     claude mcp add --transport http clerk {mcp}\n\
          \x20 VS Code         code --add-mcp '{{\"name\":\"clerk\",\"type\":\"http\",\"url\":\"{mcp}\"}}'\n\

@@ -1,0 +1,191 @@
+// The way of a person through the pages, in a browser, in light and in dark. With SCREENSHOTS=FOLDER every page is
+// kept as a picture.
+
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { startDev } from '../conformance/support/dev.mjs';
+import { launch } from './support/chromium.mjs';
+import { callTool, startClient } from './support/client.mjs';
+
+const PHONE = { width: 375, height: 812 };
+const DESKTOP = { width: 1280, height: 900 };
+
+let browser;
+let dev;
+
+before(async () => {
+  assert.ok(process.env.CLERK_MCP_BIN, 'CLERK_MCP_BIN names the binary under test');
+  [browser, dev] = await Promise.all([launch(), startDev(process.env.CLERK_MCP_BIN)]);
+});
+
+after(async () => {
+  await browser?.close();
+  dev?.stop();
+});
+
+/** A browser of its own: with no cookies, and whatever it complains about collected. */
+async function visitor(t, { colorScheme = 'light', viewport = DESKTOP, name = t.name } = {}) {
+  const context = await browser.newContext({ colorScheme, viewport });
+  t.after(() => context.close());
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  let pictures = 0;
+  const picture = async (what) => {
+    const folder = process.env.SCREENSHOTS;
+    if (!folder) return;
+    mkdirSync(folder, { recursive: true });
+    pictures += 1;
+    const file = `${name}-${pictures}-${what}-${colorScheme}-${viewport.width}.png`.replace(/[^\w.-]+/g, '-');
+    await page.screenshot({ path: join(folder, file), fullPage: true });
+  };
+  return { context, page, complaints, picture };
+}
+
+/** Nothing may need to be scrolled sideways. */
+async function fits(page) {
+  const [inner, wide] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
+  assert.ok(wide <= inner, `${page.url()} is ${wide} wide in a window of ${inner}`);
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  for (const viewport of [DESKTOP, PHONE]) {
+    test(`a person connects a client: ${colorScheme}, ${viewport.width} wide`, async (t) => {
+      const client = await startClient(dev.issuer);
+      t.after(client.stop);
+      const { page, complaints, picture } = await visitor(t, { colorScheme, viewport, name: 'connect' });
+      await page.goto(client.authorizeUrl());
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await fits(page);
+      await picture('consent');
+      assert.match(await page.textContent('body'), /Browser test/);
+      assert.match(await page.textContent('body'), /this computer/i);
+      await page.getByRole('button', { name: /allow|approve/i }).click();
+
+      await page.getByText('Ava Mitchell').first().waitFor();
+      await picture('clerk-sign-in');
+      await page.locator('button, label, a').filter({ hasText: 'Ava Mitchell' }).first().click();
+      const allow = page.getByRole('button', { name: /allow/i });
+      await allow.waitFor();
+      await picture('clerk-consent');
+      await allow.click();
+
+      await page.getByRole('heading', { name: 'Back at the client' }).waitFor();
+      const [back] = client.returned;
+      assert.equal(back.state, 'the-clients-state');
+      assert.equal(back.iss, dev.issuer);
+      const { status, body } = await client.redeem(back.code);
+      assert.equal(status, 200, JSON.stringify(body));
+      const { body: answer } = await callTool(dev.issuer, body.access_token, 'userInfo');
+      assert.equal(answer.result.structuredContent.email, 'ava.mitchell@northwind.example');
+      assert.deepEqual(complaints, []);
+    });
+  }
+}
+
+test('a box that is not ticked is a scope that is not granted', async (t) => {
+  const client = await startClient(dev.issuer);
+  t.after(client.stop);
+  const { page } = await visitor(t);
+  await page.goto(client.authorizeUrl());
+  await page.locator('input[type=checkbox][value="tools:write"]').uncheck();
+  await page.getByRole('button', { name: /allow|approve/i }).click();
+  await page.locator('button, label, a').filter({ hasText: 'Ava Mitchell' }).first().click();
+  await page.getByRole('button', { name: /allow/i }).click();
+  await page.getByRole('heading', { name: 'Back at the client' }).waitFor();
+  const { body } = await client.redeem(client.returned[0].code);
+  assert.equal(body.scope, 'tools:read');
+  const refused = await callTool(dev.issuer, body.access_token, 'updateUser', { firstName: 'Eve' });
+  assert.equal(refused.status, 403);
+});
+
+test('the keyboard alone is enough, and Enter does not approve by accident', async (t) => {
+  const client = await startClient(dev.issuer);
+  t.after(client.stop);
+  const { page } = await visitor(t);
+  await page.goto(client.authorizeUrl());
+  await page.locator('input[type=checkbox]').first().focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Back at the client' }).waitFor();
+  assert.equal(client.returned[0].error, 'access_denied');
+
+  await page.goto(client.authorizeUrl());
+  const approve = page.getByRole('button', { name: /allow|approve/i });
+  for (let presses = 0; presses < 20; presses += 1) {
+    if (await approve.evaluate((button) => button === document.activeElement)) break;
+    await page.keyboard.press('Tab');
+  }
+  await page.keyboard.press('Enter');
+  await page.getByText('Ava Mitchell').first().waitFor();
+});
+
+test('sending the form twice, and going back, change nothing', async (t) => {
+  const client = await startClient(dev.issuer);
+  t.after(client.stop);
+  const { page, context, picture } = await visitor(t, { name: 'twice' });
+  await page.goto(client.authorizeUrl());
+  const handle = await page.locator('input[name=handle]').inputValue();
+  const form = new URLSearchParams([['handle', handle], ['scope', 'tools:read'], ['decision', 'approve']]).toString();
+  const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+  const send = () => context.request.post(`${dev.issuer}/authorize/consent`, { data: form, headers, maxRedirects: 0 });
+  const [first, second] = [await send(), await send()];
+  assert.equal(first.status(), 303);
+  assert.equal(second.headers().location, first.headers().location);
+  await page.goto(first.headers().location);
+  await page.getByText('Ava Mitchell').first().waitFor();
+  await page.goBack();
+  assert.match(await page.textContent('h1'), /already used/);
+  await picture('back');
+  await page.goForward();
+  await page.getByText('Ava Mitchell').first().waitFor();
+});
+
+test('a client that is not known, a link that is used up, a page that is not there', async (t) => {
+  for (const colorScheme of ['light', 'dark']) {
+    const { page, picture, complaints } = await visitor(t, { colorScheme, viewport: PHONE, name: 'faults' });
+    const unknown = await page.goto(`${dev.issuer}/authorize?response_type=code&client_id=nobody&redirect_uri=http://127.0.0.1/`);
+    assert.equal(unknown.status(), 400);
+    assert.match(await page.textContent('body'), /add it again/);
+    await fits(page);
+    await picture('unknown-client');
+    await page.goto(`${dev.issuer}/callback?state=made-up&code=made-up`);
+    await fits(page);
+    await picture('callback');
+    await page.goto(`${dev.issuer}/authorize/consent?handle=made-up`);
+    await picture('link');
+    const missing = await page.goto(`${dev.issuer}/no/such/page`);
+    assert.equal(missing.status(), 404);
+    await picture('not-found');
+    assert.deepEqual(complaints.filter((text) => !/status of 4/.test(text)), []);
+  }
+});
+
+test('the home page tells how to connect, and the MCP address leads there', async (t) => {
+  for (const colorScheme of ['light', 'dark']) {
+    for (const viewport of [DESKTOP, PHONE]) {
+      const { page, picture, complaints } = await visitor(t, { colorScheme, viewport, name: 'home' });
+      await page.goto(`${dev.issuer}/mcp`);
+      assert.equal(new URL(page.url()).pathname, '/');
+      assert.match(await page.textContent('body'), new RegExp(`claude mcp add --transport http \\S+ ${dev.issuer}/mcp`));
+      await fits(page);
+      await picture('home');
+      assert.deepEqual(complaints, []);
+    }
+  }
+});
+
+test('another loopback name is led to the public one before a cookie is set', async (t) => {
+  const client = await startClient(dev.issuer);
+  t.after(client.stop);
+  const { page, context } = await visitor(t);
+  await page.goto(client.authorizeUrl().replace('127.0.0.1', 'localhost'));
+  assert.equal(new URL(page.url()).host, new URL(dev.issuer).host);
+  const cookies = await context.cookies();
+  assert.ok(cookies.every((cookie) => cookie.domain === '127.0.0.1' && cookie.httpOnly && cookie.sameSite === 'Lax'));
+  assert.deepEqual(cookies.map((cookie) => cookie.name), ['clerk_mcp_browser']);
+});
