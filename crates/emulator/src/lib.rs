@@ -62,6 +62,7 @@ mod sessions;
 mod signing;
 mod state;
 mod table;
+mod tickets;
 mod users;
 mod version;
 mod views;

@@ -1,5 +1,6 @@
 //! What the emulated instance holds. Times are Unix milliseconds.
 
+use crate::clock::MINUTE;
 use crate::ids::Id;
 use crate::table::Row;
 use serde::{Deserialize, Serialize};
@@ -267,6 +268,12 @@ pub(crate) struct Session {
     pub(crate) user_id: Id,
     pub(crate) client_id: Id,
     pub(crate) revoked: bool,
+    /// Ended or removed by the person.
+    #[serde(default)]
+    pub(crate) closed: Option<Closed>,
+    /// Who acts as the user.
+    #[serde(default)]
+    pub(crate) actor: Option<Value>,
     pub(crate) active_organization_id: Option<Id>,
     pub(crate) last_active_at: u64,
     pub(crate) expire_at: u64,
@@ -275,10 +282,35 @@ pub(crate) struct Session {
     pub(crate) updated_at: u64,
 }
 
+/// How a person leaves a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Closed {
+    Ended,
+    Removed,
+}
+
+/// How long an impersonation lasts that nobody uses.
+pub(crate) const IMPERSONATION_IDLE: u64 = 10 * MINUTE;
+
 impl Session {
+    /// Notes that the session is in use.
+    pub(crate) fn touch(&mut self, now: u64) {
+        self.last_active_at = now;
+        self.updated_at = now;
+        if self.actor.is_some() {
+            self.abandon_at = now + IMPERSONATION_IDLE;
+        }
+    }
+
     pub(crate) fn status(&self, now: u64) -> &'static str {
         if self.revoked {
             "revoked"
+        } else if let Some(closed) = self.closed {
+            match closed {
+                Closed::Ended => "ended",
+                Closed::Removed => "removed",
+            }
         } else if now >= self.expire_at {
             "expired"
         } else if now >= self.abandon_at {

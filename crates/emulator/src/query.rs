@@ -24,10 +24,15 @@ impl Query {
         Self(pairs.into_iter().map(own).collect())
     }
 
+    /// The first value of a name, even an empty one.
+    pub(crate) fn given(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        Some(value)
+    }
+
     /// The first value of a name; an empty one counts as absent.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
-        Some(value.as_str()).filter(|value| !value.is_empty())
+        self.given(name).filter(|value| !value.is_empty())
     }
 
     /// All names and values, in order.

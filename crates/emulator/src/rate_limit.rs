@@ -46,7 +46,7 @@ impl RateLimiter {
     /// Admits a request to an operation, or says in how many seconds one will be.
     pub(crate) fn admit(&mut self, operation: Option<&str>, now: u64) -> Result<(), u64> {
         match operation {
-            Some("SignIn") => self.sign_ins.admit(now)?,
+            Some("SignIn" | "createSignIn") => self.sign_ins.admit(now)?,
             Some("SignInCode") => self.attempts.admit(now)?,
             _ => {}
         }

@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::error::ApiError;
 use crate::{
     browser, email_addresses, instance, invitations, memberships, oauth, organization_invitations,
-    organizations, roles, sessions, users,
+    organizations, roles, sessions, tickets, users,
 };
 use bytes::Bytes;
 use http::{Method, Response};
@@ -234,6 +234,11 @@ static ROUTES: &[Route] = &[
     post("/v1/sessions/{session_id}/tokens", "CreateSessionToken", sessions::create_token),
     post("/v1/sessions/{session_id}/tokens/{template_name}", "CreateSessionTokenFromTemplate", sessions::create_token_from_template),
 
+    post("/v1/actor_tokens", "CreateActorToken", tickets::create_actor_token),
+    post("/v1/actor_tokens/{actor_token_id}/revoke", "RevokeActorToken", tickets::revoke_actor_token),
+    post("/v1/sign_in_tokens", "CreateSignInToken", tickets::create_sign_in_token),
+    post("/v1/sign_in_tokens/{sign_in_token_id}/revoke", "RevokeSignInToken", tickets::revoke_sign_in_token),
+
     get("/v1/organizations", "ListOrganizations", organizations::list),
     post("/v1/organizations", "CreateOrganization", organizations::create),
     get("/v1/organizations/{organization_id}", "GetOrganization", organizations::get),
@@ -299,6 +304,15 @@ static ROUTES: &[Route] = &[
     open(Method::POST, "/oauth/token_info", "getOAuthTokenInfo", oauth::token_info::token_info),
     open(Method::POST, "/oauth/token/revoke", "revokeOAuthToken", oauth::revoke::by_client),
     open(Method::POST, "/oauth/register", "registerOAuthClient", oauth::register::register),
+
+    open(Method::GET, "/v1/client", "getClient", browser::frontend_api::get_client),
+    open(Method::POST, "/v1/client/sign_ins", "createSignIn", browser::frontend_api::create_sign_in),
+    open(Method::POST, "/v1/client/sessions/{session_id}/tokens", "createSessionToken", browser::frontend_api::create_token),
+    open(Method::POST, "/v1/client/sessions/{session_id}/tokens/{template_name}", "createSessionTokenWithTemplate", browser::frontend_api::create_token_with_template),
+    open(Method::POST, "/v1/client/sessions/{session_id}/touch", "touchSession", browser::frontend_api::touch),
+    open(Method::POST, "/v1/client/sessions/{session_id}/end", "endSession", browser::frontend_api::end),
+    open(Method::POST, "/v1/client/sessions/{session_id}/remove", "removeSession", browser::frontend_api::remove),
+    open(Method::GET, "/v1/tickets/accept", "acceptTicket", browser::frontend_api::accept_ticket),
 
     open(Method::GET, "/", "HomePage", browser::home::page),
     open(Method::GET, "/sign-in", "SignInPage", browser::sign_in::page),

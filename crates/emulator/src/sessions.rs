@@ -93,6 +93,8 @@ pub(crate) fn start(
         client_id,
         user_id: user_id.clone(),
         revoked: false,
+        closed: None,
+        actor: None,
         active_organization_id: organization,
         last_active_at: now,
         expire_at: now + LIFETIME,
@@ -136,7 +138,7 @@ pub(crate) fn create_token(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let jwt = sign(call, &session, lifetime);
     let now = call.now;
     if let Some(row) = call.state.sessions.get_mut(&session.id) {
-        row.last_active_at = now;
+        row.touch(now);
     }
     Ok(json!({ "object": "token", "jwt": jwt }))
 }
@@ -177,12 +179,16 @@ fn token_lifetime(given: &serde_json::Map<String, Value>) -> Result<u64, ApiErro
         .unwrap_or(TOKEN_LIFETIME))
 }
 
+/// Minutes since the first and the second factor were verified; -1 is never.
+pub(crate) fn factor_verification_age(session: &Session, now: u64) -> Value {
+    json!([now.saturating_sub(session.created_at) / MINUTE, -1])
+}
+
 fn claims(call: &mut Call<'_>, session: &Session, lifetime: u64) -> Value {
     let issued_at = call.now / SECOND;
-    let minutes = (call.now - session.created_at) / MINUTE;
     let mut claims = json!({
         "exp": issued_at + lifetime,
-        "fva": [minutes, -1],
+        "fva": factor_verification_age(session, call.now),
         "iat": issued_at,
         "iss": call.url,
         "jti": ids::trace(call.random)[..20],
@@ -192,6 +198,9 @@ fn claims(call: &mut Call<'_>, session: &Session, lifetime: u64) -> Value {
         "sub": session.user_id,
         "v": 2,
     });
+    if let Some(actor) = &session.actor {
+        claims["act"] = actor.clone();
+    }
     if let Some((organization, features)) = organization_claims(call, session) {
         claims["o"] = organization;
         if !features.is_empty() {

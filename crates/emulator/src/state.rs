@@ -8,6 +8,7 @@ use crate::model::{
 };
 use crate::oauth::state::OAuthState;
 use crate::table::Table;
+use crate::tickets::Ticket;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,6 +26,8 @@ pub(crate) struct State {
     pub(crate) organization_invitations: Table<OrganizationInvitation>,
     pub(crate) invitations: Table<Invitation>,
     pub(crate) sessions: Table<Session>,
+    #[serde(default)]
+    pub(crate) tickets: Table<Ticket>,
     #[serde(default)]
     pub(crate) oauth: OAuthState,
     #[serde(default)]
@@ -61,6 +64,7 @@ impl State {
             organization_invitations: Table::default(),
             invitations: Table::default(),
             sessions: Table::default(),
+            tickets: Table::default(),
             oauth: OAuthState::default(),
             browser: BrowserState::default(),
             index: Index::default(),

@@ -232,18 +232,7 @@ pub(crate) fn membership(state: &State, membership: &Membership, now: u64) -> Va
         "organization": in_organization,
     });
     if let Some(user) = state.user(&membership.user_id) {
-        let image = image_url(&state.instance.id, &user.id, &initials(user));
-        view["public_user_data"] = json!({
-            "user_id": user.id,
-            "first_name": user.first_name,
-            "last_name": user.last_name,
-            "image_url": image,
-            "has_image": false,
-            "identifier": user.identifier(),
-            "username": user.username,
-            "banned": user.banned,
-            "profile_image_url": image,
-        });
+        view["public_user_data"] = public_user_data(user, &state.instance.id);
     }
     view
 }
@@ -333,7 +322,7 @@ pub(crate) fn session(session: &Session, now: u64) -> Value {
         "user_id": session.user_id,
         "status": session.status(now),
         "last_active_organization_id": session.active_organization_id,
-        "actor": null,
+        "actor": session.actor,
         "last_active_at": session.last_active_at,
         "expire_at": session.expire_at,
         "abandon_at": session.abandon_at,
@@ -378,7 +367,7 @@ pub(crate) fn deleted(object: &str, id: &str) -> Value {
     json!({ "object": object, "id": id, "deleted": true })
 }
 
-fn ticket_url(url: &str, ticket: &str) -> String {
+pub(crate) fn ticket_url(url: &str, ticket: &str) -> String {
     format!("{url}/v1/tickets/accept?ticket={ticket}")
 }
 
@@ -394,6 +383,22 @@ fn image_url(instance_id: &str, resource_id: &str, initials: &str) -> String {
         "https://img.clerk.com/{}",
         STANDARD_NO_PAD.encode(description.to_string())
     )
+}
+
+/// What everybody in an organization may see of a user.
+pub(crate) fn public_user_data(user: &User, instance_id: &str) -> Value {
+    let image = user_image_url(user, instance_id);
+    json!({
+        "user_id": user.id,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "image_url": image,
+        "has_image": false,
+        "identifier": user.identifier(),
+        "username": user.username,
+        "banned": user.banned,
+        "profile_image_url": image,
+    })
 }
 
 /// The address of a user's picture.

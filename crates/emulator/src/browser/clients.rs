@@ -9,8 +9,9 @@ use crate::model::{Session, User};
 use crate::sessions;
 use crate::signing::{self, Kind};
 use crate::state::State;
+use crate::tickets::{self, Ticket};
 use bytes::Bytes;
-use http::header::{COOKIE, SET_COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use http::{HeaderValue, Response};
 use serde_json::json;
 
@@ -42,9 +43,11 @@ pub(crate) fn current(call: &Call<'_>) -> Option<SignedIn> {
 
 /// Everybody who is signed in at this browser, with their sessions.
 pub(crate) fn everybody<'a>(call: &'a Call<'_>) -> Vec<(&'a Session, &'a User)> {
-    let Some(client) = of_browser(call) else {
-        return Vec::new();
-    };
+    of_browser(call).map_or_else(Vec::new, |client| sessions_of(call, client))
+}
+
+/// The live sessions of a client, with their users.
+pub(crate) fn sessions_of<'a>(call: &'a Call<'_>, client: &Client) -> Vec<(&'a Session, &'a User)> {
     let own = call.state.sessions.iter();
     own.filter(|session| session.client_id == client.id && is_live(call, session))
         .filter_map(|session| Some((session, call.state.user(&session.user_id)?)))
@@ -71,26 +74,55 @@ pub(crate) fn sign_in(
     response: Response<Bytes>,
 ) -> Result<Response<Bytes>, ApiError> {
     may_sign_in(call.state, user_id, call.now)?;
-    let client = match of_browser(call) {
-        Some(client) => client.clone(),
-        None => {
-            let client = Client {
-                id: call.mint("client"),
-                rotating_token: call.ticket(),
-                last_active_session_id: None,
-                created_at: call.now,
-            };
-            call.state.browser.clients.insert(client.clone());
-            client
-        }
-    };
+    let client = client_or_new(call);
     let mut former = everybody(call).into_iter();
     let former = former.find(|(session, _)| session.user_id == *user_id);
     if let Some(id) = former.map(|(session, _)| session.id.clone()) {
         end(call, &id);
     }
     let session = sessions::start(call, user_id, client.id.clone(), None);
-    Ok(with_cookies(call, client, &session, response))
+    Ok(signed(call, client, &session, response))
+}
+
+/// Accepts a ticket at this browser and sets its cookies.
+pub(crate) fn sign_in_with_ticket(
+    call: &mut Call<'_>,
+    text: &str,
+    response: Response<Bytes>,
+) -> Result<Response<Bytes>, ApiError> {
+    let ticket = tickets::pending(call, text)?;
+    may_sign_in(call.state, &ticket.user_id, call.now)?;
+    let (client, session) = start_with_ticket(call, &ticket);
+    tickets::accept(call, &ticket.id);
+    Ok(signed(call, client, &session, response))
+}
+
+/// Signs in the user of a ticket at this client, on behalf of the actor if it has one.
+pub(super) fn start_with_ticket(call: &mut Call<'_>, ticket: &Ticket) -> (Client, Session) {
+    let client = client_or_new(call);
+    let organization = ticket.organization_id.clone();
+    let mut session = sessions::start(call, &ticket.user_id, client.id.clone(), organization);
+    session.actor.clone_from(&ticket.actor);
+    if let Some(lifetime) = ticket.session_lifetime {
+        session.expire_at = call.now + lifetime;
+        session.touch(call.now);
+    }
+    call.state.sessions.insert(session.clone());
+    (client, session)
+}
+
+fn client_or_new(call: &mut Call<'_>) -> Client {
+    if let Some(client) = of_browser(call) {
+        return client.clone();
+    }
+    let client = Client {
+        id: call.mint("client"),
+        rotating_token: call.ticket(),
+        last_active_session_id: None,
+        created_at: call.now,
+    };
+    call.state.browser.clients.insert(client.clone());
+    client
 }
 
 /// Goes on as somebody who is signed in at this browser already.
@@ -108,7 +140,7 @@ pub(crate) fn switch(
         return Err(error::session_not_found(session_id));
     };
     may_sign_in(call.state, &session.user_id, call.now)?;
-    Ok(with_cookies(call, client, &session, response))
+    Ok(signed(call, client, &session, response))
 }
 
 /// Ends one session of this browser, or all of them.
@@ -124,6 +156,13 @@ pub(crate) fn sign_out(
     for id in chosen.collect::<Vec<_>>() {
         end(call, &id);
     }
+    forget_ended(call);
+    set_cookie(&mut response, "__session=; Path=/; Max-Age=0; SameSite=Lax");
+    response
+}
+
+/// The client's last active session is one that lives.
+pub(super) fn forget_ended(call: &mut Call<'_>) {
     let next = everybody(call)
         .last()
         .map(|(session, _)| session.id.clone());
@@ -131,8 +170,6 @@ pub(crate) fn sign_out(
     if let Some(client) = id.and_then(|id| call.state.browser.clients.get_mut(&id)) {
         client.last_active_session_id = next;
     }
-    set_cookie(&mut response, "__session=; Path=/; Max-Age=0; SameSite=Lax");
-    response
 }
 
 fn end(call: &mut Call<'_>, session_id: &str) {
@@ -151,13 +188,26 @@ fn is_live(call: &Call<'_>, session: &Session) -> bool {
             .is_some_and(|user| !user.banned)
 }
 
-fn of_browser<'a>(call: &'a Call<'_>) -> Option<&'a Client> {
+/// The client that asks, by its cookie or, for a native application, by its header.
+pub(crate) fn of_browser<'a>(call: &'a Call<'_>) -> Option<&'a Client> {
+    if is_native(call) {
+        let header = call.headers.get(AUTHORIZATION)?.to_str().ok()?;
+        return of_token(call, header.strip_prefix("Bearer ").unwrap_or(header));
+    }
     let cookies = call.headers.get_all(COOKIE).iter();
     let mut pairs = cookies
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='));
     let (_, token) = pairs.find(|(name, _)| *name == "__client")?;
+    of_token(call, token)
+}
+
+fn is_native(call: &Call<'_>) -> bool {
+    call.query.text("_is_native") == Some("1")
+}
+
+fn of_token<'a>(call: &'a Call<'_>, token: &str) -> Option<&'a Client> {
     let (_, claims) = signing::read(token)?;
     let client = call
         .state
@@ -167,9 +217,10 @@ fn of_browser<'a>(call: &'a Call<'_>) -> Option<&'a Client> {
     (claims.get("rotating_token")?.as_str()? == client.rotating_token).then_some(client)
 }
 
-/// Cookies as Clerk names them. They reach every port of this host: browsers do not separate
+/// Tells the client who it is and who has signed in: a native application in the header
+/// `Authorization`, a browser in cookies as Clerk names them. Those reach every port of this host: browsers do not separate
 /// those.
-fn with_cookies(
+pub(super) fn signed(
     call: &mut Call<'_>,
     mut client: Client,
     session: &Session,
@@ -183,6 +234,12 @@ fn with_cookies(
         .sign(kid, Kind::Plain, &claims)
         .unwrap_or_default();
     call.state.browser.clients.insert(client);
+    if is_native(call) {
+        if let Ok(value) = HeaderValue::from_str(&token) {
+            response.headers_mut().insert(AUTHORIZATION, value);
+        }
+        return response;
+    }
     let jwt = sessions::token(call, session);
     let seconds = session.created_at / SECOND;
     for cookie in [

@@ -16,10 +16,14 @@ const LISTED: usize = 50;
 /// `GET /sign-in?redirect_url=...`.
 pub(crate) fn page(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
     let back = web::own_path(call, call.query.text("redirect_url"));
+    if let Some(ticket) = call.query.text("__clerk_ticket") {
+        let body = pages::sign_in::ticket(ticket, &back);
+        return Ok(reply::html(StatusCode::OK, body));
+    }
     Ok(render(call, &back, None))
 }
 
-/// `POST /sign-in` with `user_id`, `session_id` or `email_address`, and `redirect_url`.
+/// `POST /sign-in` with `user_id`, `session_id`, `email_address` or `ticket`, and `redirect_url`.
 pub(crate) fn submit(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
     web::check_origin(call)?;
     let form = std::mem::take(&mut call.form);
@@ -32,6 +36,8 @@ pub(crate) fn submit(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
         clients::switch(call, id, reply::see_other(&back))
     } else if let Some(address) = form.text("email_address") {
         email_code::start(call, address, &back)
+    } else if let Some(text) = form.text("ticket") {
+        clients::sign_in_with_ticket(call, text, reply::see_other(&back))
     } else {
         Err(error::param_missing("user_id"))
     };

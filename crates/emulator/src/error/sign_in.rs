@@ -115,3 +115,58 @@ pub(crate) fn dynamic_registration_disabled() -> ApiError {
         "Dynamic client registration is not enabled for this instance. Turn it on with PATCH /v1/instance/oauth_application_settings.",
     )
 }
+
+pub(crate) fn ticket_not_found(id: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "resource_not_found",
+        "not found",
+        format!("No token was found with id {id}"),
+    )
+}
+
+pub(crate) fn ticket_invalid() -> ApiError {
+    ApiError::same(
+        StatusCode::BAD_REQUEST,
+        "ticket_invalid_code",
+        "Ticket is invalid.",
+    )
+}
+
+pub(crate) fn ticket_expired() -> ApiError {
+    ApiError::same(
+        StatusCode::BAD_REQUEST,
+        "ticket_expired_code",
+        "Ticket has expired.",
+    )
+}
+
+pub(crate) fn ticket_already_used(actor: bool) -> ApiError {
+    let (code, text) = if actor {
+        (
+            "actor_token_already_used_code",
+            "This actor token has already been used. Each token can only be used once.",
+        )
+    } else {
+        (
+            "sign_in_token_already_used_code",
+            "This sign in token has already been used. Each token can only be used once.",
+        )
+    };
+    ApiError::same(StatusCode::BAD_REQUEST, code, text)
+}
+
+pub(crate) fn ticket_revoked(actor: bool) -> ApiError {
+    let (code, text) = if actor {
+        (
+            "actor_token_revoked_code",
+            "This actor token has been revoked and cannot be used anymore.",
+        )
+    } else {
+        (
+            "sign_in_token_revoked_code",
+            "This sign in token has been revoked and cannot be used anymore.",
+        )
+    };
+    ApiError::same(StatusCode::BAD_REQUEST, code, text)
+}

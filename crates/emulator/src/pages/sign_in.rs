@@ -98,3 +98,14 @@ pub(crate) fn code(sign_in: &CodeSignIn, back: &str, wrong: Option<&str>) -> Str
     );
     layout("Check your e-mail", &content)
 }
+
+/// The page behind the link of a ticket. Looking at it uses nothing up: the button does.
+pub(crate) fn ticket(ticket: &str, back: &str) -> String {
+    let content = format!(
+        "<h1>Sign in with this link</h1><p>It works once.</p><form method=\"post\" action=\"/sign-in\">{}{}\
+         <div class=\"row\"><button class=\"main\">Continue</button></div></form>",
+        hidden("ticket", ticket),
+        hidden("redirect_url", back)
+    );
+    layout("Sign in", &content)
+}
