@@ -279,12 +279,6 @@ fn banner(
             role.to_owned(),
         ]);
     }
-    let more = people.len().saturating_sub(MOST_NAMED);
-    let more = if more == 0 {
-        String::new()
-    } else {
-        format!("  and {more} more")
-    };
     let mcp = format!("{public_url}{}", server::MCP_PATH);
     Ok(format!(
         "MCP server    {mcp}   (how to connect each client: {public_url})\n\

@@ -264,10 +264,7 @@ fn words(input: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The candidate equal but for case, or else the first with the fewest edits, at most [`NEAR`].
-pub fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |candidate: &str| {
         if candidate.eq_ignore_ascii_case(name) {
             return Some(0);

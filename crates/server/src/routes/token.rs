@@ -1,7 +1,7 @@
 //! `/token`, `/revoke` and `/register`: open to pages of every origin, since a secret is needed for
 //! each of them to give anything.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{body::Body, extract::State};
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -46,10 +46,7 @@ pub(super) async fn token(State(app): Shared, request: Request<Body>) -> Respons
     };
     let response = match tokio::spawn(task).await {
         Ok(Ok(response)) => response.into_http(),
-        Ok(Err(error)) => {
-            app.limits.token_call_failed(address, app.now());
-            refused(&app, &error).into_http()
-        }
+        Ok(Err(error)) => refused(&app, &error, address).into_http(),
         Err(error) => {
             tracing::error!(%error, "the token request's task failed");
             return answer::open_to_all(answer::status(StatusCode::INTERNAL_SERVER_ERROR));
@@ -80,10 +77,7 @@ pub(super) async fn revoke(State(app): Shared, request: Request<Body>) -> Respon
             }
             answer::status(StatusCode::OK)
         }
-        Err(error) => {
-            app.limits.token_call_failed(address, app.now());
-            refused(&app, &error).into_http().map(Body::from)
-        }
+        Err(error) => refused(&app, &error, address).into_http().map(Body::from),
     })
 }
 
@@ -108,13 +102,16 @@ pub(super) async fn register(State(app): Shared, request: Request<Body>) -> Resp
     answer::open_to_all(response.map(Body::from))
 }
 
-fn refused(app: &App, error: &TokenError) -> ErrorResponse {
+fn refused(app: &App, error: &TokenError, address: IpAddr) -> ErrorResponse {
     if let Some(grant) = error.revoked() {
         tracing::warn!(%grant, %error, "a grant was revoked");
         app.ends.end(grant);
     }
     let response = error.response();
-    if response.status.is_server_error() {
+    if response.status.is_client_error() {
+        app.limits.token_call_failed(address, app.now());
+    } else {
+        // Clerk or the database: no fault of the client's, whose address may be many people's.
         tracing::error!(%error, "a token request could not be answered");
     }
     response
