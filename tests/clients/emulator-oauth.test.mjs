@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createClerkClient } from '@clerk/backend';
+import { createClerkClient, verifyToken } from '@clerk/backend';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as oidc from 'openid-client';
 import { Browser } from './support/browser.mjs';
@@ -191,6 +191,22 @@ test('a session token of the sign-in page is Clerk’s', async (t) => {
   const { payload } = await jwtVerify(browser.cookie('__session'), keys, { issuer: emulator.url });
   assert.equal(payload.sub, AVA);
   assert.equal((await clerk.sessions.getSession(payload.sid)).userId, AVA);
+});
+
+test('an actor token of Clerk’s SDK starts an impersonation', async (t) => {
+  const { emulator, clerk } = await start(t);
+  const made = await clerk.actorTokens.create({ userId: AVA, actor: { sub: NOAH, reason: 'ticket 7' } });
+  const native = (path, form = {}, token = '') =>
+    fetch(`${emulator.url}${path}?_is_native=1`, { method: 'POST', headers: { authorization: token }, body: new URLSearchParams(form) });
+  const response = await native('/v1/client/sign_ins', { strategy: 'ticket', ticket: made.token });
+  const { response: signIn } = await response.json();
+  const client = response.headers.get('authorization');
+  const { jwt } = await (await native(`/v1/client/sessions/${signIn.created_session_id}/tokens`, {}, client)).json();
+  const claims = await verifyToken(jwt, { secretKey: EMULATOR_KEY, apiUrl: emulator.url });
+  assert.deepEqual([claims.sub, claims.act], [AVA, { sub: NOAH, reason: 'ticket 7' }]);
+  await assert.rejects(clerk.actorTokens.revoke(made.id), (error) => error.status === 400);
+  await clerk.sessions.revokeSession(signIn.created_session_id);
+  assert.equal((await native(`/v1/client/sessions/${signIn.created_session_id}/tokens`, {}, client)).status, 404);
 });
 
 test('a code arrives in the inbox', async (t) => {
