@@ -18,6 +18,8 @@ mod reference;
 mod secret;
 mod settings;
 mod sources;
+#[cfg(test)]
+mod tests;
 mod tools_section;
 
 pub use fault::{ConfigFault, Place, Warning};
