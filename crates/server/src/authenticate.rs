@@ -17,9 +17,9 @@ use crate::{
     principals::Principals,
 };
 
-/// How long a token's principal is kept: a role that was taken away ends within it, as facts about
-/// people do. A grant that ends, ends at once.
-const PRINCIPAL_LIFETIME: Duration = Duration::from_secs(60);
+/// How long a token's principal is kept. The facts that it follows from may be as old again (`people`),
+/// so that a role that was taken away ends within a minute. A grant that ends, ends at once.
+const PRINCIPAL_LIFETIME: Duration = Duration::from_secs(30);
 /// The most principals that are kept.
 const MOST_PRINCIPALS: u64 = 10_000;
 /// When to try again if Clerk does not say, seconds.
@@ -37,7 +37,8 @@ pub struct BearerTokens {
 #[derive(Clone, Debug)]
 struct Known {
     principal: Principal,
-    expires_at: Timestamp,
+    /// When the token, or what is kept of it, is over.
+    until: Timestamp,
 }
 
 type Refusal = Box<Response<Body>>;
@@ -67,7 +68,7 @@ impl BearerTokens {
             return self.look(authorization).await.map(|known| known.principal);
         };
         if let Some(known) = self.known.get(&hash).await {
-            let is_over = known.expires_at.has_passed(self.app.now());
+            let is_over = known.until.has_passed(self.app.now());
             if !is_over && !known.principal.ended.is_cancelled() {
                 return Ok(known.principal);
             }
@@ -111,7 +112,7 @@ impl BearerTokens {
                 ended,
                 served: Some(Arc::new(served)),
             },
-            expires_at: access.expires_at,
+            until: access.expires_at.min(app.now().after(PRINCIPAL_LIFETIME)),
         })
     }
 

@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 
 use crate::access::{MembershipFacts, PersonFacts};
 
-/// How long facts about a person are believed: a role that was taken away ends within it.
-const FACTS_LIFETIME: Duration = Duration::from_secs(60);
+/// How long facts about a person are believed. Together with how long what follows from them is kept
+/// (`authenticate`), a role that was taken away ends within a minute.
+const FACTS_LIFETIME: Duration = Duration::from_secs(30);
 /// The most people whose facts are kept.
 const MOST_PEOPLE: u64 = 20_000;
 /// The most memberships that are read: Clerk's largest page.
@@ -57,7 +58,14 @@ pub enum PersonError {
 #[derive(Clone, Debug)]
 pub struct People {
     client: Client,
-    known: Cache<Arc<str>, Arc<Person>>,
+    known: Cache<Arc<str>, Known>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    person: Arc<Person>,
+    /// When Clerk said so, Unix milliseconds by the server's clock.
+    at: u64,
 }
 
 impl People {
@@ -79,15 +87,23 @@ impl People {
         &self.client
     }
 
-    /// A person as of at most a minute ago. Any number of callers at once ask Clerk once.
+    /// A person as of at most half a minute ago. Any number of callers at once ask Clerk once.
     ///
     /// # Errors
     /// [`PersonError`].
     pub async fn recent(&self, user_id: &str) -> Result<Arc<Person>, PersonError> {
+        let lifetime = u64::try_from(FACTS_LIFETIME.as_millis()).unwrap_or(u64::MAX);
+        let is_old = |known: &Known| self.time().saturating_sub(known.at) >= lifetime;
+        if self.known.get(user_id).await.as_ref().is_some_and(is_old) {
+            self.known.invalidate(user_id).await;
+        }
         let known = self
             .known
             .try_get_with(Arc::from(user_id), self.read(user_id));
-        known.await.map_err(|error| (*error).clone())
+        match known.await {
+            Ok(known) => Ok(known.person),
+            Err(error) => Err((*error).clone()),
+        }
     }
 
     /// A person as of now, past what is known.
@@ -95,15 +111,20 @@ impl People {
     /// # Errors
     /// [`PersonError`].
     pub async fn now(&self, user_id: &str) -> Result<Arc<Person>, PersonError> {
-        let person = self.read(user_id).await;
-        match &person {
-            Ok(person) => self.known.insert(user_id.into(), Arc::clone(person)).await,
+        let known = self.read(user_id).await;
+        match &known {
+            Ok(known) => self.known.insert(user_id.into(), known.clone()).await,
             Err(_) => self.known.invalidate(user_id).await,
         }
-        person
+        known.map(|known| known.person)
     }
 
-    async fn read(&self, user_id: &str) -> Result<Arc<Person>, PersonError> {
+    fn time(&self) -> u64 {
+        self.client.env().now()
+    }
+
+    async fn read(&self, user_id: &str) -> Result<Known, PersonError> {
+        let at = self.time();
         let user = Request::new("GetUser", Method::GET, "/users/{user_id}");
         let memberships = Request::new(
             "UsersGetOrganizationMemberships",
@@ -122,7 +143,10 @@ impl People {
                 .await;
         let user = user.map_err(|error| refusal(&error))?.body;
         let memberships = memberships.map_err(|error| refusal(&error))?.body;
-        Ok(Arc::new(person(user_id, &user, &memberships)))
+        Ok(Known {
+            person: Arc::new(person(user_id, &user, &memberships)),
+            at,
+        })
     }
 }
 
