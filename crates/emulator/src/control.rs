@@ -151,6 +151,9 @@ fn reset(inner: &mut Inner, real_now: u64) -> Result<Value, Refusal> {
         .build(real_now)
         .map_err(|error| bad_request(&error.to_string()))?;
     inner.state = state;
+    for ensured in &inner.ensured {
+        ensured.apply(&mut inner.state, &mut *inner.random, real_now);
+    }
     inner.faults.clear();
     inner.log.clear();
     inner.revision += 1;

@@ -7,8 +7,7 @@ use crate::error::{self, ApiError};
 use crate::faults::{self, Effect, Rule};
 use crate::ids;
 use crate::oauth::applications::is_redirect_uri;
-use crate::oauth::scope;
-use crate::oauth::state::Application;
+use crate::oauth::ensured::Ensured;
 use crate::pages;
 use crate::people::Person;
 use crate::query::Query;
@@ -54,7 +53,9 @@ pub(crate) struct Inner {
     pub(crate) limiter: Option<RateLimiter>,
     pub(crate) log: RequestLog,
     pub(crate) revision: u64,
-    random: Box<dyn Random>,
+    pub(crate) random: Box<dyn Random>,
+    /// OAuth applications that a reset brings back.
+    pub(crate) ensured: Vec<Ensured>,
     url: String,
 }
 
@@ -95,6 +96,7 @@ impl Emulator {
             log: RequestLog::default(),
             revision: 0,
             random,
+            ensured: Vec::new(),
             url,
         };
         Self {
@@ -163,7 +165,8 @@ impl Emulator {
 
     /// Makes sure that an OAuth application with this `client_id` exists, has this secret (none
     /// makes it a public client), all of Clerk's scopes, and these redirect URIs among its own.
-    /// Whoever starts the emulator beside a server of their own calls it before the first sign-in.
+    /// Whoever starts the emulator beside a server of their own calls it before the first sign-in;
+    /// a reset keeps it so.
     ///
     /// # Errors
     /// [`SeedError::Value`] if a redirect URI is not absolute, in ASCII and without a fragment.
@@ -184,34 +187,13 @@ impl Emulator {
             .clock
             .now()
             .saturating_add_signed(inner.state.clock_offset);
-        let known = inner.state.oauth.client(client_id).cloned();
-        let mut application = known.unwrap_or_else(|| Application {
-            id: ids::mint("oa", now, &mut *inner.random),
-            name: client_id.to_owned(),
+        let ensured = Ensured {
             client_id: client_id.to_owned(),
-            client_secret: None,
-            client_uri: None,
-            logo_uri: None,
-            redirect_uris: Vec::new(),
-            scopes: Vec::new(),
-            consent_screen_enabled: true,
-            pkce_required: false,
-            dynamically_registered: false,
-            created_at: now,
-            updated_at: now,
-        });
-        application.client_secret = client_secret.map(str::to_owned);
-        for uri in redirect_uris {
-            if !application.redirect_uris.iter().any(|own| own == uri) {
-                application.redirect_uris.push((*uri).to_owned());
-            }
-        }
-        for (name, _) in scope::BUILT_IN {
-            if !application.has_scope(name) {
-                application.scopes.push(name.to_owned());
-            }
-        }
-        inner.state.oauth.applications.insert(application);
+            client_secret: client_secret.map(str::to_owned),
+            redirect_uris: redirect_uris.iter().map(|&uri| uri.to_owned()).collect(),
+        };
+        ensured.apply(&mut inner.state, &mut *inner.random, now);
+        inner.ensured.push(ensured);
         inner.revision += 1;
         Ok(())
     }

@@ -894,6 +894,13 @@ fn the_server_beside_the_emulator_brings_its_own_redirect_uri() {
     );
     let mine = fixture.get("/v1/oauth_applications?name_query=mine").ok();
     assert_eq!(mine["data"][0]["public"], true);
+    fixture.post("/_emulator/reset", json!({})).ok();
+    let mine = fixture.get("/v1/oauth_applications?name_query=mine").ok();
+    assert_eq!(
+        mine["data"][0]["redirect_uris"],
+        json!([uri]),
+        "a reset keeps it"
+    );
     let wrong = emulator
         .ensure_oauth_application("bad", None, &["nonsense"])
         .unwrap_err();
@@ -957,4 +964,38 @@ fn seeds_describe_applications_and_switches() {
         browser.post("/oauth/token", &fields).ok()["scope"],
         "openid tasks:read"
     );
+}
+
+#[test]
+fn seeds_of_applications_that_cannot_be_are_named() {
+    for (text, part) in [
+        (
+            "client_id = \"a b\"\nredirect_uris = [\"https://x.example/\"]",
+            "client_id",
+        ),
+        ("client_id = \"a\"\nredirect_uris = []", "redirect URI"),
+        (
+            "client_id = \"a\"\nredirect_uris = [\"nonsense\"]",
+            "nonsense",
+        ),
+        (
+            "client_id = \"a\"\nredirect_uris = [\"https://x.example/\"]\nclient_secret = \"\"",
+            "client_secret",
+        ),
+        (
+            "client_id = \"a\"\nredirect_uris = [\"https://x.example/\"]\nscopes = [\"a b\"]",
+            "scope",
+        ),
+    ] {
+        let seed = seed(&format!("[[oauth_applications]]\nname = \"x\"\n{text}"));
+        let clock = Fixture::new().clock;
+        let refused = Emulator::new(&seed, clock, Box::new(TestRandom::new()))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            refused.contains("oauth_applications[0]") && refused.contains(part),
+            "{refused}"
+        );
+    }
 }

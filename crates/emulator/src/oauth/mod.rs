@@ -4,6 +4,7 @@ pub(crate) mod applications;
 pub(crate) mod authorize;
 mod client_authentication;
 pub(crate) mod consent;
+pub(crate) mod ensured;
 mod error;
 mod issue;
 pub(crate) mod metadata;
