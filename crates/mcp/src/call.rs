@@ -95,6 +95,20 @@ impl Service {
         answer
     }
 
+    /// Records a call that a layer in front of the service refused, which never looked at its
+    /// arguments.
+    pub fn record_refusal(&self, tool: &str, outcome: &str) {
+        let tool = self.recorded_name(tool);
+        Record::of(self, &tool, &Value::Object(Map::new()), None).end(outcome.to_owned(), None);
+    }
+
+    /// Only a name that some principal's tool has is a name: anything might be sent in its place.
+    fn recorded_name(&self, name: &str) -> String {
+        let is_own = || self.shared.own_names.iter().any(|own| own == name);
+        let is_known = operations::find(name).is_some() || is_own();
+        if is_known { name } else { "unknown" }.to_owned()
+    }
+
     async fn run(
         &self,
         request: &CallRequest,
@@ -269,20 +283,8 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     fn begin(service: &'a Service, request: &CallRequest, host: &dyn Host) -> Self {
-        // Only a name of the table is a name: anything might be sent in its place.
-        let own = |name: &&String| **name == request.name;
-        let tool = operations::find(&request.name)
-            .map(|row| row.name)
-            .or_else(|| {
-                service
-                    .shared
-                    .own_names
-                    .iter()
-                    .find(own)
-                    .map(String::as_str)
-            })
-            .unwrap_or("unknown");
-        Self::of(service, tool, &request.arguments, host.client())
+        let tool = service.recorded_name(&request.name);
+        Self::of(service, &tool, &request.arguments, host.client())
     }
 
     /// The record of anything that reads or changes something at Clerk.

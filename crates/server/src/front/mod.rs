@@ -60,9 +60,16 @@ impl Principal {
         served.map_or(&[], |served| &served.service().caller().scopes)
     }
 
-    /// The scopes that have to be granted before this tool can be called.
-    fn scopes_needed(&self, tool: &str) -> Option<&[String]> {
-        self.served.as_ref()?.service().scopes_needed(tool)
+    /// The tool that is called, and the scopes that have to be granted first.
+    fn lacks_scope<'a>(&'a self, peek: &'a Peek<'_>) -> Option<(&'a str, &'a [String])> {
+        let tool = peek.tool()?;
+        Some((tool, self.served.as_ref()?.service().scopes_needed(tool)?))
+    }
+
+    fn record_refusal(&self, tool: &str) {
+        if let Some(served) = &self.served {
+            served.service().record_refusal(tool, "insufficient_scope");
+        }
     }
 }
 
@@ -223,7 +230,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
                 .insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
             return Err(full.into());
         }
-        if let Some(scopes) = peek.tool().and_then(|tool| principal.scopes_needed(tool)) {
+        if let Some((tool, scopes)) = principal.lacks_scope(&peek) {
+            principal.record_refusal(tool);
             let message = format!("the access token lacks {}", scopes.join(" "));
             let mut refusal = plain(StatusCode::FORBIDDEN, message);
             // A client replaces its token by the new one: what it has is named too.
