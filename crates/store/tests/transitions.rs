@@ -126,7 +126,7 @@ async fn a_lock_that_is_never_given_up_is_told_and_nothing_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unreadable_row_spoils_nobody_elses_transition() {
+async fn one_transitions_fault_spoils_nobody_elses() {
     let place = Place::new();
     let store = Arc::new(place.open().await);
     for person in (0..20).map(Person) {
@@ -146,6 +146,10 @@ async fn an_unreadable_row_spoils_nobody_elses_transition() {
             tokio::spawn(async move { Person(number).redeem(&store).await })
         })
         .collect();
+    let twice = tokio::spawn({
+        let store = store.clone();
+        async move { store.begin_authorization(&Person(8).authorization()).await }
+    });
     tokio::time::sleep(Duration::from_millis(200)).await;
     run(&mut other, "COMMIT").await;
     for (number, redemption) in redemptions.into_iter().enumerate() {
@@ -157,6 +161,11 @@ async fn an_unreadable_row_spoils_nobody_elses_transition() {
             }
         }
     }
+    let twice = twice.await.unwrap().unwrap_err();
+    assert!(
+        twice.to_string().contains("UNIQUE constraint failed"),
+        "{twice}"
+    );
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ const IOERR: i32 = 10;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
+const CONSTRAINT: i32 = 19;
 const NOTADB: i32 = 26;
 
 /// Why a query or a transition failed.
@@ -35,6 +36,14 @@ impl From<sqlx::Error> for Failure {
 }
 
 impl Failure {
+    /// Whether SQLite and the transaction around are sound: a row could not be read, or was refused.
+    pub(super) fn is_of_one_transition(&self) -> bool {
+        match self {
+            Self::Unreadable { .. } => true,
+            Self::Database(error) => is_decoding(error) || primary_code(error) == Some(CONSTRAINT),
+        }
+    }
+
     /// What callers of the store on `file` are told. SQLite's messages name tables and columns,
     /// never values.
     pub(super) fn into_store_error(self, file: &Path) -> StoreError {
@@ -43,11 +52,9 @@ impl Failure {
             Self::Unreadable { what } => StoreError::Corrupt {
                 message: format!("`{what}` in {file}"),
             },
-            Self::Database(error @ (sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))) => {
-                StoreError::Corrupt {
-                    message: format!("a row in {file}: {error}"),
-                }
-            }
+            Self::Database(error) if is_decoding(&error) => StoreError::Corrupt {
+                message: format!("a row in {file}: {error}"),
+            },
             Self::Database(error) => {
                 let message = format!("{file}: {}", describe(&error));
                 match primary_code(&error) {
@@ -74,6 +81,13 @@ pub(super) fn describe(error: &sqlx::Error) -> String {
 /// Whether somebody else holds the lock.
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {
     matches!(primary_code(error), Some(BUSY | LOCKED))
+}
+
+fn is_decoding(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)
+    )
 }
 
 /// SQLite's result code without its extension; `None` when the error is not SQLite's.

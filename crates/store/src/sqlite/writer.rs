@@ -43,7 +43,7 @@ trait Transition: Send {
 enum Ran {
     /// It is part of the group.
     Kept,
-    /// It found something unreadable: it alone is undone.
+    /// What went wrong is its own affair: it alone is undone.
     Undo,
     /// The database failed, and may have rolled back everything already.
     Abandon(StoreError),
@@ -192,19 +192,16 @@ where
             let Some(transition) = self.transition.take() else {
                 return Ran::Kept;
             };
-            let result = transition(connection).await;
-            match result.map_err(|failure| failure.into_store_error(&self.file)) {
-                Err(StoreError::Unavailable { message }) => {
-                    Ran::Abandon(StoreError::Unavailable { message })
-                }
-                Err(unreadable) => {
-                    self.result = Some(Err(unreadable));
-                    Ran::Undo
-                }
+            match transition(connection).await {
                 Ok(value) => {
                     self.result = Some(Ok(value));
                     Ran::Kept
                 }
+                Err(failure) if failure.is_of_one_transition() => {
+                    self.result = Some(Err(failure.into_store_error(&self.file)));
+                    Ran::Undo
+                }
+                Err(failure) => Ran::Abandon(failure.into_store_error(&self.file)),
             }
         })
     }
