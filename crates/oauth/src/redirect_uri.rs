@@ -61,6 +61,11 @@ pub enum RedirectUriError {
     /// It has no host.
     #[error("it has no host")]
     NoHost,
+    /// Its host is written in an unusual way, behind which another could hide.
+    #[error(
+        "its host is not written in the usual way\nhint: write it without percent-encoding, and addresses in their common form"
+    )]
+    HostSpelling,
     /// `http` beyond this machine.
     #[error(
         "`http` is for loopback alone\nhint: use `https`, or `http://127.0.0.1/…` for a program on the person's machine"
@@ -138,7 +143,7 @@ impl RedirectUri {
         }
         let both_loopback = [self.kind, sent.kind] == [RedirectKind::Loopback; 2];
         both_loopback
-            && match (without_port(&self.text), without_port(&sent.text)) {
+            && match (around_port(&self.text), around_port(&sent.text)) {
                 (Some(registered), Some(sent)) => registered == sent,
                 _ => false,
             }
@@ -180,27 +185,27 @@ fn kind(url: &Url, text: &str, private_use: &[String]) -> Result<RedirectKind, R
     if authority(text).is_empty() {
         return Err(RedirectUriError::NoHost);
     }
-    match (scheme, is_loopback(url, text)) {
+    // The same for other spellings of a host: `0x7f.1`, `%6cocalhost`.
+    let host = url.host_str().ok_or(RedirectUriError::NoHost)?;
+    if !without_port(authority(text)).eq_ignore_ascii_case(host) {
+        return Err(RedirectUriError::HostSpelling);
+    }
+    match (scheme, is_loopback(url)) {
+        ("http", _) if ["127.0.0.1", "[::1]", "localhost"].contains(&host) => {
+            Ok(RedirectKind::Loopback)
+        }
+        ("http", _) => Err(RedirectUriError::PlainHttp),
         (_, true) => Ok(RedirectKind::Loopback),
-        ("http", false) => Err(RedirectUriError::PlainHttp),
-        _ => Ok(RedirectKind::Https),
+        (_, false) => Ok(RedirectKind::Https),
     }
 }
 
-/// Whether the host is `127.0.0.1`, `[::1]` or `localhost`, and written so: other spellings of the
-/// same address (`0x7f.1`, `2130706433`) are for those who want to hide something.
-fn is_loopback(url: &Url, text: &str) -> bool {
-    let authority = authority(text);
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
+/// Whether the host is this machine itself, whichever of its loopback names and addresses is used.
+fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback() && host == "127.0.0.1",
-        Some(Host::Ipv6(address)) => address.is_loopback() && host == "[::1]",
-        Some(Host::Domain(domain)) => {
-            domain == "localhost" && host.eq_ignore_ascii_case("localhost")
-        }
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),
         None => false,
     }
 }
@@ -212,14 +217,18 @@ fn authority(text: &str) -> &str {
     rest.split(['/', '?']).next().unwrap_or("")
 }
 
-/// The text around the port of a loopback URI.
-fn without_port(text: &str) -> Option<(&str, &str)> {
+/// The host of an authority.
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+/// The text before and after the port.
+fn around_port(text: &str) -> Option<(&str, &str)> {
     let authority = authority(text);
     let start = text.find("//")? + 2;
-    let end = start + authority.len();
-    let host_end = match authority.rfind(':') {
-        Some(colon) if !authority.ends_with(']') => start + colon,
-        _ => end,
-    };
-    Some((text.get(..host_end)?, text.get(end..)?))
+    let host_end = start + without_port(authority).len();
+    Some((text.get(..host_end)?, text.get(start + authority.len()..)?))
 }

@@ -13,7 +13,7 @@ pub struct Resource(String);
 impl Resource {
     /// Reads a resource identifier: an absolute `http` or `https` URL without a fragment and
     /// without user information. Scheme and host are compared without regard to case, a default
-    /// port may be left out, and one slash at the end of the path means nothing.
+    /// port may be left out, and slashes at the end of the path mean nothing.
     ///
     /// `None` when `text` is no such URL.
     pub fn parse(text: &str) -> Option<Self> {
@@ -26,7 +26,7 @@ impl Resource {
         right.then(|| {
             let text = url.as_str();
             Self(match url.query() {
-                None => text.strip_suffix('/').unwrap_or(text).to_owned(),
+                None => text.trim_end_matches('/').to_owned(),
                 Some(_) => text.to_owned(),
             })
         })
@@ -51,12 +51,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn case_default_port_and_one_last_slash_do_not_matter() {
+    fn case_default_port_and_last_slashes_do_not_matter() {
         let resource = Resource::parse("https://mcp.example.com/mcp").unwrap();
         for same in [
             "HTTPS://MCP.Example.com/mcp",
             "https://mcp.example.com:443/mcp",
             "https://mcp.example.com/mcp/",
+            "https://mcp.example.com/mcp//",
         ] {
             assert_eq!(Resource::parse(same).unwrap(), resource, "{same}");
         }

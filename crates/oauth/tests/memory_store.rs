@@ -1,5 +1,6 @@
 //! The store in memory keeps the contract.
 
+#![allow(clippy::expect_used, reason = "tests")]
 use std::sync::Arc;
 
 use clerk_mcp_oauth::contract::Subject;

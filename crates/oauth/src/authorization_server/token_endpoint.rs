@@ -325,6 +325,10 @@ impl AuthorizationServer {
     /// rotation, and an answer that was lost can be had again. Nobody can make it from the store's
     /// hashes.
     ///
+    /// What it costs: a thief who keeps exactly in step with the client goes unnoticed for longer than
+    /// where each rotation makes a token at random. As soon as one of the two is a step behind, the
+    /// grant ends; and it ends in any case when its whole time is over.
+    ///
     /// Once a successor is kept it stays, also when the server's newest key is another one by now.
     fn successor(&self, presented: &PlainToken, record: &RefreshTokenRecord) -> PlainToken {
         let keys = &self.settings.keys;

@@ -103,7 +103,7 @@ macro_rules! cases {
         }
 
         /// Makes a test of each case of the contract: of an attribute for asynchronous tests and an
-        /// expression for a [`Subject`](contract::Subject), in which `.await` may be used.
+        /// expression for a `contract::Subject`, in which `.await` may be used.
         #[macro_export]
         macro_rules! store_contract {
             (#[$dollar test:meta] $dollar subject:expr) => {
