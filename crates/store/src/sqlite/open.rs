@@ -220,3 +220,30 @@ fn database(file: &Path, error: &sqlx::Error) -> OpenError {
         message: describe(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// Durability rests on these, and no other test can cut the power.
+    #[tokio::test]
+    async fn commits_wait_for_the_disk_and_readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let file: Arc<Path> = folder.path().join("store.db").into();
+        let mut opened = open(&file).await.unwrap();
+        let pragmas = "SELECT journal_mode, synchronous, foreign_keys, timeout
+             FROM pragma_journal_mode, pragma_synchronous, pragma_foreign_keys, pragma_busy_timeout";
+        let found: (String, i64, i64, i64) = sqlx::query_as(pragmas)
+            .fetch_one(&mut opened.writer)
+            .await
+            .unwrap();
+        assert_eq!(found, ("wal".to_owned(), 2, 1, 5000));
+        let written = sqlx::query("DELETE FROM grants")
+            .execute(&opened.readers)
+            .await;
+        let refused = written.unwrap_err().to_string();
+        assert!(refused.contains("readonly"), "{refused}");
+    }
+}
