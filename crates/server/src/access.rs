@@ -217,7 +217,7 @@ pub fn select(
 
 impl AccessPolicy {
     /// Resolves the rules' patterns against the whole catalogue, and keeps of what they name only
-    /// the tools that `[tools]` offers: those that `enabled` selects and, when `read_only`, change
+    /// the tools that `[policy]` offers: those that `enabled` selects and, when `read_only`, change
     /// nothing.
     ///
     /// # Errors

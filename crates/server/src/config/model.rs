@@ -184,6 +184,6 @@ pub struct Limits {
 /// Where audit rows go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditConfig {
-    /// A file for JSON lines; `None` for the log.
+    /// A file for JSON lines; `None` for the database.
     pub file: Option<PathBuf>,
 }

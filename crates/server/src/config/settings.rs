@@ -197,13 +197,13 @@ settings! {
     CIMD_CA_FILE = Setting::text("cimd.test.ca_file",
         "For tests: the certificate authority (PEM) of those hosts");
 
-    TOOLS_ENABLED = Setting::new("tools.enabled", Kind::List,
+    TOOLS_ENABLED = Setting::new("policy.enabled", Kind::List,
         "The tools that exist here: `*`, `users`, `users.getUser`, `getUser`").default("*");
-    TOOLS_READ_ONLY = Setting::new("tools.read_only", Kind::Switch,
+    TOOLS_READ_ONLY = Setting::new("policy.read_only", Kind::Switch,
         "Offer only tools that change nothing, whatever else is configured").default("false");
-    TOOLS_PRIVATE_METADATA = Setting::new("tools.allow_private_metadata", Kind::Switch,
+    TOOLS_PRIVATE_METADATA = Setting::new("policy.allow_private_metadata", Kind::Switch,
         "Let private metadata through in results").default("false");
-    TOOLS_CONFIRM = Setting::text("tools.confirm",
+    TOOLS_CONFIRM = Setting::text("policy.confirm",
         "When a person is asked before destructive calls: `auto` (where the client can ask), \
          `always` (refuse where it cannot) or `never`").default("auto");
 
@@ -234,8 +234,8 @@ settings! {
     AUDIT_QUEUE = Setting::new("limits.audit_queue", Kind::Integer,
         "Audit rows that wait to be written; 1 to 1000000").default("10000");
 
-    AUDIT_FILE = Setting::text("audit.file", "A file for audit rows, one JSON object a line")
-        .env("CLERK_MCP_AUDIT_LOG").otherwise("the log");
+    AUDIT_FILE = Setting::text("audit.file", "A file for audit rows, one JSON object a line, instead of the database")
+        .env("CLERK_MCP_AUDIT_LOG").otherwise("the database");
 
     DEMO_TOOLS = Setting::new("demo.tools", Kind::Switch,
         "The demonstration's tools `add` and `generateImage`").default("false");

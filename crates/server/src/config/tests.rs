@@ -416,7 +416,7 @@ fn access_rules_are_checked() {
             "[demo]",
         ),
         (
-            "[tools]\nenabled = [\"nothing\"]".to_owned(),
+            "[policy]\nenabled = [\"nothing\"]".to_owned(),
             "names no category",
         ),
         (
@@ -429,7 +429,7 @@ fn access_rules_are_checked() {
     }
     let config = good(
         &format!(
-            "{}[demo]\ntools = true\n[tools]\nread_only = true",
+            "{}[demo]\ntools = true\n[policy]\nread_only = true",
             rule("clerk = \"instance\"\nuser = \"user_1\"")
         ),
         &[],

@@ -1,4 +1,4 @@
-//! `[tools]` and `[[access]]`.
+//! `[policy]` and `[[access]]`.
 
 use oauth::ScopePolicy;
 use toolkit::pattern::Patterns;

@@ -94,7 +94,9 @@ fn draw(prompt: &str) -> Vec<u8> {
         for x in 0..size {
             let mut light = 0.0;
             for [px, py, gap, strength] in &points {
-                let distance = (f32::from(x) - px).hypot(f32::from(y) - py);
+                // `hypot` would be the C library's, and ask for glibc 2.35.
+                let (dx, dy) = (f32::from(x) - px, f32::from(y) - py);
+                let distance = (dx * dx + dy * dy).sqrt();
                 light += (distance / gap).cos() * strength / (1.0 + distance / 96.0);
             }
             for (from, to) in top.iter().zip(&bottom) {
