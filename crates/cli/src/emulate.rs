@@ -207,10 +207,13 @@ fn banner(emulator: &Emulator, url: &str, args: &Args) -> String {
     let users = counted(users, "user");
     let organizations = counted(organizations, "organization");
     let key = emulator.secret_key();
+    let publishable = emulator.publishable_key();
     format!(
         "Clerk emulator    {url}\n\
          \x20 secret key      {key}\n\
+         \x20 publishable key {publishable}\n\
          \x20 state           {users}, {organizations}, {state}\n\
+         \x20 sign-in pages   {url}, mail {url}/_emulator/inbox\n\
          \x20 clerk-mcp       CLERK_SECRET_KEY={key} CLERK_API_URL={url} clerk-mcp stdio\n\
          \x20 @clerk/backend  createClerkClient({{ secretKey: '{key}', apiUrl: '{url}' }})\n\
          Stop with Ctrl-C."
