@@ -94,7 +94,9 @@ pub(super) async fn show_consent(State(app): Shared, request: Request<Body>) -> 
 
 /// `POST /authorize/consent`: the decision.
 pub(super) async fn decide(State(app): Shared, request: Request<Body>) -> Response<Body> {
-    if !app.allowed.is_own_form(request.headers()) {
+    let headers = request.headers();
+    let is_own = app.allowed.host(request.uri(), headers) && app.allowed.is_own_form(headers);
+    if !is_own {
         return answer::page(StatusCode::FORBIDDEN, foreign_form(&app));
     }
     let Some(browser) = app.cookies.browser(request.headers()) else {
