@@ -168,3 +168,85 @@ pub(crate) fn open(key: &[u8; 32], sealed: &Sealed, bound_to: &[u8]) -> Option<V
         .decrypt(&Nonce::from(*nonce), payload)
         .ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::server_key::ServerKey;
+
+    /// Bytes that differ from call to call.
+    struct Counter(std::sync::atomic::AtomicU8);
+
+    impl Random for Counter {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+        }
+    }
+
+    fn keys(first: u8, older: &[u8]) -> ServerKeys {
+        let key = |byte: u8| ServerKey::from_bytes([byte; 32]);
+        ServerKeys::new(key(first), older.iter().copied().map(key).collect())
+    }
+
+    #[test]
+    fn a_grants_key_opens_with_its_token_its_grant_and_a_server_key_that_is_left() {
+        let random = Counter(1.into());
+        let (token, grant) = (PlainToken::presented("a"), GrantId::from_text("g"));
+        let key = GrantKey::generate(&random);
+        let wrapped = key.wrap(&token, &grant, &keys(1, &[]), &random);
+        let open = |token: &str, grant: &str, keys: &ServerKeys| {
+            let (token, grant) = (PlainToken::presented(token), GrantId::from_text(grant));
+            GrantKey::unwrap(&wrapped, &token, &grant, keys).map(|key| key.0)
+        };
+        assert_eq!(open("a", "g", &keys(1, &[])), Some(key.0));
+        assert_eq!(open("a", "g", &keys(2, &[1])), Some(key.0));
+        assert_eq!(open("a", "g", &keys(2, &[])), None);
+        assert_eq!(open("b", "g", &keys(1, &[])), None);
+        assert_eq!(open("a", "h", &keys(1, &[])), None);
+    }
+
+    #[test]
+    fn what_is_sealed_opens_unchanged_for_its_grant_alone() {
+        let random = Counter(1.into());
+        let (key, grant) = (GrantKey::generate(&random), GrantId::from_text("g"));
+        let sealed = key.seal(b"tokens", &grant, &random);
+        assert_eq!(key.open(&sealed, &grant), Some(b"tokens".to_vec()));
+        assert_eq!(key.open(&sealed, &GrantId::from_text("h")), None);
+        assert_eq!(GrantKey::generate(&random).open(&sealed, &grant), None);
+        assert_ne!(
+            key.seal(b"tokens", &grant, &random),
+            sealed,
+            "never twice the same nonce"
+        );
+        for position in 0..sealed.as_bytes().len() {
+            let mut bytes = sealed.as_bytes().to_vec();
+            bytes[position] ^= 1;
+            assert_eq!(
+                key.open(&Sealed::from_bytes(bytes), &grant),
+                None,
+                "byte {position}"
+            );
+        }
+        for short in [0, 1, 12, 27] {
+            let bytes = sealed.as_bytes()[..short].to_vec();
+            assert_eq!(key.open(&Sealed::from_bytes(bytes), &grant), None);
+        }
+    }
+
+    #[test]
+    fn what_waits_for_a_confirmation_opens_for_its_browser_alone() {
+        let (random, keys) = (Counter(1.into()), keys(1, &[]));
+        let (browser, other) = (PlainToken::presented("a"), PlainToken::presented("b"));
+        let ids = [
+            AuthorizationId::generate(&random),
+            AuthorizationId::generate(&random),
+        ];
+        let sealed = seal_for_browser(b"tokens", &browser, &ids[0], &keys, &random);
+        let open = |browser, id| open_for_browser(&sealed, browser, id, &keys);
+        assert_eq!(open(&browser, &ids[0]), Some(b"tokens".to_vec()));
+        assert_eq!(open(&other, &ids[0]), None);
+        assert_eq!(open(&browser, &ids[1]), None);
+    }
+}

@@ -9,5 +9,6 @@ mod properties;
 mod protected_resource;
 mod refresh;
 mod registration;
+mod remembered_consent;
 mod token_endpoint;
 mod world;

@@ -60,9 +60,24 @@ async fn the_same_document_of_a_public_client_is_the_same_client() {
     world.wait(DAY);
     let again = register(&world, &public()).await.unwrap().client;
     assert_eq!(first.id, again.id);
-    let mut other = public();
-    other["client_name"] = "Another client".into();
-    assert_ne!(register(&world, &other).await.unwrap().client.id, first.id);
+    for (name, value) in [
+        ("client_name", json!("Another client")),
+        ("client_uri", json!("https://other.example.com")),
+        ("logo_uri", json!("https://app.example.com/logo.png")),
+        ("policy_uri", json!("https://app.example.com/policy")),
+        ("tos_uri", json!("https://app.example.com/terms")),
+        ("redirect_uris", json!(["https://app.example.com/other"])),
+        ("scope", json!("tools:read tools:write")),
+        ("grant_types", json!(["authorization_code"])),
+    ] {
+        let mut other = public();
+        other[name] = value;
+        assert_ne!(
+            register(&world, &other).await.unwrap().client.id,
+            first.id,
+            "{name}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -183,6 +198,21 @@ async fn what_a_registration_may_not_say() {
             "invalid_redirect_uri",
         ),
         ("redirect_uris", json!(["/cb"]), "invalid_redirect_uri"),
+        (
+            "redirect_uris",
+            json!(["https://%61pp.example.com/cb"]),
+            "invalid_redirect_uri",
+        ),
+        (
+            "redirect_uris",
+            json!(["https://0x7f.1/cb"]),
+            "invalid_redirect_uri",
+        ),
+        (
+            "redirect_uris",
+            json!(["http://%6cocalhost/cb"]),
+            "invalid_redirect_uri",
+        ),
         (
             "redirect_uris",
             json!([CALLBACK, "https://"]),
