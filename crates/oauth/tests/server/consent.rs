@@ -409,10 +409,4 @@ async fn a_request_is_kept_server_side_and_not_in_the_form() {
         .await
         .unwrap();
     assert_eq!(reloaded, *authorization, "the page can be loaded again");
-    assert!(matches!(
-        world
-            .authorize(&World::request(&client, &[("client_id", None)]))
-            .await,
-        Err(AuthorizeFault::Show(_))
-    ));
 }
