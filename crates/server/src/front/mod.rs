@@ -181,10 +181,15 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         // The token has done its work: nothing behind this point sees it.
         parts.headers.remove(header::AUTHORIZATION);
         let is_waiting = parts.method == Method::GET;
+        let is_json = is_json(&parts.headers);
         principal.enter(&mut parts.extensions);
-        let request = Request::from_parts(parts, Full::new(body));
+        let request = Request::from_parts(parts, Full::new(body.clone()));
         let handling = self.mcp.handle(request);
         let response = OwnedSessions::owned_by(Arc::clone(&principal.key), handling).await;
+        // rmcp finds fault with the media type of whatever it cannot read.
+        if is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            return Err(peek::fault(&body).into());
+        }
         Ok(self.ending(response.map(Body::new), &principal, is_waiting))
     }
 
@@ -282,6 +287,12 @@ fn accept_both(headers: &mut HeaderMap) {
     if accepts_all {
         headers.insert(header::ACCEPT, BOTH_TYPES);
     }
+}
+
+/// Whether the body says to be JSON, as rmcp understands it.
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE);
+    media_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
 }
 
 fn plain(status: StatusCode, message: impl Into<String>) -> Response<Body> {

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use axum::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::json;
 
 /// A look at a message. Whatever it cannot read, rmcp refuses with the protocol's error, and what
 /// rmcp reads otherwise the service refuses itself.
@@ -34,6 +37,32 @@ impl<'a> Peek<'a> {
         let name = self.params.as_ref()?.name.as_deref();
         name.filter(|_| self.method() == Some("tools/call"))
     }
+}
+
+/// The answer to a body that is no JSON-RPC message (JSON-RPC 2.0, section 5.1). Whose id it would
+/// have been is not known.
+pub(super) fn fault(body: &[u8]) -> Response<Body> {
+    let (code, message) = match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) => (-32600, "the body is no JSON-RPC message".to_owned()),
+        // The parser's message could quote the body; where it stopped says enough.
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            let message = format!("the body is no JSON: line {line}, column {column}");
+            (-32700, message)
+        }
+    };
+    let error = json!({
+        "jsonrpc": "2.0",
+        "id": null,
+        "error": { "code": code, "message": message },
+    });
+    let mut response = Response::new(Body::from(error.to_string()));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
 }
 
 #[cfg(test)]
