@@ -1,0 +1,20 @@
+//! Attacks on the remote MCP server: each pitfall of an OAuth server and of an MCP endpoint, tried
+//! over HTTP against the running binary.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests: they wait for processes, and fail by panicking"
+)]
+
+mod authorization_server;
+mod consent;
+mod cors;
+mod limits;
+mod mcp_endpoint;
+mod registration;
+mod sessions;
+mod sign_in;
+mod support;
+mod token_endpoint;

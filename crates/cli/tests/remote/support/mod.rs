@@ -1,0 +1,7 @@
+//! What the attacks are made with.
+
+pub(crate) mod actors;
+pub(crate) mod browser;
+pub(crate) mod http;
+pub(crate) mod mcp;
+pub(crate) mod server;

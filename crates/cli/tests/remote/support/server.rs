@@ -1,0 +1,241 @@
+//! `clerk-mcp dev` as a process, in a folder of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::http::{Response, get, post, request};
+
+/// What the attacked server runs with: proxies are believed, so that each test has an address, and
+/// with it limits, of its own.
+pub(crate) const CONFIG: &str = r#"
+name = "Attacked"
+trusted_proxies = ["127.0.0.1"]
+allowed_origins = ["https://inspector.example"]
+
+[oauth]
+private_use_schemes = ["com.example.app"]
+
+[[oauth.clients]]
+client_id = "configured"
+name = "Configured Client"
+redirect_uris = ["https://configured.example/callback"]
+secret_file = "configured.secret"
+
+[demo]
+tools = true
+
+[limits]
+max_body = "1MiB"
+shutdown_grace = "10s"
+
+[audit]
+file = "audit.jsonl"
+
+[[access]]
+everyone = true
+tools = ["userInfo", "add", "users", "organizations", "invitations"]
+
+[[access]]
+role = ["admin", "premium"]
+tools = ["generateImage"]
+
+[[access]]
+role = "admin"
+tools = ["users", "organizations", "invitations"]
+clerk = "instance"
+"#;
+
+/// The secret of the client `configured`.
+pub(crate) const CONFIGURED_SECRET: &str = "a-secret-that-nobody-guesses-0123456789";
+
+/// A server and its emulated Clerk, which end with this process at the latest.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    pub(crate) clerk: String,
+    pub(crate) folder: PathBuf,
+    log: Arc<Mutex<String>>,
+    child: Child,
+    /// Whoever started the server ends it when this closes, as it does when the test's process ends.
+    life: Option<ChildStdin>,
+}
+
+/// The server that the tests of one process share.
+pub(crate) fn shared() -> &'static Server {
+    static SHARED: OnceLock<Server> = OnceLock::new();
+    SHARED.get_or_init(|| Server::start("shared", CONFIG))
+}
+
+/// An empty folder.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!(
+        "remote-{name}-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+impl Server {
+    pub(crate) fn start(name: &str, config: &str) -> Self {
+        Self::start_in(folder(name), config, "warn")
+    }
+
+    /// Starts on free ports and reads the addresses from the banner.
+    pub(crate) fn start_in(folder: PathBuf, config: &str, level: &str) -> Self {
+        std::fs::write(folder.join("clerk-mcp.toml"), config).unwrap();
+        std::fs::write(folder.join("configured.secret"), CONFIGURED_SECRET).unwrap();
+        // A shared server is never dropped: the shell ends it when its standard input closes.
+        // (The standard input of a job in the background is empty; hence the third descriptor.)
+        let script = "exec 3<&0; \"$@\" 3<&- & server=$!; \
+                      (cat <&3 >/dev/null; kill -TERM $server 2>/dev/null) & wait $server";
+        let mut child = Command::new("sh")
+            .args(["-c", script, "sh", env!("CARGO_BIN_EXE_clerk-mcp"), "dev"])
+            .args(["--port", "0", "--clerk-port", "0", "--dir", "state"])
+            .args(["--config", "clerk-mcp.toml"])
+            .env("CLERK_MCP_LOG", level)
+            .current_dir(&folder)
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let life = child.stdin.take();
+        let log = Arc::new(Mutex::new(String::new()));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut banner = Vec::new();
+        for line in lines.by_ref().map(Result::unwrap) {
+            log.lock().unwrap().push_str(&format!("{line}\n"));
+            let ends = line.starts_with("Stop with");
+            banner.push(line);
+            if ends {
+                break;
+            }
+        }
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                kept.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        let address = |label: &str| {
+            let line = banner.iter().find(|line| line.starts_with(label));
+            let word = line.and_then(|line| {
+                line.split_whitespace()
+                    .find(|word| word.starts_with("http"))
+            });
+            let word = word.unwrap_or_else(|| panic!("no {label:?} in the banner: {banner:?}"));
+            word.trim_end_matches("/mcp").to_owned()
+        };
+        Self {
+            url: address("MCP server"),
+            clerk: address("Local Clerk"),
+            folder,
+            log,
+            child,
+            life,
+        }
+    }
+
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The one resource.
+    pub(crate) fn mcp(&self) -> String {
+        self.at("/mcp")
+    }
+
+    /// What it has written to standard error.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The emulator's control API.
+    pub(crate) fn control(&self, path: &str, body: &Value) {
+        let url = format!("{}/_emulator/{path}", self.clerk);
+        let response = post(&url).json(body).send();
+        assert_eq!(response.status, 200, "{path}: {}", response.text());
+    }
+
+    /// Moves the one clock of Clerk and of the server.
+    pub(crate) fn advance(&self, time: Duration) {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap();
+        self.control("clock", &json!({ "advance_ms": milliseconds }));
+    }
+
+    /// Clerk's Backend API, as the instance's owner.
+    pub(crate) fn clerk_api(&self, method: &'static str, path: &str, body: &Value) -> Response {
+        let url = format!("{}/v1{path}", self.clerk);
+        let response = request(method, &url)
+            .bearer("sk_test_emulate")
+            .json(body)
+            .send();
+        assert_eq!(response.status, 200, "{method} {path}: {}", response.text());
+        response
+    }
+
+    /// Gives somebody a role in public metadata, or none.
+    pub(crate) fn set_role(&self, user: &str, role: Option<&str>) {
+        let body = json!({ "public_metadata": { "role": role } });
+        self.clerk_api("PATCH", &format!("/users/{user}/metadata"), &body);
+    }
+
+    /// The rows of the audit log so far that `wanted` picks; waits until there is one.
+    pub(crate) fn audited(&self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let file = self.folder.join("audit.jsonl");
+        let begun = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            let rows = text
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            let rows: Vec<Value> = rows.filter(&wanted).collect();
+            if !rows.is_empty() || begun.elapsed() > Duration::from_secs(5) {
+                return rows;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&mut self) {
+        self.life = None;
+    }
+
+    /// How it ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        get(&self.at("/readyz")).send().status == 200
+    }
+
+    /// Every file that it keeps.
+    pub(crate) fn kept_files(&self) -> Vec<PathBuf> {
+        files(&self.folder.join("state"))
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+impl Drop for Server {
+    /// A test that ends leaves no process behind.
+    fn drop(&mut self) {
+        self.terminate();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
