@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Serve(crate::serve::ServeArguments),
     /// Run a local Clerk over seeded data, on a loopback port
     Emulate(crate::emulate::Args),
+    /// Ask a running server whether it is ready: for containers and scripts
+    Healthcheck(crate::healthcheck::HealthcheckArguments),
 }
 
 /// What is served, and to whom. The same for every command that calls tools.

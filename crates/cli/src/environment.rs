@@ -12,6 +12,8 @@ pub(crate) const CLERK_API_URL: &str = "CLERK_API_URL";
 pub(crate) const CLERK_API_VERSION: &str = "CLERK_API_VERSION";
 /// How much is logged to standard error: `error`, `warn` (default), `info`, `debug`, `trace`, `off`.
 pub(crate) const CLERK_MCP_LOG: &str = "CLERK_MCP_LOG";
+/// Where the server listens; the configuration's own, which `healthcheck` asks for too.
+pub(crate) const CLERK_MCP_BIND: &str = "CLERK_MCP_BIND";
 
 /// The variable's value; an empty one counts as absent.
 ///

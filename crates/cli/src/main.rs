@@ -11,6 +11,7 @@ mod emulate;
 mod emulated;
 mod environment;
 mod failure;
+mod healthcheck;
 mod line_transport;
 mod logging;
 mod machine;
@@ -65,6 +66,7 @@ fn run(printer: &Printer) -> Result<(), Failure> {
             Command::Dev(arguments) => dev::run(arguments, printer).await,
             Command::Serve(arguments) => serve::run(arguments, printer).await,
             Command::Emulate(arguments) => emulate::run(arguments).await,
+            Command::Healthcheck(arguments) => healthcheck::run(arguments, printer).await,
         }
     });
     // A thread that still waits for standard input must not keep the process alive.
