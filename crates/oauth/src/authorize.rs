@@ -257,7 +257,7 @@ fn scope(
         .grantable(requested.as_ref(), client.scope.as_ref())
         .ok_or(RedirectError::new(
             INVALID,
-            "none of the scopes is offered to this client",
+            "none of the scopes is offered here",
         ))
 }
 

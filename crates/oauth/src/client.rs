@@ -84,7 +84,7 @@ pub struct Client {
     pub auth: ClientAuthMethod,
     /// The hash of its secret; `Some` for every method that uses one, else `None`.
     pub secret: Option<TokenHash>,
-    /// The scopes it registered for; `None` means whatever is offered.
+    /// The scopes it registered: what it is given when it asks for none by name.
     pub scope: Option<ScopeSet>,
     /// The grant types it may use.
     pub grant_types: Vec<GrantType>,

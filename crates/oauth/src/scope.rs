@@ -184,10 +184,13 @@ impl ScopePolicy {
             .find(|definition| definition.value == scope)
     }
 
-    /// What a client that asks for `requested` can get: the scopes that are offered here and, where
-    /// the client registered scopes of its own, are among those. Others are left out silently, as
-    /// RFC 6749 section 3.3 allows; the answer names what was granted. Nothing asked, or
-    /// `offline_access` alone, means [`ScopePolicy::first`].
+    /// What a client that asks for `requested` can get: those of the scopes that are offered here.
+    /// Others are left out silently, as RFC 6749 section 3.3 allows; the answer names what was granted.
+    /// Nothing asked, or `offline_access` alone, means what the client registered, else
+    /// [`ScopePolicy::first`].
+    ///
+    /// What a client registered is no bound: clients register the scopes of the first challenge, and
+    /// ask for more once a tool needs more. The person decides on each.
     ///
     /// `None` when nothing remains: `invalid_scope`.
     pub fn grantable(
@@ -195,13 +198,15 @@ impl ScopePolicy {
         requested: Option<&ScopeSet>,
         registered: Option<&ScopeSet>,
     ) -> Option<ScopeSet> {
+        let offered = |set: &ScopeSet| set.filter(|scope| self.definition(scope).is_some());
         let named = requested.map(|set| set.filter(|scope| scope != OFFLINE_ACCESS));
-        let wanted = named
-            .filter(|set| !set.is_empty())
-            .unwrap_or_else(|| self.first.clone());
-        let granted = wanted.filter(|scope| {
-            self.definition(scope).is_some() && registered.is_none_or(|set| set.contains(scope))
-        });
+        let granted = match named.filter(|set| !set.is_empty()) {
+            Some(named) => offered(&named),
+            None => registered
+                .map(offered)
+                .filter(|set| !set.is_empty())
+                .unwrap_or_else(|| offered(&self.first)),
+        };
         (!granted.is_empty()).then_some(granted)
     }
 }

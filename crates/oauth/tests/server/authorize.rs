@@ -302,25 +302,48 @@ async fn unknown_scopes_are_left_out_and_offline_access_is_accepted() {
     }
 }
 
+/// Clients register the scopes of the first challenge, and ask for more when a tool needs more.
 #[tokio::test]
-async fn a_client_gets_no_scope_beyond_those_it_registered() {
+async fn what_a_client_registered_is_its_default_and_no_bound() {
     let world = World::new();
-    let body = format!(
-        r#"{{"redirect_uris":["{CALLBACK}"],"scope":"tools:read","token_endpoint_auth_method":"none"}}"#
-    );
-    let registered = world
-        .server
-        .register(body.as_bytes(), world.now(), &world.random)
-        .await
-        .unwrap();
-    let id = registered.client.id;
-    let request = World::request(&id, &[("scope", Some("tools:read tools:write"))]);
-    let valid = world
-        .server
-        .validate_authorize(&request, &world.web, world.now())
-        .await
-        .unwrap();
-    assert_eq!(valid.request().scope.to_string(), "tools:read");
-    let request = World::request(&id, &[("scope", Some("tools:write"))]);
+    for (registered, asked, given) in [
+        (
+            "tools:read",
+            Some("tools:read tools:write"),
+            "tools:read tools:write",
+        ),
+        ("tools:read", Some("tools:write"), "tools:write"),
+        ("tools:write", None, "tools:write"),
+        ("tools:write other", Some("offline_access"), "tools:write"),
+        ("other", None, "tools:read"),
+    ] {
+        let body = format!(
+            r#"{{"redirect_uris":["{CALLBACK}"],"scope":"{registered}","token_endpoint_auth_method":"none"}}"#
+        );
+        let client = world
+            .server
+            .register(body.as_bytes(), world.now(), &world.random)
+            .await
+            .unwrap()
+            .client;
+        let request = World::request(&client.id, &[("scope", asked)]);
+        let valid = world
+            .server
+            .validate_authorize(&request, &world.web, world.now())
+            .await
+            .unwrap();
+        assert_eq!(
+            valid.request().scope.to_string(),
+            given,
+            "{registered}, {asked:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn scopes_that_are_not_offered_are_no_request() {
+    let world = World::new();
+    let client = world.register().await;
+    let request = World::request(&client, &[("scope", Some("tools:admin other"))]);
     assert_eq!(world.redirected(&request).await["error"], "invalid_scope");
 }
