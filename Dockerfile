@@ -17,7 +17,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -D -m 755 target/release/clerk-mcp /out/usr/local/bin/clerk-mcp \
     && install -D -m 644 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt \
     && install -d -m 755 /out/etc/clerk-mcp \
-    && install -d -m 700 /data
+    && install -d -m 700 /data/clerk-mcp
 
 FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title="clerk-mcp" \
@@ -26,7 +26,7 @@ LABEL org.opencontainers.image.title="clerk-mcp" \
       org.opencontainers.image.licenses="MIT"
 COPY --from=build /out /
 # A new volume takes over the owner of the folder that it covers.
-COPY --from=build --chown=65532:65532 /data /var/lib/clerk-mcp
+COPY --from=build --chown=65532:65532 /data /var/lib
 
 # A number, so that an orchestrator can tell that it is not root.
 USER 65532:65532

@@ -44,7 +44,7 @@ impl Running {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = String::new();
         while !said.contains("://") {
-            said.push_str(&lines.next().expect(&said).unwrap());
+            said.push_str(&lines.next().unwrap().unwrap());
             said.push('\n');
         }
         std::thread::spawn(move || lines.for_each(drop));
