@@ -10,8 +10,18 @@ const OMITTED: &str = "…";
 /// The longest identifier, role, time or key name that is kept as it is.
 const LONGEST_PLAIN: usize = 64;
 
-/// Prefixes of secrets, each with the least number of characters that follow it.
-const SECRET_PREFIXES: [(&str, usize); 3] = [("sk_", 4), ("whsec_", 4), ("oat_", 12)];
+/// Prefixes of secrets, each with the least number of characters that follow it: Clerk's, then those
+/// that the authorization server of this workspace issues.
+const SECRET_PREFIXES: [(&str, usize); 8] = [
+    ("sk_", 4),
+    ("whsec_", 4),
+    ("oat_", 12),
+    ("cma_", 12),
+    ("cmb_", 12),
+    ("cmc_", 12),
+    ("cmr_", 12),
+    ("cms_", 12),
+];
 
 /// The arguments of a call as an audit record keeps them.
 ///
@@ -331,6 +341,7 @@ mod tests {
             "whsec_abcdef",
             "Bearer eyJhbGciOi.eyJ",
             "x=sk_live_1234;",
+            "cma_2A04TuEGvWuO8TV2A_IJWi4zKkOn2Ln7l5xp2n1GKZE",
         ] {
             for key in [
                 "id",
