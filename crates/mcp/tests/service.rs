@@ -10,14 +10,14 @@ use std::{
 use bytes::Bytes;
 use clerk::{BoxFuture, Client, Env, SecretKey, Transport, TransportError};
 use clerk_mcp_service::{
-    Asking, CallAnswer, CallRequest, CompletionTarget, Confirm, Decision, Host, Question, Sealer,
-    Service, Shared,
+    Asking, CallAnswer, CallRequest, Caller, CompletionTarget, Confirm, Content, Decision,
+    Definition, Host, OwnTool, OwnToolError, Question, Sealer, Service, Shared, ToolResult,
     audit::{Audit, AuditRow},
 };
 use emulator::{Answer, Clock, Emulator, Random, Seed};
 use futures_util::FutureExt as _;
-use serde_json::{Value, json};
-use toolkit::{AuthContext, ClerkToolkit, Progress};
+use serde_json::{Map, Value, json};
+use toolkit::{AuthContext, ClerkToolkit, Progress, operation::Hints};
 
 const AVA: &str = "user_2EmuAvaMitchell000000000000";
 const NORTHWIND: &str = "org_2EmuNorthwindMetrics0000000";
@@ -121,7 +121,7 @@ fn service_with(session: Option<AuthContext>, is_stuck: bool) -> (Service, Arc<R
         audit: rows.clone(),
         sealer: Arc::new(Sealer::new([1; 32])),
         confirm: Confirm::Auto,
-        own_names: Arc::default(),
+        own_names: ["eraseAll".to_owned()].into(),
     };
     (Service::new(builder.build().unwrap(), shared), rows)
 }
@@ -403,4 +403,149 @@ fn results_are_those_of_the_adapters_byte_for_byte() {
             .unwrap();
         assert_eq!(told[0]["content"], result.text(), "{name}");
     }
+}
+
+/// A tool that is no Clerk operation, and destructive.
+struct EraseAll(Definition);
+
+impl EraseAll {
+    fn new() -> Self {
+        let schema = json!({"type": "object"}).as_object().cloned();
+        Self(Definition {
+            name: "eraseAll".into(),
+            title: "Erase all".into(),
+            description: "Erases everything.".into(),
+            input_schema: Arc::new(schema.unwrap()),
+            output_schema: None,
+            hints: Hints::REMOVE,
+        })
+    }
+}
+
+impl OwnTool for EraseAll {
+    fn definition(&self) -> &Definition {
+        &self.0
+    }
+
+    fn call<'a>(
+        &'a self,
+        arguments: &'a Map<String, Value>,
+        caller: &'a Caller,
+        _: &'a dyn Progress,
+    ) -> BoxFuture<'a, Result<ToolResult, OwnToolError>> {
+        let answer = if arguments.is_empty() {
+            let user = caller.user_id.clone().unwrap_or_default();
+            Ok(ToolResult::content(vec![Content::Text(user)]))
+        } else {
+            Err(OwnToolError::invalid_arguments("there are none"))
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+#[test]
+fn a_tool_of_its_own_is_listed_confirmed_and_audited_like_any_other() {
+    let (service, rows) = service(Some(ava()));
+    assert_eq!(
+        error_code(&call(&service, &ALONE, "eraseAll", json!({}))),
+        "unknown_tool"
+    );
+    let service = service.with_own_tools(vec![Arc::new(EraseAll::new())]);
+    let definitions = service.definitions();
+    assert_eq!(definitions[0].name, "eraseAll");
+    assert_eq!(
+        definitions
+            .iter()
+            .filter(|tool| tool.name == "getUser")
+            .count(),
+        1
+    );
+
+    let refusing = Person(Asking::Now, Decision::Declined);
+    assert_eq!(
+        error_code(&call(&service, &refusing, "eraseAll", json!({}))),
+        "declined"
+    );
+    let CallAnswer::Result(result) = call(&service, &ALONE, "eraseAll", json!({})) else {
+        panic!()
+    };
+    assert_eq!(result.content, [Content::Text(AVA.into())]);
+    for wrong in [json!({"all": true}), json!([1])] {
+        assert_eq!(
+            error_code(&call(&service, &ALONE, "eraseAll", wrong)),
+            "invalid_arguments"
+        );
+    }
+    let rows = rows.0.lock().unwrap();
+    assert!(rows.iter().all(|row| row.tool == "eraseAll"));
+    let outcomes: Vec<_> = rows.iter().map(|row| row.outcome.as_str()).collect();
+    assert_eq!(
+        outcomes,
+        [
+            "unknown_tool",
+            "declined",
+            "ok",
+            "invalid_arguments",
+            "invalid_arguments"
+        ]
+    );
+}
+
+#[test]
+fn a_tool_whose_scope_is_missing_is_listed_and_refused() {
+    let (service, rows) = service(Some(ava()));
+    let needed = [("updateUser".to_owned(), vec!["tools:write".to_owned()])];
+    let service = service.with_scopes_needed(needed.into());
+    assert!(
+        service
+            .definitions()
+            .iter()
+            .any(|tool| tool.name == "updateUser")
+    );
+    assert_eq!(
+        service.scopes_needed("updateUser"),
+        Some(&["tools:write".to_owned()][..])
+    );
+    assert_eq!(service.scopes_needed("getUser"), None);
+    let refused = call(&service, &ALONE, "updateUser", json!({"firstName": "Eve"}));
+    assert_eq!(error_code(&refused), "insufficient_scope");
+    service.record_refusal("updateUser", "insufficient_scope");
+    service.record_refusal("<script>", "insufficient_scope");
+    let rows = rows.0.lock().unwrap();
+    let recorded: Vec<_> = rows
+        .iter()
+        .map(|row| (row.tool.as_str(), row.outcome.as_str()))
+        .collect();
+    assert_eq!(
+        recorded,
+        [
+            ("updateUser", "insufficient_scope"),
+            ("updateUser", "insufficient_scope"),
+            ("unknown", "insufficient_scope")
+        ]
+    );
+}
+
+#[test]
+fn tools_over_the_instance_stand_beside_those_of_the_session() {
+    let (bound, _) = service(Some(ava()));
+    let (unbound, _) = service(None);
+    let only = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let client = unbound.toolkit().client().clone();
+    let instance = ClerkToolkit::builder(client)
+        .only(only(&["getUserList"]))
+        .build()
+        .unwrap();
+    assert_eq!(
+        error_code(&call(&bound, &ALONE, "getUserList", json!({}))),
+        "unknown_tool"
+    );
+    let both = bound.with_instance_tools(instance);
+    let CallAnswer::Result(list) = call(&both, &ALONE, "getUserList", json!({"limit": 1})) else {
+        panic!()
+    };
+    assert!(!list.is_error);
+    // What the session decides stays decided.
+    let foreign = call(&both, &ALONE, "getUser", json!({"userId": AVA}));
+    assert_eq!(error_code(&foreign), "invalid_arguments");
 }
