@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oauth::{ScopeDefinition, ScopePolicy, ScopeSet};
-use url::Url;
+use oauth::{RedirectUri, ScopeDefinition, ScopePolicy, ScopeSet};
 
 use super::{
     document::{Entry, Raw},
@@ -44,7 +43,7 @@ pub(super) fn oauth(reading: &Reading<'_>) -> Option<OAuthConfig> {
     );
     let documents = reading.required(&settings::CLIENT_ID_METADATA_DOCUMENTS, switch);
     let scopes = scopes(reading);
-    let clients = clients(reading);
+    let clients = clients(reading, schemes.as_deref().unwrap_or_default());
     Some(OAuthConfig {
         access_token_lifetime: access?,
         refresh_idle_lifetime: idle?,
@@ -150,12 +149,12 @@ fn prose(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-fn clients(reading: &Reading<'_>) -> Option<Vec<ClientConfig>> {
+fn clients(reading: &Reading<'_>, schemes: &[String]) -> Option<Vec<ClientConfig>> {
     let entries = reading.entries("oauth.clients");
     let mut variables: BTreeMap<String, String> = BTreeMap::new();
     let read: Vec<Option<ClientConfig>> = entries
         .iter()
-        .map(|entry| client(reading, entry, &mut variables))
+        .map(|entry| client(reading, entry, schemes, &mut variables))
         .collect();
     read.into_iter().collect()
 }
@@ -163,12 +162,13 @@ fn clients(reading: &Reading<'_>) -> Option<Vec<ClientConfig>> {
 fn client(
     reading: &Reading<'_>,
     entry: &Entry,
+    schemes: &[String],
     variables: &mut BTreeMap<String, String>,
 ) -> Option<ClientConfig> {
     let client_id = reading.required_in(entry, &settings::CLIENT_CLIENT_ID, client_id);
     let name = reading.required_in(entry, &settings::CLIENT_NAME, prose);
     let uris = reading.given_in(entry, &settings::CLIENT_REDIRECT_URIS);
-    let redirect_uris = reading.list(uris, redirect_uri);
+    let redirect_uris = reading.list(uris, |text| redirect_uri(text, schemes));
     if redirect_uris.as_ref().is_some_and(Vec::is_empty) {
         reading.fault(missing(
             &settings::CLIENT_REDIRECT_URIS,
@@ -227,19 +227,11 @@ fn secret_variable(client_id: &str) -> String {
     "CLERK_MCP_CLIENT_SECRET_".chars().chain(name).collect()
 }
 
-/// That it is an absolute URI without a fragment; the rules for clients are the authorization
-/// server's.
-fn redirect_uri(text: &str) -> Result<String, Wrong> {
-    match Url::parse(text) {
-        Ok(url) if url.fragment().is_none() => Ok(text.to_owned()),
-        Ok(_) => Err(Wrong::new(
-            "it has a fragment",
-            "remove `#` and what follows",
-        )),
-        Err(_) => Err(Wrong::new(
-            "it is no absolute URI",
-            "write it whole, like https://app.example.com/callback",
-        )),
+/// By the authorization server's own rules, which would stop the server at its start.
+fn redirect_uri(text: &str, schemes: &[String]) -> Result<String, Wrong> {
+    match RedirectUri::parse(text, schemes) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(fault) => Err(Wrong::of(&fault)),
     }
 }
 
