@@ -8,13 +8,18 @@
     reason = "tests: they wait for processes, and fail by panicking"
 )]
 
+mod access_rules;
 mod authorization_server;
 mod consent;
 mod cors;
 mod limits;
 mod mcp_endpoint;
 mod registration;
+mod revocation;
+mod secrets;
+mod serve_check;
 mod sessions;
+mod shutdown;
 mod sign_in;
 mod support;
 mod token_endpoint;

@@ -288,13 +288,7 @@ fn malformed_messages_get_the_protocols_error_and_the_session_goes_on() {
             .send()
     };
     let cut = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"} trailing";
-    for body in [
-        &b""[..],
-        b"{",
-        b"\0",
-        b"{\xff\xfe}",
-        cut.as_bytes(),
-    ] {
+    for body in [&b""[..], b"{", b"\0", b"{\xff\xfe}", cut.as_bytes()] {
         let response = send(body.to_vec());
         let begin = String::from_utf8_lossy(&body[..body.len().min(60)]);
         assert_eq!(response.status, 400, "{begin}: {}", response.brief());

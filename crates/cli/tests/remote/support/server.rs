@@ -166,6 +166,11 @@ impl Server {
         assert_eq!(response.status, 200, "{path}: {}", response.text());
     }
 
+    pub(crate) fn clear_faults(&self) {
+        let url = format!("{}/_emulator/faults", self.clerk);
+        assert_eq!(request("DELETE", &url).send().status, 200);
+    }
+
     /// Moves the one clock of Clerk and of the server.
     pub(crate) fn advance(&self, time: Duration) {
         let milliseconds = u64::try_from(time.as_millis()).unwrap();
@@ -181,6 +186,48 @@ impl Server {
             .send();
         assert_eq!(response.status, 200, "{method} {path}: {}", response.text());
         response
+    }
+
+    /// What the emulated Clerk keeps of its OAuth provider, once `ready` finds in it what it wants.
+    pub(crate) fn kept_by_clerk(&self, ready: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(self.folder.join("state/clerk.json"));
+            let kept: Value = serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default();
+            if ready(&kept["state"]["oauth"]) {
+                return kept["state"]["oauth"].clone();
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(5),
+                "it is not kept: {kept}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Revokes at Clerk what it has granted this server for somebody.
+    pub(crate) fn end_grants_at_clerk(&self, user: &str) {
+        let grants_of = |kept: &Value| -> Vec<Value> {
+            let grants = kept["grants"].as_array().into_iter().flatten();
+            let grants = grants.filter(|grant| grant["user_id"] == user);
+            grants.map(|grant| grant["id"].clone()).collect()
+        };
+        let kept = self.kept_by_clerk(|kept| !grants_of(kept).is_empty());
+        let grants = grants_of(&kept);
+        let tokens = kept["refresh_tokens"].as_array().into_iter().flatten();
+        let tokens = tokens.filter(|token| grants.contains(&token["grant_id"]));
+        let tokens: Vec<&str> = tokens.filter_map(|token| token["id"].as_str()).collect();
+        assert!(!tokens.is_empty(), "{kept}");
+        for token in tokens {
+            let fields = [
+                ("client_id", "clerk_mcp_emulated"),
+                ("client_secret", "emulated-client-secret"),
+                ("token", token),
+            ];
+            let url = format!("{}/oauth/token/revoke", self.clerk);
+            let response = post(&url).form(&fields).send();
+            assert_eq!(response.status, 200, "{}", response.brief());
+        }
     }
 
     /// Gives somebody a role in public metadata, or none.

@@ -1,0 +1,234 @@
+//! `serve --check` names each fault, with a hint.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::http::request;
+use crate::support::server::folder;
+
+/// An emulated Clerk as a process of its own, with an OAuth application for this server.
+struct Clerk {
+    child: Child,
+    url: String,
+    folder: PathBuf,
+    application: Value,
+}
+
+impl Clerk {
+    fn start() -> Self {
+        let folder = folder("check");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"))
+            .args(["emulate", "--port", "0"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.contains("http://"));
+        let url = line.unwrap().split_whitespace().last().unwrap().to_owned();
+        std::thread::spawn(move || lines.for_each(drop));
+        let mut clerk = Self {
+            child,
+            url,
+            folder,
+            application: Value::Null,
+        };
+        clerk.application = clerk.api(
+            "POST",
+            "/oauth_applications",
+            &json!({
+                "name": "The server",
+                "redirect_uris": ["http://127.0.0.1:8788/callback"],
+                "scopes": "openid profile email offline_access",
+            }),
+        );
+        clerk
+    }
+
+    fn api(&self, method: &'static str, path: &str, body: &Value) -> Value {
+        let response = request(method, &format!("{}/v1{path}", self.url))
+            .bearer("sk_test_emulate")
+            .json(body)
+            .send();
+        assert_eq!(response.status, 200, "{}", response.brief());
+        response.json()
+    }
+
+    /// Runs the check; gives the exit code and what was said.
+    fn check(&self, config: &str, changes: &[(&str, &str)]) -> (Option<i32>, String) {
+        let file = self.folder.join("clerk-mcp.toml");
+        std::fs::write(&file, config).unwrap();
+        let text = |name: &str| self.application[name].as_str().unwrap().to_owned();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"));
+        command
+            .args(["serve", "--check", "--config", "clerk-mcp.toml"])
+            .current_dir(&self.folder)
+            .env_clear()
+            .env("CLERK_SECRET_KEY", "sk_test_emulate")
+            .env("CLERK_API_URL", &self.url)
+            .env("CLERK_FRONTEND_API", &self.url)
+            .env("CLERK_CLIENT_ID", text("client_id"))
+            .env("CLERK_CLIENT_SECRET", text("client_secret"));
+        for (name, value) in changes {
+            if value.is_empty() {
+                command.env_remove(name);
+            } else {
+                command.env(name, value);
+            }
+        }
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    }
+
+    /// The check fails, names the fault, gives a hint, and shows no secret.
+    #[track_caller]
+    fn finds(&self, config: &str, changes: &[(&str, &str)], words: &[&str]) {
+        let (code, said) = self.check(config, changes);
+        assert!(
+            code.is_some_and(|code| code != 0),
+            "no fault is found: {said}"
+        );
+        for word in words {
+            assert!(said.contains(word), "no {word:?} in: {said}");
+        }
+        assert!(said.contains("hint:"), "{said}");
+        let secret = self.application["client_secret"].as_str().unwrap();
+        assert!(
+            !said.contains(secret) && !said.contains("sk_test_emulate"),
+            "{said}"
+        );
+    }
+}
+
+impl Drop for Clerk {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// An address at which nobody listens.
+fn nobody() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn what_is_in_order_is_said_to_be_and_nothing_is_made() {
+    let clerk = Clerk::start();
+    let (code, said) = clerk.check("", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("everything is in order"), "{said}");
+    let files = std::fs::read_dir(&clerk.folder).unwrap().count();
+    assert_eq!(files, 1, "a check makes no database");
+}
+
+#[test]
+fn faults_of_the_configuration_are_named_all_at_once() {
+    let clerk = Clerk::start();
+    clerk.finds("publik_url = \"x\"", &[], &["publik_url", "public_url"]);
+    clerk.finds(
+        "public_url = \"http://mcp.example.com\"",
+        &[],
+        &["public_url", "https"],
+    );
+    clerk.finds(
+        "public_url = \"https://mcp.example.com/path\"",
+        &[],
+        &["public_url"],
+    );
+    clerk.finds(
+        "public_url = \"https://mcp.example.com\"\nbind = \"0.0.0.0:8788\"",
+        &[],
+        &["COOKIE_ENCRYPTION_KEY"],
+    );
+    clerk.finds(
+        "",
+        &[("COOKIE_ENCRYPTION_KEY", "short")],
+        &["COOKIE_ENCRYPTION_KEY"],
+    );
+    clerk.finds("[clerk]\nsecret_key = \"sk_test_x\"", &[], &["secret_key"]);
+    clerk.finds("[sign_in]\nclient_secret = \"x\"", &[], &["client_secret"]);
+    clerk.finds(
+        "[[access]]\ntools = [\"noSuchTool\"]\neveryone = true",
+        &[],
+        &["noSuchTool"],
+    );
+    clerk.finds("[[access]]\ntools = [\"users\"]", &[], &["everyone"]);
+    clerk.finds(
+        "[[access]]\ntools = [\"users\"]\nclerk = \"instance\"\neveryone = true",
+        &[],
+        &["everybody", "the power of the secret key"],
+    );
+    clerk.finds(
+        "public_url = \"https://mcp.example.com\"\n[cimd.test]\nhosts = { \"a.example\" = \"127.0.0.1:1\" }",
+        &[("COOKIE_ENCRYPTION_KEY", "0123456789abcdef0123456789abcdef0123456789abcdef")],
+        &["cimd.test"],
+    );
+    clerk.finds(
+        "[[oauth.clients]]\nclient_id = \"a\"\nname = \"A\"\nredirect_uris = [\"http://evil.example/\"]",
+        &[],
+        &["redirect_uris"],
+    );
+    clerk.finds(
+        "name = 7\nbind = \"nowhere\"",
+        &[("CLERK_SECRET_KEY", "")],
+        &["name", "bind", "CLERK_SECRET_KEY"],
+    );
+    clerk.finds("", &[("CLERK_CLIENT_ID", "")], &["CLERK_CLIENT_ID"]);
+}
+
+#[test]
+fn faults_that_only_show_at_clerk_are_named() {
+    let clerk = Clerk::start();
+    clerk.finds(
+        "",
+        &[("CLERK_SECRET_KEY", "sk_test_of_another_instance")],
+        &["Backend API"],
+    );
+    clerk.finds("", &[("CLERK_API_URL", &nobody())], &["Backend API"]);
+    clerk.finds("", &[("CLERK_FRONTEND_API", &nobody())], &["Frontend API"]);
+    clerk.finds(
+        "",
+        &[("CLERK_CLIENT_ID", "no-such-client")],
+        &[
+            "OAuth application",
+            "no-such-client",
+            "http://127.0.0.1:8788/callback",
+        ],
+    );
+    clerk.finds(
+        "bind = \"127.0.0.1:9999\"",
+        &[],
+        &["OAuth application", "http://127.0.0.1:9999/callback"],
+    );
+    // Asked for organizations, which the application does not allow.
+    clerk.finds(
+        "[sign_in]\norganizations = true",
+        &[],
+        &["OAuth application", "user:org:read"],
+    );
+    clerk.finds(
+        "",
+        &[("CLERK_CLIENT_SECRET", "")],
+        &["OAuth application", "CLERK_CLIENT_SECRET"],
+    );
+    clerk.finds(
+        "[storage]\npath = \"no/such/folder/clerk-mcp.db\"",
+        &[],
+        &["database", "no/such/folder"],
+    );
+    // Several at once.
+    clerk.finds(
+        "bind = \"127.0.0.1:9999\"\n[storage]\npath = \"no/such/folder/clerk-mcp.db\"",
+        &[],
+        &["database", "OAuth application", "2 faults"],
+    );
+}

@@ -1,0 +1,94 @@
+//! The end of a server: calls in flight are finished, streams that wait are not waited for.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::actors::{AVA, Client, HTTPS_CALLBACK};
+use crate::support::mcp::{at_mcp, call_message, initialize, message, result};
+use crate::support::server::{CONFIG, Server};
+
+#[test]
+fn calls_in_flight_are_finished_and_waiting_streams_end() {
+    let mut server = Server::start("shutdown", CONFIG);
+    let client = Client::public(&server, HTTPS_CALLBACK);
+    let own = client.connect(AVA);
+    let session = initialize(&server, &own.access);
+    let mut waiting = at_mcp(&server, "GET", &own.access)
+        .header("mcp-session-id", &session)
+        .open();
+    assert_eq!(waiting.status, 200);
+    // Somebody who connected and says nothing holds nobody up.
+    let address = server.url.strip_prefix("http://").unwrap().to_owned();
+    let _silent = TcpStream::connect(&address).unwrap();
+    server.control(
+        "faults",
+        &json!({ "operation": "GetUsersCount", "latency_ms": 1500 }),
+    );
+    let call = message(
+        &server,
+        &own.access,
+        &session,
+        &call_message("getUserCount", &json!({})),
+    );
+    let calling = std::thread::spawn(move || call.send());
+    std::thread::sleep(Duration::from_millis(400));
+
+    let begun = Instant::now();
+    server.terminate();
+    while waiting.piece().is_some() {}
+    assert!(
+        begun.elapsed() < Duration::from_secs(1),
+        "the stream ends at once"
+    );
+    assert!(!calling.is_finished(), "the call is still under way");
+    let answer = calling.join().unwrap();
+    assert!(
+        result(&answer).to_string().contains("30"),
+        "{}",
+        answer.brief()
+    );
+    assert!(
+        TcpStream::connect(&address).is_err(),
+        "nobody new is let in"
+    );
+    let status = server.wait();
+    assert!(status.success(), "{status:?}: {}", server.log());
+    assert!(
+        begun.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        begun.elapsed()
+    );
+    let rows = server.audited(|row| row["tool"] == "getUserCount");
+    assert_eq!(rows.len(), 1, "what was finished is audited");
+}
+
+#[test]
+fn what_takes_longer_than_the_grace_is_cut_off() {
+    let config = CONFIG.replace("shutdown_grace = \"10s\"", "shutdown_grace = \"1s\"");
+    let mut server = Server::start("grace", &config);
+    let client = Client::public(&server, HTTPS_CALLBACK);
+    let own = client.connect(AVA);
+    let session = initialize(&server, &own.access);
+    server.control(
+        "faults",
+        &json!({ "operation": "GetUsersCount", "latency_ms": 60_000 }),
+    );
+    let call = message(
+        &server,
+        &own.access,
+        &session,
+        &call_message("getUserCount", &json!({})),
+    );
+    let _calling = call.open();
+    let begun = Instant::now();
+    server.terminate();
+    assert!(server.wait().success());
+    assert!(
+        begun.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert!(server.log().contains("cut off"), "{}", server.log());
+}
