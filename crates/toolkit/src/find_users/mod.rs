@@ -78,11 +78,25 @@ struct Tally {
     scanned: u64,
     /// Matches per range, newest range first.
     matches: Vec<usize>,
+    /// What the last report said was scanned.
+    reported: u64,
+    /// A report is on its way: ranges are read side by side, and a later number must not overtake it.
+    is_reporting: bool,
 }
 
 impl Tally {
     fn found(&self) -> usize {
         self.matches.iter().sum()
+    }
+
+    /// Users scanned and matches, if that is news and no report is on its way.
+    fn begin_report(&mut self) -> Option<(u64, usize)> {
+        if self.is_reporting || self.scanned <= self.reported {
+            return None;
+        }
+        self.is_reporting = true;
+        self.reported = self.scanned;
+        Some((self.scanned, self.found()))
     }
 
     /// Newer ranges alone have more than enough, so that this one can add nothing.
@@ -108,6 +122,8 @@ impl Search<'_> {
         let tally = Mutex::new(Tally {
             scanned: 0,
             matches: vec![0; ranges.len()],
+            reported: 0,
+            is_reporting: false,
         });
         let mut reading: FuturesUnordered<_> = ranges
             .iter()
@@ -183,23 +199,35 @@ impl Search<'_> {
                     found.push(user);
                 }
             }
-            let (scanned, matching, settled) = {
+            let settled = {
                 let mut tally = lock(tally);
                 tally.scanned += read;
                 if let Some(matches) = tally.matches.get_mut(index) {
                     *matches = found.len();
                 }
-                let settled = tally.is_settled_before(index, self.most);
-                (tally.scanned, tally.found(), settled)
+                tally.is_settled_before(index, self.most)
+            };
+            self.report(total, tally).await;
+            if received < PAGE || found.len() > self.most || settled || cursor.is_none() {
+                return Ok((index, found));
+            }
+        }
+    }
+
+    /// Tells how far all ranges are, if nobody does so already; who does goes on until nothing is new.
+    /// Progress only grows (MCP, "Progress").
+    async fn report(&self, total: Option<u64>, tally: &Mutex<Tally>) {
+        loop {
+            let step = lock(tally).begin_report();
+            let Some((scanned, matching)) = step else {
+                return;
             };
             let of = total
                 .map(|total| format!(" of {total}"))
                 .unwrap_or_default();
             let message = format!("read {scanned}{of} users, {matching} match");
             self.progress.report(scanned, total, message).await;
-            if received < PAGE || found.len() > self.most || settled || cursor.is_none() {
-                return Ok((index, found));
-            }
+            lock(tally).is_reporting = false;
         }
     }
 
