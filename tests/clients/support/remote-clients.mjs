@@ -1,0 +1,80 @@
+// The official TypeScript clients over HTTP, in one shape: each as its documentation has an application use it.
+
+import * as v2 from '@modelcontextprotocol/client';
+import * as v1Auth from '@modelcontextprotocol/sdk/client/auth.js';
+import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { Application } from './oauth-provider.mjs';
+import { Wire } from './wire.mjs';
+
+const MODERN = '2026-07-28';
+const INFO = { name: 'remote-tests', version: '1.0.0' };
+const ASKS = { elicitation: { form: {} } };
+
+const clientV2 = (options) => ({
+  UnauthorizedError: v2.UnauthorizedError,
+  client(onQuestion) {
+    const client = new v2.Client(INFO, { ...options, ...(onQuestion && { capabilities: ASKS }) });
+    if (onQuestion) client.setRequestHandler('elicitation/create', ({ params }) => onQuestion(params));
+    return client;
+  },
+  transport: (url, app, wire) => new v2.StreamableHTTPClientTransport(url, { authProvider: app, fetch: wire.fetch }),
+  finish: (transport, answer) => transport.finishAuth(answer),
+  auth: v2.auth,
+});
+
+const clientV1 = {
+  UnauthorizedError: v1Auth.UnauthorizedError,
+  client(onQuestion) {
+    const client = new ClientV1(INFO, { capabilities: onQuestion ? ASKS : {} });
+    if (onQuestion) client.setRequestHandler(ElicitRequestSchema, ({ params }) => onQuestion(params));
+    return client;
+  },
+  transport: (url, app, wire) => new TransportV1(url, { authProvider: app, fetch: wire.fetch }),
+  // This version looks at the code alone.
+  finish: (transport, answer) => {
+    if (answer.has('error')) throw new Error(answer.get('error'));
+    return transport.finishAuth(answer.get('code'));
+  },
+  auth: v1Auth.auth,
+};
+
+/** Each with its `kind`: what makes and drives it. */
+export const CLIENTS = [
+  { name: 'TypeScript client 2, 2025-11-25', version: '2025-11-25', hasSessions: true, stepsUp: true, kind: clientV2({}) },
+  { name: 'TypeScript client 2, 2026-07-28', version: MODERN, hasSessions: false, stepsUp: true, kind: clientV2({ versionNegotiation: { mode: { pin: MODERN } } }) },
+  { name: 'TypeScript SDK 1', version: '2025-11-25', hasSessions: true, stepsUp: false, kind: clientV1 },
+];
+
+/**
+ * Connects an application that knows nothing but the URL: it is refused, the person signs in, it connects.
+ *
+ * @param {{kind: object}} client one of `CLIENTS`
+ * @param {URL} url the MCP endpoint
+ * @param {object} person who signs in, as for `signIn`
+ * @param {{identity?: object, onQuestion?: Function, scope?: string}} options `identity` as for `Application`; `scope`
+ *   when the application wants more than it is first told to
+ */
+export async function connect(t, { kind }, url, person, { identity, onQuestion, scope } = {}) {
+  const app = new Application(person, identity);
+  const wire = new Wire();
+  const first = kind.transport(url, app, wire);
+  if (scope) {
+    await kind.auth(app, { serverUrl: url, scope, fetchFn: wire.fetch });
+  } else {
+    await wantsSignIn({ kind }, kind.client().connect(first));
+  }
+  await kind.finish(first, await app.answer());
+  const transport = kind.transport(url, app, wire);
+  const client = kind.client(onQuestion);
+  await client.connect(transport);
+  t.after(() => client.close());
+  return { app, wire, transport, client, finish: (answer) => kind.finish(transport, answer) };
+}
+
+/** Asserts that the client asks for a new sign-in. */
+export async function wantsSignIn({ kind }, promise) {
+  const error = await promise.then(() => null, (error) => error);
+  if (!(error instanceof kind.UnauthorizedError)) throw error ?? new Error('no sign-in was asked for');
+}
