@@ -10,7 +10,8 @@
 //! [`Env`], bytes travel through a [`Transport`]; with the feature `reqwest` there is a ready one,
 //! `HttpTransport`. With the feature `session-token` it verifies session tokens; its cryptography
 //! (aws-lc) is not for wasm32, where everything else here builds. With the feature `oauth`, `oauth`
-//! signs people in through Clerk's OAuth provider. No secret key ever appears in `Debug` or
+//! signs people in through Clerk's OAuth provider; with the feature `frontend`, `frontend` redeems
+//! tickets at the Frontend API. No secret key ever appears in `Debug` or
 //! `Display` of anything here.
 
 mod answer;
@@ -21,6 +22,8 @@ mod client;
 mod encode;
 mod env;
 mod error;
+#[cfg(feature = "frontend")]
+pub mod frontend;
 mod hint;
 #[cfg(feature = "reqwest")]
 mod http_transport;
