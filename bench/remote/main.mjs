@@ -13,7 +13,7 @@ import { measureTokens } from './lib/tokens.mjs';
 
 const FULL = {
   throughput: { rounds: 5, seconds: 1.5, warmUp: 0.4 },
-  tokens: { rounds: 3, pairs: 100, commits: 300 },
+  tokens: { rounds: 5, pairs: 60, commits: 200 },
 };
 // A check that everything still runs and answers right.
 const QUICK = {

@@ -22,7 +22,9 @@ def add(a: float, b: float) -> ToolResult:
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
 app = mcp.http_app(path="/mcp", stateless_http=True, json_response=True)
 config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_keep_alive=600)
+# Whoever comes before the server runs waits in the socket's queue.
+listener.listen(1024)
+print(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", flush=True)
 uvicorn.Server(config).run(sockets=[listener])
