@@ -25,7 +25,9 @@ pub(crate) fn start(audit_to_stderr: bool) -> Result<(), Failure> {
     let capped = level.min(LevelFilter::WARN);
     let mut targets = Targets::new()
         .with_default(level)
-        .with_targets(TOO_TALKATIVE.map(|target| (target, capped)));
+        .with_targets(TOO_TALKATIVE.map(|target| (target, capped)))
+        // It warns of every call that is refused: a client could fill the log.
+        .with_target("rmcp", level.min(LevelFilter::ERROR));
     if audit_to_stderr && level != LevelFilter::OFF {
         targets = targets.with_target("audit", Level::INFO);
     }

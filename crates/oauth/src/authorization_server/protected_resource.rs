@@ -53,7 +53,7 @@ impl Access {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BearerFault {
     /// It carries no bearer token.
-    #[error("no access token\nhint: send `Authorization: Bearer …`")]
+    #[error("no access token\nhint: send `Authorization: Bearer <token>`")]
     Missing,
     /// Its token is unknown, expired, revoked or for another resource. Which one is nobody's business.
     #[error("the access token is not valid (any more)\nhint: refresh it, or sign in again")]

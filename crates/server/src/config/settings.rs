@@ -138,19 +138,25 @@ settings! {
 
     SIGN_IN_MODE = Setting::text("sign_in.mode",
         "How people sign in. `clerk-oauth`: this server is an OAuth application of the Clerk \
-         instance, whose redirect URI is `public_url` with `/callback`")
+         instance, whose redirect URI is `public_url` with `/callback`. `app`: your application, where \
+         people have a session of Clerk's, lends it to this server at its route `/auth/mcp` \
+         (guides/sign-in-through-your-app.md)")
         .default("clerk-oauth");
-    CLIENT_ID = Setting::text("sign_in.client_id", "The client id of that OAuth application")
-        .env("CLERK_CLIENT_ID").required();
+    CLIENT_ID = Setting::text("sign_in.client_id", "For `clerk-oauth`: the client id of that OAuth application")
+        .env("CLERK_CLIENT_ID").otherwise("required for `clerk-oauth`");
     CLIENT_SECRET = Setting::new("sign_in.client_secret", Kind::Secret,
-        "Its client secret")
+        "For `clerk-oauth`: its client secret")
         .env("CLERK_CLIENT_SECRET").otherwise("none: a public application, protected by PKCE");
     ORGANIZATIONS = Setting::new("sign_in.organizations", Kind::Switch,
-        "Whether people pick an organization when they sign in (scope `user:org:read`)")
+        "For `clerk-oauth`: whether people pick an organization when they sign in (scope \
+         `user:org:read`). With `app` it is the session's active one")
         .default("false");
     APP_URL = Setting::text("sign_in.app_url",
-        "Your application's URL. Of no use in the mode `clerk-oauth`, where it only brings a warning")
-        .env("APP_URL");
+        "For `app`: your application's URL. Its route `/auth/mcp` is where people sign in")
+        .env("APP_URL").otherwise("required for `app`");
+    AUTHORIZED_PARTIES = Setting::new("sign_in.authorized_parties", Kind::List,
+        "For `app`: origins besides that of `app_url` that session tokens may be made for (`azp`)")
+        .env("CLERK_AUTHORIZED_PARTIES").default("");
 
     DATABASE = Setting::text("storage.path", "The SQLite file; it is made when it is missing")
         .env("CLERK_MCP_DATABASE").flag("--database").default("clerk-mcp.db");
@@ -207,7 +213,7 @@ settings! {
         "When a person is asked before destructive calls: `auto` (where the client can ask), \
          `always` (refuse where it cannot) or `never`").default("auto");
 
-    ACCESS_TOOLS = Setting::new("access[].tools", Kind::List, "The tools, as in `tools.enabled`").required();
+    ACCESS_TOOLS = Setting::new("access[].tools", Kind::List, "The tools, as in `policy.enabled`").required();
     ACCESS_CLERK = Setting::text("access[].clerk",
         "With what power Clerk tools run: `session` (what the person could do themselves) or \
          `instance` (everything the secret key can do; needs a condition)").default("session");
