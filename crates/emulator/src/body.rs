@@ -6,6 +6,9 @@ use crate::model::Metadata;
 use chrono::DateTime;
 use serde_json::{Map, Value};
 
+/// The longest time span that is taken: ten thousand years.
+const MAX_SECONDS: f64 = 315_360_000_000.0;
+
 /// A parameter of a request body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Param {
@@ -22,6 +25,10 @@ pub(crate) enum Kind {
     Integer,
     Object,
     Texts,
+    /// Any number, whole or not.
+    Number,
+    /// Any JSON.
+    Any,
 }
 
 impl Kind {
@@ -32,6 +39,8 @@ impl Kind {
             Self::Integer => "integer",
             Self::Object => "object",
             Self::Texts => "array of strings",
+            Self::Number => "number",
+            Self::Any => "JSON value",
         }
     }
 
@@ -44,6 +53,8 @@ impl Kind {
             Self::Texts => value
                 .as_array()
                 .is_some_and(|items| items.iter().all(Value::is_string)),
+            Self::Number => value.is_number(),
+            Self::Any => true,
         }
     }
 }
@@ -150,6 +161,24 @@ impl<'a> Body<'a> {
             Some(number) if number >= min => Ok(Some(number)),
             _ => Err(error::param_value_invalid(name, &value.to_string())),
         }
+    }
+
+    /// A time span in seconds, greater than zero, as milliseconds.
+    pub(crate) fn seconds(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let Some(value) = self.0.get(name).filter(|value| !value.is_null()) else {
+            return Ok(None);
+        };
+        match value.as_f64() {
+            Some(seconds) if seconds > 0.0 && seconds <= MAX_SECONDS => {
+                Ok(Some((seconds * 1000.0).ceil() as u64))
+            }
+            _ => Err(error::param_value_invalid(name, &value.to_string())),
+        }
+    }
+
+    /// Any JSON; absent is null.
+    pub(crate) fn value(&self, name: &str) -> Value {
+        self.0.get(name).cloned().unwrap_or_default()
     }
 
     pub(crate) fn texts(&self, name: &str) -> Vec<&'a str> {

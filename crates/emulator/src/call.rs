@@ -17,6 +17,10 @@ pub(crate) struct Call<'a> {
     pub(crate) state: &'a mut State,
     pub(crate) random: &'a mut dyn Random,
     pub(crate) signing: &'a SigningKey,
+    /// The machine whose secret key was sent, where operations take one.
+    pub(crate) machine: Option<Id>,
+    /// The token of a development browser, where the Frontend API takes one.
+    pub(crate) dev_browser: Option<String>,
     /// Unix time in milliseconds.
     pub(crate) now: u64,
     /// Where the emulator is reached, for links and issuers.

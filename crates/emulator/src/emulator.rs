@@ -5,7 +5,7 @@ use crate::clock::{Clock, Random};
 use crate::control;
 use crate::error::{self, ApiError};
 use crate::faults::{self, Effect, Rule};
-use crate::ids;
+use crate::ids::{self, Id};
 use crate::oauth::applications::is_redirect_uri;
 use crate::oauth::ensured::Ensured;
 use crate::pages;
@@ -314,14 +314,22 @@ impl Emulator {
         if request.body().len() > MAX_BODY_BYTES {
             return Err(error::request_body_too_large(MAX_BODY_BYTES));
         }
-        if found
-            .as_ref()
-            .is_none_or(|found| found.route.access == Access::SecretKey)
-        {
-            check_key(headers, &inner.state.instance.secret_keys)?;
-        }
+        let access = found.as_ref().map(|found| found.route.access);
+        let machine = match access.unwrap_or(Access::SecretKey) {
+            Access::Public => None,
+            Access::SecretKey => {
+                check_key(headers, &inner.state.instance.secret_keys)?;
+                None
+            }
+            Access::MachineToo => check_machine_key(headers, &inner.state, now)?,
+        };
         let found = found.ok_or_else(error::route_not_found)?;
         let query = Query::parse(request.uri().query().unwrap_or_default());
+        // Pages know browsers by their cookies alone: nobody's link decides who signs in there.
+        let dev_browser = query
+            .text("__clerk_db_jwt")
+            .filter(|_| found.route.is_client_api())
+            .map(str::to_owned);
         // Browsers and OAuth clients send forms and know of no version.
         let (version, body, form) = if found.is_open() {
             (Version::NEWEST, None, read_form(headers, request.body()))
@@ -337,6 +345,8 @@ impl Emulator {
             state,
             random: &mut **random,
             signing: &self.signing,
+            machine,
+            dev_browser,
             now,
             url,
             version,
@@ -424,8 +434,30 @@ fn read_snapshot(snapshot: Value) -> Result<(Seed, State), SeedError> {
     Ok((seed, state))
 }
 
+/// `Authorization: Bearer` and the secret key of a machine, or one of those of the instance: the
+/// machine, if it is one.
+fn check_machine_key(headers: &HeaderMap, state: &State, now: u64) -> Result<Option<Id>, ApiError> {
+    let machine = state.machines.of_key(bearer(headers)?, now);
+    match machine {
+        Some(machine) => Ok(Some(machine.id.clone())),
+        None => check_key(headers, &state.instance.secret_keys).map(|()| None),
+    }
+}
+
 /// `Authorization: Bearer` and one of the secret keys.
 fn check_key(headers: &HeaderMap, keys: &[String]) -> Result<(), ApiError> {
+    let key = bearer(headers)?;
+    if key.starts_with("pk_") {
+        return Err(error::publishable_key_given());
+    }
+    if keys.iter().any(|known| known == key) {
+        Ok(())
+    } else {
+        Err(error::clerk_key_invalid())
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     let Some(header) = headers.get(AUTHORIZATION) else {
         return Err(error::authentication_invalid());
     };
@@ -438,15 +470,7 @@ fn check_key(headers: &HeaderMap, keys: &[String]) -> Result<(), ApiError> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Err(error::authorization_header_format_invalid());
     }
-    let key = key.trim();
-    if key.starts_with("pk_") {
-        return Err(error::publishable_key_given());
-    }
-    if keys.iter().any(|known| known == key) {
-        Ok(())
-    } else {
-        Err(error::clerk_key_invalid())
-    }
+    Ok(key.trim())
 }
 
 /// The JSON body of a request that may have one. An empty body is none, whatever its type.

@@ -29,6 +29,7 @@
 // The JSON of a user has more members than the default lets one macro expand to.
 #![recursion_limit = "256"]
 
+mod api_keys;
 mod body;
 mod browser;
 mod call;
@@ -42,6 +43,8 @@ mod format;
 mod ids;
 mod instance;
 mod invitations;
+mod jwt_templates;
+mod machines;
 mod memberships;
 mod metadata;
 mod model;

@@ -16,12 +16,17 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn of(query: &Query) -> Result<Self, ApiError> {
+        Self::within(query, MAX_LIMIT)
+    }
+
+    /// A page of a list with a limit of its own.
+    pub(crate) fn within(query: &Query, max_limit: u64) -> Result<Self, ApiError> {
         let limit = query.number("limit")?.unwrap_or(DEFAULT_LIMIT);
         if limit == 0 {
             return Err(error::param_value_invalid("limit", "0"));
         }
-        if limit > MAX_LIMIT {
-            return Err(error::param_value_too_large("limit", MAX_LIMIT));
+        if limit > max_limit {
+            return Err(error::param_value_too_large("limit", max_limit));
         }
         let offset = query.number("offset")?.unwrap_or(0);
         Ok(Self {
@@ -58,6 +63,11 @@ impl List {
     /// `{data, total_count}`.
     pub(crate) fn counted(self) -> Value {
         json!({ "data": self.data, "total_count": self.total })
+    }
+
+    /// `{<name>, total_count}`.
+    pub(crate) fn counted_as(self, name: &str) -> Value {
+        json!({ name: self.data, "total_count": self.total })
     }
 
     /// A bare array, unless the request says `paginated=true`.

@@ -74,6 +74,13 @@ pub(crate) fn see_other(location: &str) -> Response<Bytes> {
     response
 }
 
+/// A redirect that is followed with the same method.
+pub(crate) fn temporary_redirect(location: &str) -> Response<Bytes> {
+    let mut response = see_other(location);
+    *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+    response
+}
+
 /// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());

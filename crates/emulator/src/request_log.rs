@@ -11,7 +11,7 @@ const CAPACITY: usize = 200;
 /// Bodies above this are not kept, only their length.
 const MAX_BODY: usize = 16 * 1024;
 /// Members that hold secrets.
-const SECRETS: [&str; 10] = [
+const SECRETS: [&str; 13] = [
     "password",
     "password_digest",
     "totp_secret",
@@ -22,6 +22,9 @@ const SECRETS: [&str; 10] = [
     "jwt",
     "code",
     "code_verifier",
+    "nonce",
+    "__clerk_db_jwt",
+    "__session",
 ];
 const BLOT: &str = "***";
 
@@ -115,7 +118,9 @@ fn blotted(value: Value) -> Value {
             Value::Object(members.into_iter().map(hide).collect::<Map<_, _>>())
         }
         Value::Array(items) => items.into_iter().map(blotted).collect(),
-        Value::String(text) if text.starts_with("sk_") => json!(BLOT),
+        Value::String(text) if ["sk_", "ak_"].iter().any(|start| text.starts_with(start)) => {
+            json!(BLOT)
+        }
         other => other,
     }
 }

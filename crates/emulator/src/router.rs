@@ -3,8 +3,8 @@
 use crate::call::Call;
 use crate::error::ApiError;
 use crate::{
-    browser, email_addresses, instance, invitations, memberships, oauth, organization_invitations,
-    organizations, roles, sessions, tickets, users,
+    api_keys, browser, email_addresses, instance, invitations, jwt_templates, machines,
+    memberships, oauth, organization_invitations, organizations, roles, sessions, tickets, users,
 };
 use bytes::Bytes;
 use http::{Method, Response};
@@ -28,6 +28,8 @@ pub(crate) enum Handler {
 pub(crate) enum Access {
     /// Whoever holds a secret key of the instance.
     SecretKey,
+    /// They, and whoever holds the secret key of a machine.
+    MachineToo,
     Public,
 }
 
@@ -39,6 +41,14 @@ pub(crate) struct Route {
     pub(crate) operation: &'static str,
     pub(crate) access: Access,
     pub(crate) handler: Handler,
+}
+
+impl Route {
+    /// Is it an operation of the Frontend API on a client?
+    pub(crate) fn is_client_api(&self) -> bool {
+        let rest = self.path.strip_prefix("/v1/client");
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
 }
 
 /// A route and the parameters of the path.
@@ -54,8 +64,22 @@ impl Match {
     }
 }
 
+/// What Clerk's SDK calls without the version in front, although the OpenAPI file has it there.
+const UNVERSIONED: [&str; 3] = [
+    "/api_keys",
+    "/m2m_tokens",
+    "/oauth_applications/access_tokens/verify",
+];
+
 /// The first route of the table that fits.
 pub(crate) fn find(method: &Method, path: &str) -> Option<Match> {
+    let is_below = |start: &str| {
+        let rest = path.strip_prefix(start);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    if UNVERSIONED.iter().any(|start| is_below(start)) {
+        return find(method, &format!("/v1{path}"));
+    }
     let routes = ROUTES.iter().filter(|route| route.method == *method);
     routes
         .filter_map(|route| {
@@ -165,6 +189,22 @@ const fn delete(path: &'static str, operation: &'static str, handler: JsonHandle
     route(Method::DELETE, path, operation, handler)
 }
 
+/// An operation that machines may call, too.
+const fn of_machines(
+    method: Method,
+    path: &'static str,
+    operation: &'static str,
+    handler: Handler,
+) -> Route {
+    Route {
+        method,
+        path,
+        operation,
+        access: Access::MachineToo,
+        handler,
+    }
+}
+
 const fn public(path: &'static str, operation: &'static str, handler: JsonHandler) -> Route {
     Route {
         method: Method::GET,
@@ -234,10 +274,40 @@ static ROUTES: &[Route] = &[
     post("/v1/sessions/{session_id}/tokens", "CreateSessionToken", sessions::create_token),
     post("/v1/sessions/{session_id}/tokens/{template_name}", "CreateSessionTokenFromTemplate", sessions::create_token_from_template),
 
+    get("/v1/jwt_templates", "ListJWTTemplates", jwt_templates::list),
+    post("/v1/jwt_templates", "CreateJWTTemplate", jwt_templates::create),
+    get("/v1/jwt_templates/{template_id}", "GetJWTTemplate", jwt_templates::get),
+    patch("/v1/jwt_templates/{template_id}", "UpdateJWTTemplate", jwt_templates::update),
+    delete("/v1/jwt_templates/{template_id}", "DeleteJWTTemplate", jwt_templates::delete),
+
     post("/v1/actor_tokens", "CreateActorToken", tickets::create_actor_token),
     post("/v1/actor_tokens/{actor_token_id}/revoke", "RevokeActorToken", tickets::revoke_actor_token),
     post("/v1/sign_in_tokens", "CreateSignInToken", tickets::create_sign_in_token),
     post("/v1/sign_in_tokens/{sign_in_token_id}/revoke", "RevokeSignInToken", tickets::revoke_sign_in_token),
+
+    get("/v1/machines", "ListMachines", machines::list),
+    post("/v1/machines", "CreateMachine", machines::create),
+    get("/v1/machines/{machine_id}", "GetMachine", machines::get),
+    patch("/v1/machines/{machine_id}", "UpdateMachine", machines::update),
+    delete("/v1/machines/{machine_id}", "DeleteMachine", machines::delete),
+    get("/v1/machines/{machine_id}/secret_key", "GetMachineSecretKey", machines::get_secret_key),
+    post("/v1/machines/{machine_id}/secret_key/rotate", "RotateMachineSecretKey", machines::rotate_secret_key),
+    post("/v1/machines/{machine_id}/scopes", "CreateMachineScope", machines::create_scope),
+    delete("/v1/machines/{machine_id}/scopes/{other_machine_id}", "DeleteMachineScope", machines::delete_scope),
+
+    of_machines(Method::GET, "/v1/m2m_tokens", "getM2MTokens", Handler::Json(machines::tokens::list)),
+    of_machines(Method::POST, "/v1/m2m_tokens", "createM2MToken", Handler::Raw(machines::tokens::create)),
+    of_machines(Method::POST, "/v1/m2m_tokens/verify", "verifyM2MToken", Handler::Json(machines::tokens::verify)),
+    of_machines(Method::POST, "/v1/m2m_tokens/{m2m_token_id}/revoke", "revokeM2MToken", Handler::Json(machines::tokens::revoke)),
+
+    get("/v1/api_keys", "getApiKeys", api_keys::list),
+    post("/v1/api_keys", "createApiKey", api_keys::create),
+    post("/v1/api_keys/verify", "verifyApiKey", api_keys::verify),
+    get("/v1/api_keys/{api_key_id}", "getApiKey", api_keys::get),
+    patch("/v1/api_keys/{api_key_id}", "updateApiKey", api_keys::update),
+    delete("/v1/api_keys/{api_key_id}", "deleteApiKey", api_keys::delete),
+    get("/v1/api_keys/{api_key_id}/secret", "getApiKeySecret", api_keys::get_secret),
+    post("/v1/api_keys/{api_key_id}/revoke", "revokeApiKey", api_keys::revoke),
 
     get("/v1/organizations", "ListOrganizations", organizations::list),
     post("/v1/organizations", "CreateOrganization", organizations::create),
@@ -282,8 +352,6 @@ static ROUTES: &[Route] = &[
     get("/v1/oauth_applications", "ListOAuthApplications", oauth::applications::list),
     post("/v1/oauth_applications", "CreateOAuthApplication", oauth::applications::create),
     post("/v1/oauth_applications/access_tokens/verify", "verifyOAuthAccessToken", oauth::verify::verify),
-    // Clerk's SDK calls this one without the version.
-    post("/oauth_applications/access_tokens/verify", "verifyOAuthAccessToken", oauth::verify::verify),
     get("/v1/oauth_applications/{oauth_application_id}", "GetOAuthApplication", oauth::applications::get),
     patch("/v1/oauth_applications/{oauth_application_id}", "UpdateOAuthApplication", oauth::applications::update),
     delete("/v1/oauth_applications/{oauth_application_id}", "DeleteOAuthApplication", oauth::applications::delete),
@@ -305,6 +373,10 @@ static ROUTES: &[Route] = &[
     open(Method::POST, "/oauth/token/revoke", "revokeOAuthToken", oauth::revoke::by_client),
     open(Method::POST, "/oauth/register", "registerOAuthClient", oauth::register::register),
 
+    open(Method::POST, "/v1/dev_browser", "createDevBrowser", browser::handshake::create_dev_browser),
+    open(Method::GET, "/v1/client/handshake", "handshakeClient", browser::handshake::start),
+    // Undescribed in the OpenAPI file; Clerk's SDKs read it.
+    get("/v1/clients/handshake_payload", "GetHandshakePayload", browser::handshake::payload),
     open(Method::GET, "/v1/client", "getClient", browser::frontend_api::get_client),
     open(Method::POST, "/v1/client/sign_ins", "createSignIn", browser::frontend_api::create_sign_in),
     open(Method::POST, "/v1/client/sessions/{session_id}/tokens", "createSessionToken", browser::frontend_api::create_token),

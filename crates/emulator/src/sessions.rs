@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::clock::{DAY, MINUTE, SECOND};
 use crate::error::{self, ApiError};
 use crate::ids::{self, Id};
+use crate::jwt_templates;
 use crate::model::Session;
 use crate::paging::Page;
 use crate::signing;
@@ -131,36 +132,63 @@ pub(crate) fn revoke(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(crate) fn create_token(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let given = call.take_object()?;
     let lifetime = token_lifetime(&given)?;
-    let session = find(call)?.clone();
-    if session.status(call.now) != "active" {
-        return Err(error::session_not_found(&session.id));
-    }
-    let jwt = sign(call, &session, lifetime);
-    let now = call.now;
-    if let Some(row) = call.state.sessions.get_mut(&session.id) {
-        row.touch(now);
-    }
+    let session = find_active(call)?;
+    let jwt = sign(call, &session, lifetime.unwrap_or(TOKEN_LIFETIME), None);
+    touch(call, &session.id);
     Ok(json!({ "object": "token", "jwt": jwt }))
 }
 
-/// The cookie's token of a session, good for a minute.
-pub(crate) fn token(call: &mut Call<'_>, session: &Session) -> String {
-    sign(call, session, TOKEN_LIFETIME)
+/// The cookie's token of a session, good for a minute. `authorized_party` is the origin of the
+/// application that it is for.
+pub(crate) fn token(
+    call: &mut Call<'_>,
+    session: &Session,
+    authorized_party: Option<&str>,
+) -> String {
+    sign(call, session, TOKEN_LIFETIME, authorized_party)
 }
 
-fn sign(call: &mut Call<'_>, session: &Session, lifetime: u64) -> String {
-    let claims = claims(call, session, lifetime);
+fn sign(
+    call: &mut Call<'_>,
+    session: &Session,
+    lifetime: u64,
+    authorized_party: Option<&str>,
+) -> String {
+    let mut claims = claims(call, session, lifetime);
+    if let Some(origin) = authorized_party {
+        claims["azp"] = json!(origin);
+    }
     let kid = call.state.instance.id.clone();
     let kind = signing::Kind::Category(SESSION_TOKEN);
     call.signing.sign(&kid, kind, &claims).unwrap_or_default()
 }
 
-/// `CreateSessionTokenFromTemplate`: the emulated instance has no JWT templates.
+/// `CreateSessionTokenFromTemplate`.
 pub(crate) fn create_token_from_template(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let given = call.take_object()?;
-    token_lifetime(&given)?;
-    find(call)?;
-    Err(error::jwt_template_not_found(&call.param("template_name")))
+    let lifetime = token_lifetime(&given)?;
+    let session = find_active(call)?;
+    let name = call.param("template_name");
+    let jwt = jwt_templates::mint(call, &session, &name, lifetime, None)?;
+    touch(call, &session.id);
+    Ok(json!({ "object": "token", "jwt": jwt }))
+}
+
+/// The session of the path, if tokens may be made of it.
+fn find_active(call: &Call<'_>) -> Result<Session, ApiError> {
+    let session = find(call)?;
+    if session.status(call.now) == "active" {
+        Ok(session.clone())
+    } else {
+        Err(error::session_not_found(&session.id))
+    }
+}
+
+fn touch(call: &mut Call<'_>, id: &str) {
+    let now = call.now;
+    if let Some(row) = call.state.sessions.get_mut(id) {
+        row.touch(now);
+    }
 }
 
 fn find<'a>(call: &'a Call<'_>) -> Result<&'a Session, ApiError> {
@@ -171,12 +199,10 @@ fn find<'a>(call: &'a Call<'_>) -> Result<&'a Session, ApiError> {
         .ok_or_else(|| error::session_not_found(&id))
 }
 
-fn token_lifetime(given: &serde_json::Map<String, Value>) -> Result<u64, ApiError> {
+fn token_lifetime(given: &serde_json::Map<String, Value>) -> Result<Option<u64>, ApiError> {
     let params = [nullable("expires_in_seconds", Kind::Integer)];
     let body = Body::check(given, &params, Unknown::Ignored)?;
-    Ok(body
-        .integer("expires_in_seconds", 30, 315_360_000)?
-        .unwrap_or(TOKEN_LIFETIME))
+    body.integer("expires_in_seconds", 30, 315_360_000)
 }
 
 /// Minutes since the first and the second factor were verified; -1 is never.

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, TokenData, Validation};
 use serde_json::{Value, json};
 use std::sync::OnceLock;
 
@@ -70,13 +70,24 @@ impl SigningKey {
 
 /// The type and the claims of a token that this key has signed, whatever its times say.
 pub(crate) fn read(token: &str) -> Option<(String, Value)> {
+    let token = decode(token)?;
+    Some((token.header.typ.unwrap_or_default(), token.claims))
+}
+
+/// The claims of a token of a category that this key has signed, whatever its times say.
+pub(crate) fn read_category(token: &str, category: &str) -> Option<Value> {
+    let token = decode(token)?;
+    let found = token.header.extras.inner().get("cat")?;
+    (found.as_str()? == category).then_some(token.claims)
+}
+
+fn decode(token: &str) -> Option<TokenData<Value>> {
     let key = DecodingKey::from_rsa_components(MODULUS, "AQAB").ok()?;
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;
     validation.validate_aud = false;
     validation.required_spec_claims.clear();
-    let token = jsonwebtoken::decode::<Value>(token, &key, &validation).ok()?;
-    Some((token.header.typ.unwrap_or_default(), token.claims))
+    jsonwebtoken::decode::<Value>(token, &key, &validation).ok()
 }
 
 /// The public half, as a JSON Web Key Set.

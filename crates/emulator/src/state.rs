@@ -1,7 +1,10 @@
 //! The state of the emulated instance, its indexes, and the rules that must hold between rows.
 
+use crate::api_keys::ApiKey;
 use crate::browser::state::BrowserState;
 use crate::ids::Id;
+use crate::jwt_templates::JwtTemplate;
+use crate::machines::state::Machines;
 use crate::model::{
     Instance, Invitation, Membership, Organization, OrganizationInvitation, Permission, Role,
     Session, User,
@@ -28,6 +31,12 @@ pub(crate) struct State {
     pub(crate) sessions: Table<Session>,
     #[serde(default)]
     pub(crate) tickets: Table<Ticket>,
+    #[serde(default)]
+    pub(crate) jwt_templates: Table<JwtTemplate>,
+    #[serde(default)]
+    pub(crate) machines: Machines,
+    #[serde(default)]
+    pub(crate) api_keys: Table<ApiKey>,
     #[serde(default)]
     pub(crate) oauth: OAuthState,
     #[serde(default)]
@@ -65,6 +74,9 @@ impl State {
             invitations: Table::default(),
             sessions: Table::default(),
             tickets: Table::default(),
+            jwt_templates: Table::default(),
+            machines: Machines::default(),
+            api_keys: Table::default(),
             oauth: OAuthState::default(),
             browser: BrowserState::default(),
             index: Index::default(),

@@ -172,11 +172,7 @@ pub(crate) fn organization(
     extras: OrganizationExtras,
     now: u64,
 ) -> Value {
-    let image = image_url(
-        &state.instance.id,
-        &organization.id,
-        &first_letter(&organization.name),
-    );
+    let image = organization_image_url(organization, &state.instance.id);
     let mut view = json!({
         "object": "organization",
         "id": organization.id,
@@ -404,6 +400,12 @@ pub(crate) fn public_user_data(user: &User, instance_id: &str) -> Value {
 /// The address of a user's picture.
 pub(crate) fn user_image_url(user: &User, instance_id: &str) -> String {
     image_url(instance_id, &user.id, &initials(user))
+}
+
+/// The address of an organization's logo.
+pub(crate) fn organization_image_url(organization: &Organization, instance_id: &str) -> String {
+    let initials = first_letter(&organization.name);
+    image_url(instance_id, &organization.id, &initials)
 }
 
 fn initials(user: &User) -> String {

@@ -10,13 +10,14 @@ use crate::sessions;
 use crate::signing::{self, Kind};
 use crate::state::State;
 use crate::tickets::{self, Ticket};
+use crate::web;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Response};
 use serde_json::json;
 
 /// How long a browser keeps its cookie: a year, in seconds.
-const COOKIE_LIFETIME: u64 = 365 * 24 * 60 * 60;
+pub(super) const COOKIE_LIFETIME: u64 = 365 * 24 * 60 * 60;
 
 /// A person who is signed in.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,16 +28,19 @@ pub(crate) struct SignedIn {
     pub(crate) since: u64,
 }
 
+/// The live session that this browser used last.
+pub(super) fn last_session(call: &Call<'_>) -> Option<Session> {
+    let id = of_browser(call)?.last_active_session_id.as_ref()?;
+    let session = call.state.sessions.get(id)?;
+    is_live(call, session).then(|| session.clone())
+}
+
 /// The person whose session this browser used last.
 pub(crate) fn current(call: &Call<'_>) -> Option<SignedIn> {
-    let client = of_browser(call)?;
-    let session = call
-        .state
-        .sessions
-        .get(client.last_active_session_id.as_ref()?)?;
-    is_live(call, session).then(|| SignedIn {
-        user_id: session.user_id.clone(),
-        active_organization_id: session.active_organization_id.clone(),
+    let session = last_session(call)?;
+    Some(SignedIn {
+        user_id: session.user_id,
+        active_organization_id: session.active_organization_id,
         since: session.created_at,
     })
 }
@@ -111,7 +115,8 @@ pub(super) fn start_with_ticket(call: &mut Call<'_>, ticket: &Ticket) -> (Client
     (client, session)
 }
 
-fn client_or_new(call: &mut Call<'_>) -> Client {
+/// The client that asks, or a new one.
+pub(super) fn client_or_new(call: &mut Call<'_>) -> Client {
     if let Some(client) = of_browser(call) {
         return client.clone();
     }
@@ -158,7 +163,10 @@ pub(crate) fn sign_out(
     }
     forget_ended(call);
     set_cookie(&mut response, "__session=; Path=/; Max-Age=0; SameSite=Lax");
-    response
+    match of_browser(call) {
+        Some(client) => introduced(response, &token_of(call, client)),
+        None => response,
+    }
 }
 
 /// The client's last active session is one that lives.
@@ -188,11 +196,16 @@ fn is_live(call: &Call<'_>, session: &Session) -> bool {
             .is_some_and(|user| !user.banned)
 }
 
-/// The client that asks, by its cookie or, for a native application, by its header.
+/// The client that asks: by its cookie, for a native application by its header, and for an
+/// application's development browser by the token in the link.
 pub(crate) fn of_browser<'a>(call: &'a Call<'_>) -> Option<&'a Client> {
     if is_native(call) {
         let header = call.headers.get(AUTHORIZATION)?.to_str().ok()?;
         return of_token(call, header.strip_prefix("Bearer ").unwrap_or(header));
+    }
+    let token = call.dev_browser.as_deref();
+    if let Some(client) = token.and_then(|token| of_token(call, token)) {
+        return Some(client);
     }
     let cookies = call.headers.get_all(COOKIE).iter();
     let mut pairs = cookies
@@ -227,12 +240,7 @@ pub(super) fn signed(
     mut response: Response<Bytes>,
 ) -> Response<Bytes> {
     client.last_active_session_id = Some(session.id.clone());
-    let claims = json!({ "id": client.id, "rotating_token": client.rotating_token });
-    let kid = &call.state.instance.id;
-    let token = call
-        .signing
-        .sign(kid, Kind::Plain, &claims)
-        .unwrap_or_default();
+    let token = token_of(call, &client);
     call.state.browser.clients.insert(client);
     if is_native(call) {
         if let Ok(value) = HeaderValue::from_str(&token) {
@@ -240,14 +248,50 @@ pub(super) fn signed(
         }
         return response;
     }
-    let jwt = sessions::token(call, session);
+    let jwt = sessions::token(call, session, None);
     let seconds = session.created_at / SECOND;
     for cookie in [
-        format!("__client={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_LIFETIME}"),
+        client_cookie(&token),
         format!("__client_uat={seconds}; Path=/; SameSite=Lax; Max-Age={COOKIE_LIFETIME}"),
         format!("__session={jwt}; Path=/; SameSite=Lax; Max-Age={COOKIE_LIFETIME}"),
     ] {
         set_cookie(&mut response, &cookie);
+    }
+    introduced(response, &token)
+}
+
+/// Lets the browser remember which client it is, whoever is signed in there.
+pub(super) fn remembered(
+    call: &Call<'_>,
+    client: &Client,
+    mut response: Response<Bytes>,
+) -> Response<Bytes> {
+    set_cookie(&mut response, &client_cookie(&token_of(call, client)));
+    response
+}
+
+/// What a client is known by: the value of its cookie.
+pub(super) fn token_of(call: &Call<'_>, client: &Client) -> String {
+    let claims = json!({ "id": client.id, "rotating_token": client.rotating_token });
+    let kid = &call.state.instance.id;
+    let token = call.signing.sign(kid, Kind::Plain, &claims);
+    token.unwrap_or_default()
+}
+
+fn client_cookie(token: &str) -> String {
+    format!("__client={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={COOKIE_LIFETIME}")
+}
+
+/// A redirect to an application tells it which client the browser is, so that it asks anew who is
+/// signed in. Paths of the emulator need no telling.
+fn introduced(mut response: Response<Bytes>, token: &str) -> Response<Bytes> {
+    let location = response.headers().get(LOCATION);
+    let location = location.and_then(|value| value.to_str().ok());
+    if let Some(location) = location.filter(|location| !location.starts_with('/'))
+        && let Ok(value) =
+            HeaderValue::from_str(&web::with_parameter(location, "__clerk_db_jwt", token))
+    {
+        response.headers_mut().insert(LOCATION, value);
     }
     response
 }

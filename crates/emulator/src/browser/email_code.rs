@@ -12,7 +12,8 @@ use crate::web;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-const CODE_LIFETIME: u64 = 10 * MINUTE;
+/// How long a code is good, in milliseconds.
+pub(super) const CODE_LIFETIME: u64 = 10 * MINUTE;
 const MAX_FAILED_ATTEMPTS: u64 = 5;
 /// Addresses with this in them take [`TEST_CODE`], and no message is sent: Clerk's test mode.
 const TEST_ADDRESS: &str = "+clerk_test";
@@ -73,7 +74,7 @@ pub(super) fn start(
 pub(crate) fn page(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
     let given = std::mem::take(&mut call.query);
     let sign_in = find(call, &given)?;
-    let back = web::own_path(call, given.text("redirect_url"));
+    let back = web::way_back(call, given.text("redirect_url"));
     let body = pages::sign_in::code(&sign_in, &back, None);
     Ok(reply::html(StatusCode::OK, body))
 }
@@ -82,7 +83,7 @@ pub(crate) fn page(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
 pub(crate) fn submit(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
     web::check_origin(call)?;
     let form = std::mem::take(&mut call.form);
-    let back = web::own_path(call, form.text("redirect_url"));
+    let back = web::way_back(call, form.text("redirect_url"));
     let mut sign_in = find(call, &form)?;
     let given = form.text("code").unwrap_or_default().trim();
     if given == sign_in.code {

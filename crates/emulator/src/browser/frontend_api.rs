@@ -2,8 +2,10 @@
 //! by its cookie, a native application (`_is_native=1`) by the header `Authorization`.
 
 use super::clients;
+use super::email_code::CODE_LIFETIME;
 use crate::call::Call;
 use crate::error::{self, ApiError};
+use crate::jwt_templates;
 use crate::model::{Closed, Session};
 use crate::reply;
 use crate::sessions;
@@ -76,15 +78,21 @@ pub(crate) fn create_token(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiEr
         choose_organization(call, &session, &id)?;
     }
     let session = touched(call, &session);
-    let jwt = sessions::token(call, &session);
+    let origin = web::origin(call).map(str::to_owned);
+    let jwt = sessions::token(call, &session, origin.as_deref());
     let body = json!({ "object": "token", "jwt": jwt });
     Ok(reply::not_stored(reply::json(StatusCode::OK, &body)))
 }
 
-/// `createSessionTokenWithTemplate`: the emulated instance has no JWT templates.
+/// `createSessionTokenWithTemplate`.
 pub(crate) fn create_token_with_template(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
-    own_session(call)?;
-    Err(error::jwt_template_not_found(&call.param("template_name")))
+    let session = own_session(call)?;
+    let name = call.param("template_name");
+    let origin = web::origin(call).map(str::to_owned);
+    let jwt = jwt_templates::mint(call, &session, &name, None, origin.as_deref())?;
+    touched(call, &session);
+    let body = json!({ "object": "token", "jwt": jwt });
+    Ok(reply::not_stored(reply::json(StatusCode::OK, &body)))
 }
 
 /// `touchSession`: the session is in use, perhaps in another organization.
@@ -216,7 +224,7 @@ fn client_view(call: &mut Call<'_>, id: &str) -> Value {
 fn session_view(call: &mut Call<'_>, session: &Session) -> Value {
     let mut view = views::session(session, call.now);
     if session.status(call.now) == "active" {
-        let jwt = sessions::token(call, session);
+        let jwt = sessions::token(call, session, None);
         view["last_active_token"] = json!({ "object": "token", "jwt": jwt });
     }
     view["factor_verification_age"] = sessions::factor_verification_age(session, call.now);
@@ -228,10 +236,23 @@ fn session_view(call: &mut Call<'_>, session: &Session) -> Value {
             members.remove("private_metadata");
             members.retain(|name, value| name != "create_organizations_limit" || !value.is_null());
         }
+        for kind in ["email_addresses", "phone_numbers"] {
+            let all = person.get_mut(kind).and_then(Value::as_array_mut);
+            all.into_iter().flatten().for_each(date_verification);
+        }
         view["user"] = person;
         view["public_user_data"] = views::public_user_data(user, &call.state.instance.id);
     }
     view
+}
+
+/// Unlike the Backend API, the Frontend API always says when a code would have expired.
+fn date_verification(identification: &mut Value) {
+    let created_at = identification["created_at"].as_u64().unwrap_or_default();
+    let verification = &mut identification["verification"];
+    if verification.is_object() && verification["expire_at"].is_null() {
+        verification["expire_at"] = json!(created_at + CODE_LIFETIME);
+    }
 }
 
 /// The id of the sign-in that made a session.

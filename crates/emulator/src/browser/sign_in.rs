@@ -15,7 +15,7 @@ const LISTED: usize = 50;
 
 /// `GET /sign-in?redirect_url=...`.
 pub(crate) fn page(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
-    let back = web::own_path(call, call.query.text("redirect_url"));
+    let back = web::way_back(call, call.query.text("redirect_url"));
     if let Some(ticket) = call.query.text("__clerk_ticket") {
         let body = pages::sign_in::ticket(ticket, &back);
         return Ok(reply::html(StatusCode::OK, body));
@@ -27,7 +27,7 @@ pub(crate) fn page(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
 pub(crate) fn submit(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
     web::check_origin(call)?;
     let form = std::mem::take(&mut call.form);
-    let back = web::own_path(call, form.text("redirect_url"));
+    let back = web::way_back(call, form.text("redirect_url"));
     let outcome = if let Some(id) = form.text("user_id") {
         let known = call.state.user(id).map(|user| user.id.clone());
         let known = known.ok_or_else(|| error::user_not_found(id));
@@ -51,7 +51,7 @@ pub(crate) fn submit(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
 pub(crate) fn sign_out(call: &mut Call<'_>) -> Result<Response<Bytes>, ApiError> {
     web::check_origin(call)?;
     let form = std::mem::take(&mut call.form);
-    let back = web::own_path(call, form.text("redirect_url"));
+    let back = web::way_back(call, form.text("redirect_url"));
     let response = reply::see_other(&back);
     Ok(clients::sign_out(call, form.text("session_id"), response))
 }

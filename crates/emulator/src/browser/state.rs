@@ -15,6 +15,9 @@ pub(crate) struct BrowserState {
     pub(crate) clients: Table<Client>,
     pub(crate) sign_ins: Table<CodeSignIn>,
     inbox: Vec<Message>,
+    /// Handshakes under way; a restart loses them, and browsers begin anew.
+    #[serde(skip)]
+    handshakes: Vec<Handshake>,
     /// Whoever asks for authorization is this user, without any page.
     pub(crate) auto_sign_in: Option<Id>,
 }
@@ -25,6 +28,19 @@ impl BrowserState {
             self.inbox.remove(0);
         }
         self.inbox.push(message);
+    }
+
+    pub(crate) fn keep_handshake(&mut self, handshake: Handshake, now: u64) {
+        self.handshakes.retain(|kept| now < kept.expires_at);
+        self.handshakes.push(handshake);
+    }
+
+    /// The handshake of a nonce, which is good once.
+    pub(crate) fn take_handshake(&mut self, nonce: &str, now: u64) -> Option<Handshake> {
+        let mut all = self.handshakes.iter();
+        let position = all.position(|kept| kept.nonce == nonce)?;
+        let found = self.handshakes.swap_remove(position);
+        (now < found.expires_at).then_some(found)
     }
 
     /// The messages, newest first.
@@ -51,6 +67,15 @@ pub(crate) struct Client {
     pub(crate) rotating_token: String,
     pub(crate) last_active_session_id: Option<Id>,
     pub(crate) created_at: u64,
+}
+
+/// What an application's server will be told of a browser.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Handshake {
+    pub(crate) nonce: String,
+    /// Cookies to set, as `Set-Cookie` has them.
+    pub(crate) directives: Vec<String>,
+    pub(crate) expires_at: u64,
 }
 
 /// A sign-in that waits for the code of a message.

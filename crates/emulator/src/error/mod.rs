@@ -68,6 +68,11 @@ impl ApiError {
         .with_param(param)
     }
 
+    /// The same refusal, as operations word it that know of no parameter errors.
+    pub(crate) fn into_bad_request(self) -> Self {
+        bad_request(self.long_message)
+    }
+
     /// The body: `{errors: [...], clerk_trace_id}`.
     pub(crate) fn body(&self, trace_id: &str) -> Value {
         let mut error = json!({

@@ -81,6 +81,95 @@ pub(crate) fn jwt_template_not_found(name: &str) -> ApiError {
     )
 }
 
+pub(crate) fn jwt_template_id_not_found(id: &str) -> ApiError {
+    not_found(
+        "JWT template not found",
+        format!("No JWT template was found with id {id}"),
+    )
+}
+
+/// Clerk documents the rule (default claims cannot be overridden) without its code.
+pub(crate) fn jwt_template_reserved_claim(claim: &str) -> ApiError {
+    ApiError::form(
+        "jwt_template_reserved_claim",
+        "claims",
+        "reserved claim",
+        format!("You can't use the reserved claim: `{claim}`"),
+    )
+}
+
+/// The emulator's own: Clerk takes such keys.
+pub(crate) fn custom_signing_key_unsupported() -> ApiError {
+    ApiError::form(
+        "form_param_value_invalid",
+        "custom_signing_key",
+        "is invalid",
+        "The emulator signs all tokens with the key of the instance; custom signing keys are not supported.",
+    )
+}
+
+// Machines, their tokens, and API keys. Their operations refuse parameters with 400.
+
+pub(crate) fn machine_not_found(id: &str) -> ApiError {
+    not_found("not found", format!("No machine was found with id {id}"))
+}
+
+pub(crate) fn machine_scope_not_found(to: &str) -> ApiError {
+    not_found("not found", format!("The machine has no scope to {to}"))
+}
+
+pub(crate) fn machine_scope_exists(to: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::CONFLICT,
+        "machine_scope_already_exists",
+        "already exists",
+        format!("The machine has a scope to {to} already."),
+    )
+}
+
+pub(crate) fn machine_scopes_exceeded(limit: usize) -> ApiError {
+    ApiError::same(
+        StatusCode::BAD_REQUEST,
+        "machine_scopes_quota_exceeded",
+        format!("A machine has at most {limit} scopes."),
+    )
+}
+
+pub(crate) fn machine_secret_key_needed() -> ApiError {
+    ApiError::new(
+        StatusCode::UNAUTHORIZED,
+        "machine_secret_key_invalid",
+        "Invalid Machine Secret Key",
+        "M2M tokens are made with the secret key of a machine (ak_...), not with that of the instance.",
+    )
+}
+
+pub(crate) fn machine_token_not_found() -> ApiError {
+    not_found("not found", "M2M token not found")
+}
+
+pub(crate) fn other_machine() -> ApiError {
+    ApiError::new(
+        StatusCode::FORBIDDEN,
+        "authorization_invalid",
+        "Unauthorized request",
+        "With the secret key of a machine, only its own tokens can be listed.",
+    )
+}
+
+pub(crate) fn api_key_not_found() -> ApiError {
+    not_found("not found", "API key not found")
+}
+
+pub(crate) fn bad_request(long_message: impl Into<Cow<'static, str>>) -> ApiError {
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "bad_request",
+        "Bad Request",
+        long_message,
+    )
+}
+
 // Organizations.
 
 pub(crate) fn organization_not_found() -> ApiError {

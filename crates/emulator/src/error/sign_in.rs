@@ -72,6 +72,26 @@ pub(crate) fn origin_invalid() -> ApiError {
     )
 }
 
+pub(crate) fn redirect_url_not_allowed(url: &str) -> ApiError {
+    ApiError::form(
+        "form_param_value_invalid",
+        "redirect_url",
+        "is invalid",
+        format!(
+            "{url} is neither on this machine nor among the allowed origins of the instance."
+        ),
+    )
+}
+
+pub(crate) fn handshake_not_found() -> ApiError {
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "resource_not_found",
+        "not found",
+        "The handshake is unknown, expired, or was read before.",
+    )
+}
+
 pub(crate) fn oauth_application_not_found(id: &str) -> ApiError {
     ApiError::new(
         StatusCode::NOT_FOUND,

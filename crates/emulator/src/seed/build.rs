@@ -43,6 +43,7 @@ pub(super) fn build(seed: &Seed, now: u64) -> Result<State, SeedError> {
         builder.invitation(&format!("invitations[{position}]"), invitation)?;
     }
     builder.oauth(seed)?;
+    builder.tokens(seed)?;
     if let Some(generate) = seed.generate {
         generate::add(&mut builder.state, generate, now);
     }

@@ -6,6 +6,7 @@ mod oauth;
 mod saas;
 mod system;
 mod time;
+mod tokens;
 
 use crate::model::Metadata;
 use crate::state::State;
@@ -35,6 +36,8 @@ pub struct Seed {
     /// Clients of the OAuth provider.
     #[serde(default)]
     pub(crate) oauth_applications: Vec<OAuthApplicationSeed>,
+    #[serde(default)]
+    pub(crate) jwt_templates: Vec<JwtTemplateSeed>,
     #[serde(default)]
     pub(crate) generate: Option<GenerateSeed>,
 }
@@ -336,6 +339,21 @@ pub(crate) struct OAuthApplicationSeed {
     pub(crate) consent_screen_enabled: bool,
     #[serde(default)]
     pub(crate) pkce_required: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JwtTemplateSeed {
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    pub(crate) claims: Metadata,
+    /// Seconds; 60 if absent.
+    #[serde(default)]
+    pub(crate) lifetime: Option<u64>,
+    /// Seconds; 5 if absent.
+    #[serde(default)]
+    pub(crate) allowed_clock_skew: Option<u64>,
 }
 
 /// Rows to make up, for load tests. The same numbers give the same rows.

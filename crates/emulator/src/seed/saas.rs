@@ -76,6 +76,7 @@ pub(super) fn seed() -> Seed {
         organizations: organizations(),
         invitations: invitations(),
         oauth_applications: vec![mcp_server()],
+        jwt_templates: Vec::new(),
         generate: None,
     }
 }

@@ -134,11 +134,15 @@ impl Fixture {
     }
 
     pub(crate) fn reply(&self, method: Method, uri: &str, body: Bytes) -> Reply {
+        self.reply_to(self.key.as_deref(), method, uri, body)
+    }
+
+    fn reply_to(&self, key: Option<&str>, method: Method, uri: &str, body: Bytes) -> Reply {
         let mut request = Request::builder()
             .method(method)
             .uri(uri)
             .header("content-type", "application/json");
-        if let Some(key) = &self.key {
+        if let Some(key) = key {
             request = request.header("authorization", format!("Bearer {key}"));
         }
         let mut request = request.body(body).unwrap();
@@ -152,7 +156,24 @@ impl Fixture {
     /// Sends a request and checks the answer against the OpenAPI file.
     #[track_caller]
     pub(crate) fn send(&self, method: Method, uri: &str, body: impl Into<Bytes>) -> Response {
-        let reply = self.reply(method.clone(), uri, body.into());
+        self.read(&method, uri, self.reply(method.clone(), uri, body.into()))
+    }
+
+    /// The same with another secret key.
+    #[track_caller]
+    pub(crate) fn send_as(
+        &self,
+        key: &str,
+        method: Method,
+        uri: &str,
+        body: impl Into<Bytes>,
+    ) -> Response {
+        let reply = self.reply_to(Some(key), method.clone(), uri, body.into());
+        self.read(&method, uri, reply)
+    }
+
+    #[track_caller]
+    fn read(&self, method: &Method, uri: &str, reply: Reply) -> Response {
         let Answer::Response(response) = reply.answer else {
             panic!("the connection was dropped")
         };
@@ -160,7 +181,7 @@ impl Fixture {
         assert_eq!(parts.headers["content-type"], "application/json");
         let text = String::from_utf8(body.to_vec()).unwrap();
         let json = serde_json::from_str(&text).unwrap();
-        spec::check(&method, uri, parts.status.as_u16(), &json);
+        spec::check(method, uri, parts.status.as_u16(), &json);
         Response {
             status: parts.status.as_u16(),
             headers: parts.headers,

@@ -96,14 +96,22 @@ fn load(name: &str) -> Option<Spec> {
 pub(crate) fn check(method: &Method, uri: &str, status: u16, body: &Value) {
     let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
     let found = match path.strip_prefix("/v1").unwrap_or(path) {
-        bare if ["/me/", "/oauth/", "/.well-known/"]
+        bare if ["/client/", "/me/", "/oauth/", "/.well-known/"]
             .iter()
             .any(|start| bare.starts_with(start)) =>
         {
             lookup(&FRONTEND, method, path)
         }
         // The Backend API is below /v1, but for what Clerk's SDK calls without it.
-        bare if path != bare || bare.starts_with("/oauth_applications/access_tokens/") => {
+        bare if path != bare
+            || [
+                "/api_keys",
+                "/m2m_tokens",
+                "/oauth_applications/access_tokens/",
+            ]
+            .iter()
+            .any(|start| bare.starts_with(start)) =>
+        {
             lookup(&BACKEND, method, bare)
         }
         _ => None,
