@@ -8,6 +8,7 @@ pub mod audit;
 mod call;
 mod completion;
 mod confirmation;
+pub mod impersonation;
 mod own_tool;
 mod prompts;
 mod resources;
