@@ -105,6 +105,7 @@ impl Server {
             .env("CLERK_MCP_LOG", level)
             .current_dir(&folder)
             .stdin(Stdio::piped())
+            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
