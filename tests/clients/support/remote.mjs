@@ -13,10 +13,13 @@ import { EMULATOR_KEY, startEmulator } from './emulator.mjs';
 
 const MINUTE = 60_000;
 
+const newFolder = () => mkdtempSync(join(tmpdir(), 'clerk-mcp-remote-'));
+const remove = (path) => rmSync(path, { recursive: true, force: true });
+
 /** A folder that is gone after the test. */
 export function folder(t) {
-  const path = mkdtempSync(join(tmpdir(), 'clerk-mcp-remote-'));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
+  const path = newFolder();
+  t.after(() => remove(path));
   return path;
 }
 
@@ -38,8 +41,8 @@ export function freePort() {
  * @returns the server's origin, its MCP endpoint, what steers the emulator, and the log
  */
 export async function startDev(t, args = []) {
-  const dir = folder(t);
-  const dev = await start(t, ['dev', '--port', '0', '--clerk-port', '0', '--dir', dir, ...args], /Local Clerk +(\S+)/);
+  const dir = newFolder();
+  const dev = await start(t, dir, ['dev', '--port', '0', '--clerk-port', '0', '--dir', dir, ...args], /Local Clerk +(\S+)/);
   const url = dev.output().match(/MCP server +(http\S+)\/mcp/)[1];
   return { ...dev, url, mcp: new URL(`${url}/mcp`), ...steering(dev.named) };
 }
@@ -54,7 +57,8 @@ export async function startServe(t, config, env = {}) {
     redirectUris: [`${url}/callback`],
     scopes: 'openid profile email offline_access user:org:read',
   });
-  const path = join(folder(t), 'clerk-mcp.toml');
+  const dir = newFolder();
+  const path = join(dir, 'clerk-mcp.toml');
   writeFileSync(path, config);
   const settings = {
     CLERK_SECRET_KEY: EMULATOR_KEY,
@@ -65,16 +69,21 @@ export async function startServe(t, config, env = {}) {
     COOKIE_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     ...env,
   };
-  const args = ['serve', '--config', path, '--bind', new URL(url).host, '--database', join(folder(t), 'clerk-mcp.db')];
-  const serve = await start(t, args, /serving (http\S+)\/mcp/, settings);
+  const args = ['serve', '--config', path, '--bind', new URL(url).host, '--database', join(dir, 'clerk-mcp.db')];
+  const serve = await start(t, dir, args, /serving (http\S+)\/mcp/, settings);
   return { ...serve, url: serve.named, mcp: new URL(`${url}/mcp`), clerkUrl: emulator.url, settings, config: path };
 }
 
-/** Starts the binary, waits until it names itself as `named` tells, and ends it after the test. */
-async function start(t, args, named, env = {}) {
+/** Starts the binary, waits until it names itself as `named` tells, and ends it after the test; then its folder goes. */
+async function start(t, dir, args, named, env = {}) {
   const child = spawn(BINARY, args, { env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const ended = new Promise((done) => child.on('close', (code, signal) => done({ code, signal })));
+  t.after(async () => {
+    child.kill('SIGTERM');
+    await ended;
+    remove(dir);
+  });
   const name = await new Promise((done, fail) => {
     const timer = setTimeout(() => fail(new Error(`clerk-mcp ${args[0]} named no address: ${output}`)), 10_000);
     const look = (chunk) => {
@@ -88,10 +97,6 @@ async function start(t, args, named, env = {}) {
     child.stderr.on('data', look);
     child.on('error', fail);
     child.on('close', (code) => fail(new Error(`clerk-mcp ${args[0]} ended with ${code}: ${output}`)));
-  });
-  t.after(async () => {
-    child.kill('SIGTERM');
-    await ended;
   });
   return { named: name, ended, output: () => output, stop: () => child.kill('SIGTERM') };
 }
