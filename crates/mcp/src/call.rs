@@ -121,9 +121,10 @@ impl Service {
                 message: format!("the access token lacks {}", scopes.join(" ")),
                 hint: Some("connect again and grant it".to_owned()),
             }),
-            Some(Found::Clerk(toolkit)) => self.run_clerk(toolkit, request, host).await,
+            // Boxed: in place, what a request to Clerk needs would be moved around with every call.
+            Some(Found::Clerk(toolkit)) => Box::pin(self.run_clerk(toolkit, request, host)).await,
             // The session's toolkit has the words for a tool that it does not know.
-            None => self.run_clerk(&self.toolkit, request, host).await,
+            None => Box::pin(self.run_clerk(&self.toolkit, request, host)).await,
         }
     }
 
@@ -142,7 +143,8 @@ impl Service {
         let definition = tool.definition();
         if definition.hints.destructive {
             let question = question(&definition.title, &definition.description, &[], request);
-            if let Gate::Shut(answer, outcome) = self.confirm(question, request, host).await {
+            let confirmed = Box::pin(self.confirm(question, request, host)).await;
+            if let Gate::Shut(answer, outcome) = confirmed {
                 return (answer, outcome.to_owned(), None);
             }
         }

@@ -330,11 +330,10 @@ impl<P: Principal> ServerHandler for ClerkMcpServer<P> {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        match self
-            .service(&context)?
-            .read_resource(&request.uri, client_name(&context))
-            .await
-        {
+        let service = self.service(&context)?;
+        // Boxed, as below: rmcp moves the largest of these futures with every request.
+        let reading = Box::pin(service.read_resource(&request.uri, client_name(&context)));
+        match reading.await {
             Ok(read) => {
                 let contents = ResourceContents::TextResourceContents {
                     uri: read.uri,
@@ -397,7 +396,7 @@ impl<P: Principal> ServerHandler for ClerkMcpServer<P> {
             _ => return Ok(CompleteResult::default()),
         };
         let service = self.service(&context)?;
-        let completions = service.complete(target, &request.argument.value).await;
+        let completions = Box::pin(service.complete(target, &request.argument.value)).await;
         let total = (!completions.has_more)
             .then(|| u32::try_from(completions.values.len()).unwrap_or(u32::MAX));
         let info = CompletionInfo::with_pagination(completions.values, total, completions.has_more)

@@ -184,7 +184,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let is_json = is_json(&parts.headers);
         principal.enter(&mut parts.extensions);
         let request = Request::from_parts(parts, Full::new(body.clone()));
-        let handling = self.mcp.handle(request);
+        // Several kilobytes, which would be moved with each future that holds it.
+        let handling = Box::pin(self.mcp.handle(request));
         let response = OwnedSessions::owned_by(Arc::clone(&principal.key), handling).await;
         // rmcp finds fault with the media type of whatever it cannot read.
         if is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
