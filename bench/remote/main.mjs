@@ -12,7 +12,7 @@ import { measureThroughput } from './lib/throughput.mjs';
 import { measureTokens } from './lib/tokens.mjs';
 
 const FULL = {
-  throughput: { rounds: 5, seconds: 1.5, warmUp: 0.4 },
+  throughput: { rounds: 5, seconds: 1, warmUp: 0.3 },
   tokens: { rounds: 5, pairs: 60, commits: 200 },
 };
 // A check that everything still runs and answers right.
