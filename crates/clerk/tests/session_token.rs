@@ -150,7 +150,7 @@ fn a_changed_part_breaks_the_signature() {
 
 #[test]
 fn tokens_of_other_kinds_are_refused() {
-    use NotASessionToken::{MachineToken, OauthAccessToken, Other};
+    use NotASessionToken::{MachineToken, OauthAccessToken, Other, TemplateToken};
     for (changes, kind) in [
         (json!({"cat": "cl_B7d4PD333AAA"}), MachineToken),
         (json!({"cat": "cl_other"}), Other),
@@ -169,6 +169,15 @@ fn tokens_of_other_kinds_are_refused() {
     }
     let template = with(header(), json!({"cat": "cl_B7d4PD222AAA"}));
     assert!(check(&sign(&template, &claims())).is_ok());
+    let strict = SessionTokenPolicy::default().require_session_category();
+    let unnamed = with(header(), json!({"cat": null}));
+    for (header, kind) in [(&template, TemplateToken), (&unnamed, Other)] {
+        assert_eq!(
+            check_with(&sign(header, &claims()), &strict),
+            Err(SessionTokenError::NotASessionToken(kind))
+        );
+    }
+    assert!(check_with(&sign(&header(), &claims()), &strict).is_ok());
     let error = refused(&sign(&with(header(), json!({"crit": ["b64"]})), &claims()));
     assert!(
         matches!(error, SessionTokenError::Malformed { .. }),

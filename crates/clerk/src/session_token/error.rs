@@ -68,6 +68,8 @@ pub enum NotASessionToken {
     OauthAccessToken,
     /// A machine-to-machine token.
     MachineToken,
+    /// A token of a JWT template, where only a session's own will do.
+    TemplateToken,
     /// A type or category that this program does not know.
     Other,
 }
@@ -120,6 +122,9 @@ impl SessionTokenError {
             Self::NotASessionToken(NotASessionToken::MachineToken) => {
                 "this is a machine-to-machine token, not a session token".to_owned()
             }
+            Self::NotASessionToken(NotASessionToken::TemplateToken) => {
+                "this is a token of a JWT template, not a session token".to_owned()
+            }
             Self::NotASessionToken(NotASessionToken::Other) => {
                 "this is a token of another kind, not a session token".to_owned()
             }
@@ -170,6 +175,9 @@ impl SessionTokenError {
                  cookie `__session`, without quotes or `Bearer`",
             Self::Algorithm { .. } | Self::Signature => {
                 "do not trust it; get a fresh token from Clerk"
+            }
+            Self::NotASessionToken(NotASessionToken::TemplateToken) => {
+                "call `session.getToken()` without the name of a template"
             }
             Self::NotASessionToken(_) => "get a session token with `session.getToken()`",
             Self::UnknownKey { shown: Some(_) } => ANOTHER_INSTANCE,

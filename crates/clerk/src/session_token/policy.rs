@@ -10,6 +10,7 @@ pub struct SessionTokenPolicy {
     issuer: Option<String>,
     authorized_parties: Vec<String>,
     requires_authorized_party: bool,
+    requires_session_category: bool,
 }
 
 impl Default for SessionTokenPolicy {
@@ -21,6 +22,7 @@ impl Default for SessionTokenPolicy {
             issuer: None,
             authorized_parties: Vec::new(),
             requires_authorized_party: false,
+            requires_session_category: false,
         }
     }
 }
@@ -59,6 +61,18 @@ impl SessionTokenPolicy {
     pub fn require_authorized_party(mut self) -> Self {
         self.requires_authorized_party = true;
         self
+    }
+
+    /// Refuses tokens of JWT templates, whose claims are the owner's to choose, and tokens that do not
+    /// say what they are (`cat` in the header).
+    #[must_use]
+    pub fn require_session_category(mut self) -> Self {
+        self.requires_session_category = true;
+        self
+    }
+
+    pub(super) fn requires_session_category(&self) -> bool {
+        self.requires_session_category
     }
 
     pub(super) fn clock_skew_ms(&self) -> u64 {

@@ -13,13 +13,16 @@ use crate::redact::quoted;
 /// No header or cookie that reaches a server is longer.
 const LONGEST: usize = 16 * 1024;
 
-/// Categories (`cat` of the header) of tokens that stand for a session.
-const SESSION_CATEGORIES: [&str; 2] = ["cl_B7d4PD111AAA", "cl_B7d4PD222AAA"];
+/// Categories (`cat` of the header) of tokens that stand for a session: its own, and those of JWT
+/// templates.
+const SESSION_CATEGORY: &str = "cl_B7d4PD111AAA";
+const TEMPLATE_CATEGORY: &str = "cl_B7d4PD222AAA";
 const MACHINE_CATEGORY: &str = "cl_B7d4PD333AAA";
 
 /// A token whose header could be one of a session token. Nothing in it is believed yet.
 pub(super) struct UnverifiedToken<'t> {
     kid: Option<String>,
+    category: Option<String>,
     /// What is signed: header, a dot, and the claims.
     message: &'t str,
     claims: &'t str,
@@ -49,8 +52,10 @@ impl<'t> UnverifiedToken<'t> {
             return Err(malformed("its header demands an extension (`crit`)"));
         }
         let message = token.rsplit_once('.').map_or("", |(message, _)| message);
+        let text = |name: &str| header.get(name).and_then(Value::as_str).map(str::to_owned);
         Ok(Self {
-            kid: header.get("kid").and_then(Value::as_str).map(str::to_owned),
+            kid: text("kid"),
+            category: text("cat"),
             message,
             claims,
             signature,
@@ -68,6 +73,9 @@ impl<'t> UnverifiedToken<'t> {
         now_ms: u64,
         policy: &SessionTokenPolicy,
     ) -> Result<SessionClaims, SessionTokenError> {
+        if policy.requires_session_category() {
+            self.check_category()?;
+        }
         match keys.verify(self.kid(), self.message.as_bytes(), &self.signature) {
             None => Err(SessionTokenError::UnknownKey {
                 shown: self.kid().map(quoted),
@@ -79,6 +87,15 @@ impl<'t> UnverifiedToken<'t> {
                 SessionClaims::check(claims, now_ms, policy)
             }
         }
+    }
+
+    fn check_category(&self) -> Result<(), SessionTokenError> {
+        let kind = match self.category.as_deref() {
+            Some(SESSION_CATEGORY) => return Ok(()),
+            Some(TEMPLATE_CATEGORY) => NotASessionToken::TemplateToken,
+            _ => NotASessionToken::Other,
+        };
+        Err(SessionTokenError::NotASessionToken(kind))
     }
 }
 
@@ -98,7 +115,7 @@ fn check_kind(header: &Map<String, Value>) -> Result<(), SessionTokenError> {
     }
     match header.get("cat").map(Value::as_str) {
         None => Ok(()),
-        Some(Some(category)) if SESSION_CATEGORIES.contains(&category) => Ok(()),
+        Some(Some(SESSION_CATEGORY | TEMPLATE_CATEGORY)) => Ok(()),
         Some(Some(MACHINE_CATEGORY)) => other(MachineToken),
         Some(_) => other(Other),
     }
