@@ -248,9 +248,10 @@ pub struct RotateRefreshToken {
 impl CodeRecord {
     /// Whether `redeem` may redeem this code of `grant` at `now`. A fault of
     /// [`CodeFault::Replayed`] means that the grant is to be revoked in the same transaction; every
-    /// other fault changes nothing. Somebody who guesses, or who has caught the code alone, can so
-    /// neither use it up nor revoke anything: the client is judged first, and what is wrong is told
-    /// before anything is consumed.
+    /// other fault changes nothing. Somebody who guesses can so neither use a code up nor revoke
+    /// anything: the client is judged first, and what is wrong is told before anything is consumed.
+    /// Who has caught a code that is used already, and knows its client, can end the grant; that is
+    /// the replay which OAuth 2.1 section 4.1.3 has servers answer so.
     ///
     /// # Errors
     /// [`CodeFault`].

@@ -12,6 +12,8 @@ use crate::{
 
 /// When to try again if Clerk does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// How long Clerk may take to say who somebody is, its own retries included: clients give up too.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// When to try again for somebody who is locked.
 const LOCKED_RETRY_AFTER: Duration = Duration::from_secs(60);
 
@@ -29,7 +31,10 @@ impl<'a> Refreshing<'a> {
     }
 
     async fn person(&self, grant: &Grant) -> Result<(), RefreshRefusal> {
-        match self.app.people.now(&grant.user_id).await {
+        let asking = self.app.people.now(&grant.user_id);
+        let unavailable = PersonError::Unavailable { retry_after: None };
+        let asked = tokio::time::timeout(PATIENCE, asking).await;
+        match asked.unwrap_or(Err(unavailable)) {
             Ok(person) => match person.standing {
                 Standing::Good => Ok(()),
                 Standing::Banned => Err(RefreshRefusal::Ended),

@@ -31,6 +31,8 @@ pub use self::sessions::{OwnedSessions, PrincipalKey, SessionFault};
 use self::{origin::Allowed, peek::Peek, until_ended::UntilEnded};
 use crate::ended::GrantEnd;
 
+/// How long a body may take to arrive.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const SESSION_ID: &str = "mcp-session-id";
 /// rmcp wants both types named; the specification has clients name both.
 const BOTH_TYPES: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
@@ -213,7 +215,11 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         body: Body,
         principal: &Principal,
     ) -> Result<Bytes, Refusal> {
-        let body = match Limited::new(body, self.config.max_body).collect().await {
+        let whole = Limited::new(body, self.config.max_body).collect();
+        let Ok(body) = tokio::time::timeout(BODY_TIMEOUT, whole).await else {
+            return Err(plain(StatusCode::REQUEST_TIMEOUT, "the body took too long").into());
+        };
+        let body = match body {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => {
                 let message = format!("a body has at most {} bytes", self.config.max_body);
@@ -227,7 +233,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             return Ok(body);
         }
         let peek = Peek::at(&body);
-        if peek.method() == Some("initialize") && !self.sessions.has_room() {
+        if peek.method() == Some("initialize") && !self.sessions.has_room(&principal.key) {
             let mut full = plain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "there are too many sessions",

@@ -25,6 +25,9 @@ tokio::task_local! {
     static OWNER: PrincipalKey;
 }
 
+/// The most sessions of one principal: a client that never ends any takes nobody else's.
+const MOST_EACH: usize = 100;
+
 /// The sessions of 2025-11-25 and before.
 #[derive(Debug)]
 pub struct OwnedSessions {
@@ -36,7 +39,7 @@ pub struct OwnedSessions {
 /// Why a session cannot be had.
 #[derive(Debug)]
 pub enum SessionFault {
-    /// There are as many as the server may have.
+    /// There are as many as the server, or one principal, may have.
     Full,
     /// It was to be created outside of any request.
     NoOwner,
@@ -47,7 +50,7 @@ pub enum SessionFault {
 impl fmt::Display for SessionFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Full => f.write_str("there are as many sessions as this server may have"),
+            Self::Full => f.write_str("there are as many sessions as there may be"),
             Self::NoOwner => f.write_str("a session without an owner"),
             Self::Local(error) => error.fmt(f),
         }
@@ -85,10 +88,12 @@ impl OwnedSessions {
             .is_some_and(|owner| owner == principal)
     }
 
-    /// Whether there is room for another.
+    /// Whether there is room for another of this principal's.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.owners().len() < self.most
+    pub fn has_room(&self, principal: &PrincipalKey) -> bool {
+        let owners = self.owners();
+        let of_principal = owners.values().filter(|owner| *owner == principal);
+        owners.len() < self.most && of_principal.count() < MOST_EACH
     }
 
     /// How many there are.
@@ -117,7 +122,7 @@ impl SessionManager for OwnedSessions {
         let owner = OWNER
             .try_with(PrincipalKey::clone)
             .map_err(|_| SessionFault::NoOwner)?;
-        if !self.has_room() {
+        if !self.has_room(&owner) {
             return Err(SessionFault::Full);
         }
         let (id, transport) = self.sessions.create_session().await?;

@@ -15,7 +15,7 @@ use pages::{
 };
 
 use super::{address_of, answer};
-use crate::{app::App, rate_limit::Limited};
+use crate::{app::App, front::BODY_TIMEOUT, rate_limit::Limited};
 
 /// Where the consent form is posted, and where it is shown.
 pub(super) const CONSENT_PATH: &str = "/authorize/consent";
@@ -139,12 +139,18 @@ pub(super) async fn follow(app: &App, next: Next) -> Response<Body> {
             answer::see_other(&format!("{CONSENT_PATH}?handle={handle}"))
         }
         Next::SignIn {
-            authorization: _,
+            authorization,
             upstream,
-        } => match app.sign_in.authorization_url(&upstream).await {
-            Ok(url) => answer::see_other(&url),
-            Err(fault) => super::callback::sign_in_fault(app, &fault),
-        },
+        } => {
+            let client_name = app.oauth.consent_page(&authorization).client_name;
+            let url = app
+                .sign_in
+                .authorization_url(&upstream, client_name.as_deref());
+            match url.await {
+                Ok(url) => answer::see_other(&url),
+                Err(fault) => super::callback::sign_in_fault(app, &fault),
+            }
+        }
         Next::Finished { location, user_id } => {
             let mut response = to_client(app, &location, Outcome::Approved);
             let cookie = user_id.and_then(|user_id| {
@@ -365,9 +371,11 @@ fn split_hint(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// A body of at most so many bytes.
+/// A body of at most so many bytes, that arrives within a while.
 pub(super) async fn collect(body: Body, most: usize) -> Result<Bytes, StatusCode> {
-    axum::body::to_bytes(body, most)
-        .await
-        .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
+    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, most)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
 }
