@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Serve(crate::serve::ServeArguments),
     /// Run a local Clerk over seeded data, on a loopback port
     Emulate(crate::emulate::Args),
+    /// Act as another user, on the record: a sign-in link, or session tokens
+    Impersonate(Box<crate::impersonate::ImpersonateArguments>),
     /// Ask a running server whether it is ready: for containers and scripts
     Healthcheck(crate::healthcheck::HealthcheckArguments),
 }

@@ -15,6 +15,17 @@ pub(crate) const CLERK_MCP_LOG: &str = "CLERK_MCP_LOG";
 /// Where the server listens; the configuration's own, which `healthcheck` asks for too.
 pub(crate) const CLERK_MCP_BIND: &str = "CLERK_MCP_BIND";
 
+/// The Frontend API's address; the configuration's own, which `impersonate` asks for too.
+pub(crate) const CLERK_FRONTEND_API: &str = "CLERK_FRONTEND_API";
+/// The instance's publishable key, which names the Frontend API.
+pub(crate) const CLERK_PUBLISHABLE_KEY: &str = "CLERK_PUBLISHABLE_KEY";
+/// Where a user's programs keep their state (XDG Base Directory Specification).
+pub(crate) const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
+/// The user's own folder; state is below it unless `XDG_STATE_HOME` says otherwise.
+pub(crate) const HOME: &str = "HOME";
+/// Where a user's programs keep their state on Windows.
+pub(crate) const LOCALAPPDATA: &str = "LOCALAPPDATA";
+
 /// The variable's value; an empty one counts as absent.
 ///
 /// # Errors

@@ -12,6 +12,8 @@ mod emulated;
 mod environment;
 mod failure;
 mod healthcheck;
+mod impersonate;
+mod impersonation_journal;
 mod line_transport;
 mod logging;
 mod machine;
@@ -66,6 +68,7 @@ fn run(printer: &Printer) -> Result<(), Failure> {
             Command::Dev(arguments) => dev::run(arguments, printer).await,
             Command::Serve(arguments) => serve::run(arguments, printer).await,
             Command::Emulate(arguments) => emulate::run(arguments).await,
+            Command::Impersonate(arguments) => impersonate::run(&arguments, printer).await,
             Command::Healthcheck(arguments) => healthcheck::run(arguments, printer).await,
         }
     });
