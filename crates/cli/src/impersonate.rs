@@ -190,6 +190,9 @@ async fn print_tokens(
                 return failure;
             }
             tokio::time::sleep(NEXT_TOKEN).await;
+            if let Err(error) = acting.touch().await {
+                return failure(error);
+            }
         }
     };
     match tokio::time::timeout(arguments.lifetime, endless).await {

@@ -316,3 +316,42 @@ fn a_relative_state_folder_is_none() {
     let ran = Ran::of(command.env("XDG_STATE_HOME", "here").output().unwrap());
     ran.refused(2, "XDG_STATE_HOME");
 }
+
+/// The walkthrough of the guide, as it stands there.
+#[test]
+fn the_guide_works() {
+    let world = World::start("guide");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/guides/impersonation.md"
+    );
+    let guide = std::fs::read_to_string(path).unwrap();
+    let script = guide
+        .split("```sh\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let script = script.replace("127.0.0.1:8789", &world.address);
+    let folder = PathBuf::from(env!("CARGO_BIN_EXE_clerk-mcp"));
+    let path = format!(
+        "{}:{}",
+        folder.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let output = Command::new("sh")
+        .args(["-euc", &script])
+        .env_clear()
+        .env("PATH", path)
+        .env("XDG_STATE_HOME", &world.state)
+        .output();
+    let ran = Ran::of(output.unwrap()).ok();
+    let lines: Vec<&str> = ran.out.lines().collect();
+    assert_eq!(lines.len(), 4, "{ran:?}");
+    assert!(lines[0].contains("/v1/tickets/accept?ticket="));
+    assert_eq!(claims(lines[1])["sub"], AVA);
+    assert_eq!(claims(lines[2])["act"]["sub"], PRIYA);
+    assert!(lines[3].ends_with("a link that nobody used is withdrawn"));
+    assert!(!world.impersonations().contains(&"active".to_owned()));
+}

@@ -285,6 +285,7 @@ fn a_session_names_its_actor_and_is_revoked() {
     let started = acting.started().clone();
     assert_eq!(claims["act"]["impersonation"], started.id);
     assert_eq!(world.kept.read().unwrap(), std::slice::from_ref(&started));
+    acting.touch().now_or_never().unwrap().unwrap();
     let missing = acting.token(Some("none")).now_or_never().unwrap();
     assert_eq!(missing.unwrap_err().code, "resource_not_found");
 

@@ -271,6 +271,14 @@ impl Impersonation {
         Ok(self.session.token(template).await?)
     }
 
+    /// Says that the session is in use: Clerk ends an impersonation after ten minutes without.
+    ///
+    /// # Errors
+    /// As [`Impersonation::token`].
+    pub async fn touch(&self) -> Result<(), ImpersonationError> {
+        Ok(self.session.touch().await?)
+    }
+
     /// Ends the session.
     ///
     /// # Errors
