@@ -199,7 +199,7 @@ pub(crate) fn verify(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(view(key, now))
 }
 
-/// A new id: `ak_` and 32 hexadecimal characters.
+/// Is it an id of a key: `ak_` and 32 hexadecimal characters.
 pub(crate) fn is_id(text: &str) -> bool {
     let digits = text.strip_prefix("ak_");
     digits.is_some_and(|digits| {

@@ -77,9 +77,7 @@ pub(crate) fn redirect_url_not_allowed(url: &str) -> ApiError {
         "form_param_value_invalid",
         "redirect_url",
         "is invalid",
-        format!(
-            "{url} is neither on this machine nor among the allowed origins of the instance."
-        ),
+        format!("{url} is neither on this machine nor among the allowed origins of the instance."),
     )
 }
 

@@ -116,7 +116,7 @@ impl Builder {
         }
     }
 
-    fn made_up_id(&mut self, prefix: &str) -> Id {
+    pub(super) fn made_up_id(&mut self, prefix: &str) -> Id {
         self.minted += 1;
         ids::derived(prefix, ID_TIME + self.minted * 1000, self.minted)
     }
@@ -523,7 +523,12 @@ impl Builder {
         role.ok_or_else(|| missing(place, "role", key))
     }
 
-    fn time(&self, place: &str, given: Option<&When>, default: u64) -> Result<u64, SeedError> {
+    pub(super) fn time(
+        &self,
+        place: &str,
+        given: Option<&When>,
+        default: u64,
+    ) -> Result<u64, SeedError> {
         let Some(when) = given else {
             return Ok(default);
         };
@@ -552,7 +557,7 @@ fn checked_id(place: &str, prefix: &str, id: &str) -> Result<Id, SeedError> {
 }
 
 /// Is it a text of ASCII letters, digits, `_` and `-`?
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()
@@ -592,7 +597,7 @@ pub(super) fn duplicate(place: &str, what: &'static str, value: &str) -> SeedErr
     }
 }
 
-fn missing(place: &str, what: &'static str, value: &str) -> SeedError {
+pub(super) fn missing(place: &str, what: &'static str, value: &str) -> SeedError {
     SeedError::Missing {
         place: place.to_owned(),
         what,

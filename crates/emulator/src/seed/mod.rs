@@ -39,6 +39,10 @@ pub struct Seed {
     #[serde(default)]
     pub(crate) jwt_templates: Vec<JwtTemplateSeed>,
     #[serde(default)]
+    pub(crate) machines: Vec<MachineSeed>,
+    #[serde(default)]
+    pub(crate) api_keys: Vec<ApiKeySeed>,
+    #[serde(default)]
     pub(crate) generate: Option<GenerateSeed>,
 }
 
@@ -354,6 +358,46 @@ pub(crate) struct JwtTemplateSeed {
     /// Seconds; 5 if absent.
     #[serde(default)]
     pub(crate) allowed_clock_skew: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MachineSeed {
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    /// Made up if absent, and the same in every run.
+    #[serde(default)]
+    pub(crate) secret_key: Option<String>,
+    /// The machines it may talk to, by id or name.
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
+    /// Seconds; 3600 if absent.
+    #[serde(default)]
+    pub(crate) default_token_ttl: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiKeySeed {
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    pub(crate) name: String,
+    /// A user by id, e-mail address, username or external id, or an organization by id or slug.
+    pub(crate) subject: String,
+    /// Made up if absent, and the same in every run.
+    #[serde(default)]
+    pub(crate) secret: Option<String>,
+    #[serde(default)]
+    pub(crate) description: Option<String>,
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
+    #[serde(default)]
+    pub(crate) claims: Option<Metadata>,
+    #[serde(default)]
+    pub(crate) revoked: bool,
+    #[serde(default)]
+    pub(crate) expires_at: Option<When>,
 }
 
 /// Rows to make up, for load tests. The same numbers give the same rows.

@@ -77,6 +77,8 @@ pub(super) fn seed() -> Seed {
         invitations: invitations(),
         oauth_applications: vec![mcp_server()],
         jwt_templates: Vec::new(),
+        machines: Vec::new(),
+        api_keys: Vec::new(),
         generate: None,
     }
 }

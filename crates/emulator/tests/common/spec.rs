@@ -191,14 +191,10 @@ impl Spec {
                     .zip(given)
                     .all(|(one, other)| one.starts_with('{') || one == other)
         };
-        let mut found: Vec<(&String, &Value)> = self
-            .paths
-            .iter()
-            .filter(|(template, _)| fits(template))
-            .filter_map(|(template, item)| Some((template, item.get(&method)?)))
-            .collect();
-        found.sort_by_key(|(template, _)| template.matches('{').count());
-        found.first().map(|(_, operation)| *operation)
+        // A fixed path is not the parameter of another, even where the file says no more of it.
+        let found = self.paths.iter().filter(|(template, _)| fits(template));
+        let (_, item) = found.min_by_key(|(template, _)| template.matches('{').count())?;
+        item.get(&method)
     }
 
     fn resolved<'a>(&'a self, value: &'a Value) -> &'a Value {
