@@ -180,7 +180,7 @@ pub(crate) fn revoke(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(view)
 }
 
-/// `verifyApiKey`: one that is revoked or expired is not found.
+/// `verifyApiKey`: one that is revoked or expired is not found, nor is one whose owner is gone.
 pub(crate) fn verify(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let given = call.take_object()?;
     let body = Body::check(&given, &[param("secret", Kind::Text)], Unknown::Refused)
@@ -190,7 +190,9 @@ pub(crate) fn verify(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let now = call.now;
     let id = {
         let mut all = call.state.api_keys.iter();
-        let found = all.find(|key| key.secret == secret && key.is_good(now));
+        let found = all.find(|key| {
+            key.secret == secret && key.is_good(now) && find_subject(call, &key.subject).is_some()
+        });
         found.ok_or_else(error::api_key_not_found)?.id.clone()
     };
     let key = call.state.api_keys.get_mut(&id);

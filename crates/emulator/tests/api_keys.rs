@@ -89,6 +89,15 @@ fn revoked_and_expired_keys_are_not_found() {
 }
 
 #[test]
+fn a_key_does_not_outlive_its_owner() {
+    let fixture = Fixture::new();
+    let key = create(&fixture, json!({ "name": "a key", "subject": PRIYA }));
+    verify(&fixture, &key).ok();
+    fixture.delete(&format!("/v1/users/{PRIYA}")).ok();
+    verify(&fixture, &key).refused(404, "resource_not_found");
+}
+
+#[test]
 fn wrong_wishes_are_refused() {
     let fixture = Fixture::new();
     let with = |member: &str, value: Value| {
