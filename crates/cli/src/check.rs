@@ -2,12 +2,16 @@
 
 use std::{path::Path, sync::Arc};
 
+use bytes::Bytes;
 use clerk::{
     Client, HttpTransport, Request, Transport,
     oauth::{OAuthApplication, list_oauth_applications},
 };
 use http::Method;
-use server::config::{ClerkOauth, Config, SignIn};
+use server::{
+    config::{ClerkOauth, Config, OwnersApp, SignIn},
+    sign_in::APP_ROUTE,
+};
 
 use crate::{failure::Failure, machine::Machine, printer::Printer};
 
@@ -41,9 +45,16 @@ pub(crate) async fn run(config: &Config, printer: &Printer) -> Result<(), Failur
         }
         Err(error) => report.fault(format!("Clerk's Backend API: {error}")),
     }
-    let SignIn::ClerkOauth(application) = &config.sign_in;
-    provider(config, application, &transport, &mut report).await;
-    oauth_application(config, application, &client, &transport, &mut report).await;
+    match &config.sign_in {
+        SignIn::ClerkOauth(application) => {
+            provider(config, application, &transport, &mut report).await;
+            oauth_application(config, application, &client, &transport, &mut report).await;
+        }
+        SignIn::App(app) => {
+            session_keys(&client, &mut report).await;
+            app_route(config, app, &transport, &mut report).await;
+        }
+    }
     report.print(printer)
 }
 
@@ -150,5 +161,45 @@ async fn oauth_application(
     }
     for fault in faults {
         report.fault(format!("OAuth application: {fault}"));
+    }
+}
+
+/// Without the keys no session token can be verified.
+async fn session_keys(client: &Client, report: &mut Report) {
+    match client.session_keys().await {
+        Ok(_) => report.good("session tokens: the instance's keys".to_owned()),
+        Err(error) => report.fault(format!("session tokens: {error}")),
+    }
+}
+
+/// Asked for without anybody signed in, the route may refuse or lead to the sign-in: only that it is
+/// there is known.
+async fn app_route(
+    config: &Config,
+    app: &OwnersApp,
+    transport: &Arc<dyn Transport>,
+    report: &mut Report,
+) {
+    let route = format!("{}{APP_ROUTE}", app.url.as_str().trim_end_matches('/'));
+    let guide = "docs/guides/sign-in-through-your-app.md";
+    let Ok(request) = http::Request::get(&route).body(Bytes::new()) else {
+        return report.fault(format!("application: {route} cannot be asked for"));
+    };
+    match transport.send(request).await {
+        Ok(answer) if answer.status() == 404 => report.fault(format!(
+            "application: {route} does not exist\n\
+             hint: add the route as in {guide}, with {} as the callback that it sends tokens to",
+            config.public_url.join("/callback")
+        )),
+        Ok(answer) if answer.status().is_server_error() => report.fault(format!(
+            "application: {route} answers with {}\n\
+             hint: see the application's log; {guide} has the route",
+            answer.status()
+        )),
+        Ok(_) => report.good(format!("application: {route}")),
+        Err(error) => report.fault(format!(
+            "application: {route} cannot be reached: {error}\n\
+             hint: start the application, or correct APP_URL"
+        )),
     }
 }

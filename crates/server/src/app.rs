@@ -86,6 +86,7 @@ impl App {
     pub fn sign_in_mode(&self) -> SignInMode {
         match self.sign_in {
             SignIn::ClerkOauth(_) => SignInMode::ClerkOauth,
+            SignIn::App(_) => SignInMode::App,
         }
     }
 }

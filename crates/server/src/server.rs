@@ -33,7 +33,7 @@ use crate::{
     principals::Principals,
     rate_limit::RateLimits,
     routes::{self, Cookies},
-    sign_in::{ClerkOauth, SignIn},
+    sign_in::{AppSignIn, ClerkOauth, SignIn},
     sweep, tools,
 };
 
@@ -120,7 +120,7 @@ impl Server {
             name: config.name.clone(),
             version: around.version,
             oauth: authorization_server(config, &around)?,
-            sign_in: sign_in(config, &around)?,
+            sign_in: sign_in(config, &around, &client)?,
             people: People::new(client),
             ends: Arc::new(GrantEnds::default()),
             allowed: allowed.clone(),
@@ -259,7 +259,7 @@ fn configured_client(client: &ClientConfig) -> oauth::Client {
     }
 }
 
-fn sign_in(config: &Config, around: &Surroundings) -> Result<SignIn, SetUpError> {
+fn sign_in(config: &Config, around: &Surroundings, client: &Client) -> Result<SignIn, SetUpError> {
     match &config.sign_in {
         SignInConfig::ClerkOauth(application) => {
             let provider = provider(config, application, &around.clerk)?;
@@ -267,6 +267,13 @@ fn sign_in(config: &Config, around: &Surroundings) -> Result<SignIn, SetUpError>
             let clerk = ClerkOauth::new(provider, application.organizations, env);
             Ok(SignIn::ClerkOauth(clerk))
         }
+        SignInConfig::App(app) => Ok(SignIn::App(AppSignIn::new(
+            &app.url,
+            config.public_url.join("/callback"),
+            config.clerk.frontend_api.as_str(),
+            app.authorized_parties.iter().map(ToString::to_string),
+            client.clone(),
+        ))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `[clerk]` and `[sign_in]`.
+//! `[clerk]`.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use clerk::{ApiUrl, ApiVersion, InstanceKind, SecretKey};
@@ -7,9 +7,8 @@ use url::Url;
 use super::{
     fault::{Place, Wrong, shown},
     load::origin,
-    model::{ClerkConfig, ClerkOauth, SignIn},
+    model::ClerkConfig,
     origin::Origin,
-    quantity::switch,
     settings,
     sources::{Reading, missing},
 };
@@ -101,46 +100,6 @@ fn agreed(
         }
     };
     Url::parse(origin.as_str()).ok()
-}
-
-pub(super) fn sign_in(reading: &Reading<'_>) -> Option<SignIn> {
-    let mode = reading.required(&settings::SIGN_IN_MODE, |text| match text {
-        "clerk-oauth" => Ok(()),
-        "app" | "clerk-tokens" => Err(Wrong::new(
-            "this way to sign in is not in this version",
-            "use clerk-oauth, the only one so far",
-        )),
-        _ => Err(Wrong::new(
-            "it is no way to sign in",
-            "use clerk-oauth, the only one so far",
-        )),
-    });
-    let client_id = reading.required(&settings::CLIENT_ID, |text| {
-        let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if text.is_empty() || text.len() > 200 || !visible {
-            let hint = "copy it from the OAuth application in https://dashboard.clerk.com";
-            return Err(Wrong::new("it is no client id", hint));
-        }
-        Ok(text.to_owned())
-    });
-    let client_secret = reading.global_secret(&settings::CLIENT_SECRET);
-    let organizations = reading.required(&settings::ORGANIZATIONS, switch);
-    let app_url = reading.optional(&settings::APP_URL, |text| Ok(text.to_owned()));
-    if let (Some(()), Some(Some(_)), Some(given)) =
-        (mode, app_url, reading.given(&settings::APP_URL))
-    {
-        reading.warn(
-            given.place,
-            "it has no effect when people sign in with clerk-oauth",
-            "remove it, or leave it for a later version that signs in through your application",
-        );
-    }
-    mode?;
-    Some(SignIn::ClerkOauth(ClerkOauth {
-        client_id: client_id?,
-        client_secret: client_secret?.map(|(_, secret)| secret),
-        organizations: organizations?,
-    }))
 }
 
 /// A publishable key: `pk_test_` or `pk_live_`, and in base64 the Frontend API's host and a `$`.

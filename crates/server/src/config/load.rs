@@ -13,7 +13,7 @@ use super::{
     oauth_section,
     origin::Origin,
     quantity::{duration, integer, size, switch},
-    settings,
+    settings, sign_in_section,
     sources::{Reading, Sources, missing},
     tools_section,
 };
@@ -43,7 +43,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let storage = storage(reading);
     let keys = server_keys(reading, public_url.as_ref(), storage.as_ref());
     let clerk = clerk_section::clerk(reading);
-    let sign_in = clerk_section::sign_in(reading);
+    let sign_in = sign_in_section::sign_in(reading);
     let oauth = oauth_section::oauth(reading);
     let cimd_test = oauth_section::cimd_test(reading, public_url.as_ref());
     let demo_tools = reading.required(&settings::DEMO_TOOLS, switch);

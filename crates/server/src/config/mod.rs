@@ -17,6 +17,7 @@ mod quantity;
 mod reference;
 mod secret;
 mod settings;
+mod sign_in_section;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -26,7 +27,7 @@ pub use fault::{ConfigFault, Place, Warning};
 pub use keys::Keys;
 pub use model::{
     AuditConfig, CimdTest, ClerkConfig, ClerkOauth, ClientConfig, Config, Limits, OAuthConfig,
-    SignIn, StorageConfig, ToolsConfig, TrustedProxies,
+    OwnersApp, SignIn, StorageConfig, ToolsConfig, TrustedProxies,
 };
 pub use origin::{Origin, OriginError};
 pub use secret::Secret;

@@ -85,6 +85,17 @@ pub struct ClerkConfig {
 pub enum SignIn {
     /// `clerk-oauth`: this server is an OAuth client of Clerk.
     ClerkOauth(ClerkOauth),
+    /// `app`: the owner's application lends its people's sessions.
+    App(OwnersApp),
+}
+
+/// The owner's application.
+#[derive(Clone, Debug)]
+pub struct OwnersApp {
+    /// Where it is: `https`, or `http` on loopback; without query and fragment.
+    pub url: Url,
+    /// The origins that its tokens may be made for (`azp`): its own, and those configured besides.
+    pub authorized_parties: Vec<Origin>,
 }
 
 /// The OAuth application at Clerk that this server is.

@@ -77,7 +77,9 @@ fn defaults_on_this_machine() {
     assert_eq!(config.limits.max_body, 4 * 1024 * 1024);
     assert_eq!(config.oauth.scopes.first().to_string(), "tools:read");
     assert_eq!(config.tools.confirm, mcp::Confirm::Auto);
-    let SignIn::ClerkOauth(application) = &config.sign_in;
+    let SignIn::ClerkOauth(application) = &config.sign_in else {
+        panic!("{:?}", config.sign_in);
+    };
     assert!(application.client_secret.is_none() && !application.organizations);
     assert_eq!(warnings, []);
     let allowed = config
@@ -177,7 +179,9 @@ fn unknown_keys_are_errors_that_help() {
 fn secrets_come_from_the_environment_or_files_and_are_never_shown() {
     let file = "cookie_encryption_key_file = \"key\"\n[sign_in]\nclient_secret_file = \"secret\"\n";
     let config = good(file, &[]);
-    let SignIn::ClerkOauth(application) = &config.sign_in;
+    let SignIn::ClerkOauth(application) = &config.sign_in else {
+        panic!("{:?}", config.sign_in);
+    };
     assert_eq!(
         application.client_secret.as_ref().unwrap().expose(),
         "a-client-secret-of-some-length"
@@ -309,7 +313,7 @@ fn clerk_settings_must_agree() {
             "{key}"
         );
     }
-    for mode in ["app", "clerk-tokens", "magic"] {
+    for mode in ["clerk-tokens", "magic"] {
         assert!(fault(&format!("[sign_in]\nmode = \"{mode}\""), &[]).contains("clerk-oauth"));
     }
     let (_, warnings) = load("", &[("APP_URL", "https://app.example.com")]).unwrap();
@@ -317,6 +321,56 @@ fn clerk_settings_must_agree() {
         warnings[0]
             .to_string()
             .starts_with("APP_URL: it has no effect")
+    );
+}
+
+#[test]
+fn an_application_lends_its_sessions() {
+    const APP: &str = "[sign_in]\nmode = \"app\"\n";
+    let app = |more: &str, env: &[(&str, &str)]| match good(&format!("{APP}{more}"), env).sign_in {
+        SignIn::App(app) => app,
+        other => panic!("{other:?}"),
+    };
+    let read = app(
+        "app_url = \"https://App.example.com/shop/\"\nauthorized_parties = [\"https://admin.example.com\"]",
+        &[],
+    );
+    assert_eq!(read.url.as_str(), "https://app.example.com/shop/");
+    let parties: Vec<&str> = read.authorized_parties.iter().map(Origin::as_str).collect();
+    assert_eq!(
+        parties,
+        ["https://app.example.com", "https://admin.example.com"]
+    );
+    let env = ("APP_URL", "http://localhost:3000");
+    assert_eq!(app("", &[env]).authorized_parties.len(), 1);
+    // Without an application there is nothing to fall back on, and no client id is asked for.
+    let found = load_with(Some(APP), &NEEDED[..NEEDED.len() - 1], Flags::default());
+    let found: Vec<String> = found.unwrap_err().iter().map(ToString::to_string).collect();
+    assert!(
+        found.len() == 1 && found[0].starts_with("sign_in.app_url: `app_url` is missing"),
+        "{found:#?}"
+    );
+    for (url, expected) in [
+        ("app.example.com", "it is not a URL"),
+        ("http://app.example.com", "must begin with https://"),
+        ("javascript:alert(1)", "must begin with https://"),
+        ("https://u:hunter2@app.example.com", "user name"),
+        ("https://app.example.com?next=x", "query or a fragment"),
+        ("https://app.example.com/#x", "query or a fragment"),
+        ("https://app.example.com/auth/mcp/", "ends with /auth/mcp"),
+    ] {
+        let fault = fault(APP, &[("APP_URL", url)]);
+        assert!(
+            fault.contains(expected) && fault.contains("hint: ") && !fault.contains("hunter2"),
+            "{fault}"
+        );
+    }
+    let party = ("CLERK_AUTHORIZED_PARTIES", "https://a.example.com/x");
+    assert!(fault(APP, &[env, party]).contains("scheme, host and port"));
+    let (_, warnings) = load(&format!("{APP}organizations = true"), &[env]).unwrap();
+    assert!(
+        warnings.len() == 1 && warnings[0].to_string().contains("it has no effect"),
+        "{warnings:?}"
     );
 }
 

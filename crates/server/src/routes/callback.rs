@@ -1,10 +1,9 @@
-//! `/callback`: the way back from Clerk.
+//! `/callback`: the way back from Clerk, or from the owner's application.
 
 use std::sync::Arc;
 
 use axum::{body::Body, extract::State};
-use clerk::oauth::CallbackQuery;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use oauth::{Authorization, Callback, Next, PlainToken, SignInFailure, StepFault, UpstreamRequest};
 use pages::{LinkProblem, Outcome, SignInFailedPage};
 
@@ -15,24 +14,65 @@ use super::{
 use crate::{
     app::App,
     people::{PersonError, Standing},
-    sign_in::SignInFault,
+    sign_in::{self, SignInFault, without_token},
 };
+
+/// The most bytes of a form that comes back.
+const MAX_FORM_BYTES: usize = 16 * 1024;
 
 /// `GET /callback`
 pub(super) async fn callback(
     State(app): State<Arc<App>>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let query = match CallbackQuery::parse(request.uri().query().unwrap_or_default()) {
-        Ok(query) => query,
-        Err(error) => return mismatch(&app, &error),
+    let query = request.uri().query().unwrap_or_default();
+    let response = come_back(&app, query, request.headers()).await;
+    match without_token(query) {
+        Some(query) if !response.status().is_redirection() => moved_on(&response, &query),
+        _ => response,
+    }
+}
+
+/// `POST /callback`: as a form, where the application and this server are of one site. From another
+/// site the browser sends no cookie with a form.
+pub(super) async fn posted_callback(
+    State(app): State<Arc<App>>,
+    request: Request<Body>,
+) -> Response<Body> {
+    if !app.sign_in.takes_forms() {
+        return answer::status(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    let headers = request.headers().clone();
+    let form = match super::body(request, MAX_FORM_BYTES).await {
+        Ok(form) => form,
+        Err(status) => return answer::status(status),
     };
-    let Some(browser) = app.cookies.browser(request.headers()) else {
-        return link_problem(&app, LinkProblem::OtherBrowser);
+    come_back(&app, &String::from_utf8_lossy(&form), &headers).await
+}
+
+/// A page at an address that holds a token: the browser shows it at one without. What the callback did
+/// is done; asked again without the token, it says the same.
+fn moved_on(response: &Response<Body>, query: &str) -> Response<Body> {
+    let mut moved = answer::see_other(&format!("/callback?{query}"));
+    for cookie in response.headers().get_all(header::SET_COOKIE) {
+        moved
+            .headers_mut()
+            .append(header::SET_COOKIE, cookie.clone());
+    }
+    moved
+}
+
+async fn come_back(app: &Arc<App>, parameters: &str, headers: &HeaderMap) -> Response<Body> {
+    let callback = match app.sign_in.read_callback(parameters) {
+        Ok(callback) => callback,
+        Err(fault) => return mismatch(app, &fault),
+    };
+    let Some(browser) = app.cookies.browser(headers) else {
+        return link_problem(app, LinkProblem::OtherBrowser);
     };
     let taken = app
         .oauth
-        .take_callback(query.state(), &browser, app.now())
+        .take_callback(callback.state(), &browser, app.now())
         .await;
     let (authorization, upstream) = match taken {
         Ok(Callback::Redeem {
@@ -40,20 +80,20 @@ pub(super) async fn callback(
             upstream,
         }) => (authorization, upstream),
         Ok(Callback::Repeated { location }) => {
-            return to_client(&app, &location, Outcome::Approved);
+            return to_client(app, &location, Outcome::Approved);
         }
-        Err(fault) => return callback_fault(&app, &fault),
+        Err(fault) => return callback_fault(app, &fault),
     };
     // The state is used up: a browser that gives up now must not stop the rest half way.
     let going_on = {
-        let app = Arc::clone(&app);
+        let app = Arc::clone(app);
         tokio::spawn(async move {
             let came = Came {
                 authorization,
                 upstream,
                 browser,
             };
-            came.back(&app, query).await
+            came.back(&app, callback).await
         })
     };
     match going_on.await {
@@ -73,25 +113,20 @@ struct Came {
 }
 
 impl Came {
-    async fn back(self, app: &App, query: CallbackQuery) -> Response<Body> {
-        let completed = match app.sign_in.complete(query, &self.upstream).await {
+    async fn back(self, app: &App, callback: sign_in::Callback) -> Response<Body> {
+        let mut completed = match app.sign_in.complete(callback, &self.upstream).await {
             Ok(completed) => completed,
-            Err(SignInFault::Clerk(error)) if error.is_access_denied() => {
-                return self.decline(app).await;
-            }
             Err(fault) => {
                 tracing::warn!(%fault, "a sign-in failed");
-                let failure = match fault {
-                    SignInFault::Clerk(error) if error.is_unavailable() => {
-                        SignInFailure::TemporarilyUnavailable
-                    }
-                    _ => SignInFailure::ServerError,
-                };
-                return self.fail(app, failure).await;
+                return self.stop(app, &fault).await;
             }
         };
         match app.people.now(&completed.person.user_id).await {
-            Ok(person) if person.standing == Standing::Good => {}
+            Ok(person) if person.standing == Standing::Good => {
+                let name = person.name.as_ref().or(person.email.as_ref());
+                let shown = completed.person.display_name.take();
+                completed.person.display_name = shown.or_else(|| name.cloned());
+            }
             Ok(_) | Err(PersonError::Deleted) => return self.decline(app).await,
             Err(PersonError::Unavailable { .. }) => {
                 return self.fail(app, SignInFailure::TemporarilyUnavailable).await;
@@ -102,7 +137,7 @@ impl Came {
             .finish(
                 &self.authorization,
                 completed.person,
-                Some(completed.upstream),
+                completed.upstream,
                 &self.browser,
                 app.now(),
                 app.random.as_ref(),
@@ -111,6 +146,16 @@ impl Came {
         match finished {
             Ok(next) => follow(app, next).await,
             Err(fault) => step_fault(app, &fault),
+        }
+    }
+
+    async fn stop(&self, app: &App, fault: &SignInFault) -> Response<Body> {
+        if fault.is_declined() {
+            self.decline(app).await
+        } else if fault.is_unavailable() {
+            self.fail(app, SignInFailure::TemporarilyUnavailable).await
+        } else {
+            self.fail(app, SignInFailure::ServerError).await
         }
     }
 

@@ -40,7 +40,10 @@ where
             authorize::CONSENT_PATH,
             get(authorize::show_consent).post(authorize::decide),
         )
-        .route("/callback", get(callback::callback))
+        .route(
+            "/callback",
+            get(callback::callback).post(callback::posted_callback),
+        )
         .route("/token", open(post(token::token)))
         .route("/revoke", open(post(token::revoke)))
         .route("/register", open(post(token::register)))

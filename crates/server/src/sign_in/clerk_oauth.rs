@@ -1,15 +1,15 @@
-//! How people sign in: at Clerk, whose OAuth client this server is.
+//! `clerk-oauth`: people sign in at Clerk, whose OAuth client this server is.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use clerk::{
     Env,
-    oauth::{
-        AuthorizationRequest, CallbackError, CallbackQuery, OAuthError, Prompt, Provider, TokenSet,
-    },
+    oauth::{AuthorizationRequest, CallbackQuery, OAuthError, Prompt, Provider, TokenSet},
 };
 use moka::future::Cache;
 use oauth::{Grant, GrantId, RefreshRefusal, SignedIn, UpstreamRequest};
+
+use super::{Completed, RETRY_AFTER, SignInFault};
 
 /// How far Clerk's clock and ours may be apart.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -20,101 +20,6 @@ const REFRESH_MARGIN: Duration = Duration::from_secs(60 * 60);
 const REFRESHED_KEPT: Duration = Duration::from_secs(60);
 /// The most grants whose refresh is under way.
 const MOST_REFRESHED: u64 = 10_000;
-/// When to try again if Clerk does not say.
-const RETRY_AFTER: Duration = Duration::from_secs(10);
-
-/// The way people sign in.
-#[derive(Debug)]
-pub enum SignIn {
-    /// `clerk-oauth`
-    ClerkOauth(ClerkOauth),
-}
-
-/// A sign-in that came to its end.
-pub struct Completed {
-    /// Who.
-    pub person: SignedIn,
-    /// What Clerk gave, to be kept sealed.
-    pub upstream: Vec<u8>,
-}
-
-impl fmt::Debug for Completed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Completed")
-            .field("person", &self.person)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a sign-in did not come to its end.
-#[derive(Debug)]
-pub enum SignInFault {
-    /// The callback is not of the protocol's form.
-    Callback(CallbackError),
-    /// Clerk, or the way there.
-    Clerk(OAuthError),
-}
-
-impl fmt::Display for SignInFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Callback(error) => error.fmt(f),
-            Self::Clerk(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for SignInFault {}
-
-impl From<OAuthError> for SignInFault {
-    fn from(error: OAuthError) -> Self {
-        Self::Clerk(error)
-    }
-}
-
-impl SignIn {
-    /// Where the browser goes to sign in.
-    ///
-    /// # Errors
-    /// [`SignInFault`] when Clerk cannot say where that is.
-    pub async fn authorization_url(
-        &self,
-        upstream: &UpstreamRequest,
-    ) -> Result<String, SignInFault> {
-        match self {
-            Self::ClerkOauth(clerk) => clerk.authorization_url(upstream).await,
-        }
-    }
-
-    /// Who came back, by the callback's query.
-    ///
-    /// # Errors
-    /// [`SignInFault`].
-    pub async fn complete(
-        &self,
-        query: CallbackQuery,
-        upstream: &UpstreamRequest,
-    ) -> Result<Completed, SignInFault> {
-        match self {
-            Self::ClerkOauth(clerk) => clerk.complete(query, upstream).await,
-        }
-    }
-
-    /// Whether Clerk still stands by what it gave, and what it gave anew.
-    ///
-    /// # Errors
-    /// [`RefreshRefusal`].
-    pub async fn refresh(
-        &self,
-        grant: &Grant,
-        upstream: Option<Vec<u8>>,
-    ) -> Result<Option<Vec<u8>>, RefreshRefusal> {
-        match self {
-            Self::ClerkOauth(clerk) => clerk.refresh(grant, upstream).await,
-        }
-    }
-}
-
 /// Sign-in through Clerk's OAuth provider. There is no Clerk session in this mode.
 pub struct ClerkOauth {
     provider: Provider,
@@ -148,7 +53,10 @@ impl ClerkOauth {
         }
     }
 
-    async fn authorization_url(&self, upstream: &UpstreamRequest) -> Result<String, SignInFault> {
+    pub(super) async fn authorization_url(
+        &self,
+        upstream: &UpstreamRequest,
+    ) -> Result<String, SignInFault> {
         let request = AuthorizationRequest {
             state: &upstream.state,
             nonce: &upstream.nonce,
@@ -160,7 +68,7 @@ impl ClerkOauth {
         Ok(url.await?)
     }
 
-    async fn complete(
+    pub(super) async fn complete(
         &self,
         query: CallbackQuery,
         upstream: &UpstreamRequest,
@@ -176,7 +84,7 @@ impl ClerkOauth {
             .verify_id_token(&tokens, &upstream.nonce, leeway, self.env.now())
             .await?;
         Ok(Completed {
-            upstream: tokens.to_bytes(),
+            upstream: Some(tokens.to_bytes()),
             person: SignedIn {
                 user_id: claims.user_id,
                 session_id: None,
@@ -186,11 +94,15 @@ impl ClerkOauth {
         })
     }
 
-    async fn refresh(
+    pub(super) async fn refresh(
         &self,
         grant: &Grant,
         upstream: Option<Vec<u8>>,
     ) -> Result<Option<Vec<u8>>, RefreshRefusal> {
+        if grant.session_id.is_some() {
+            tracing::info!(grant = %grant.id, "a grant ends: it was made with sign_in.mode = \"app\"");
+            return Err(RefreshRefusal::Ended);
+        }
         let Some(upstream) = upstream else {
             return Ok(None);
         };
