@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::call_api_as::CallApiAsArguments;
+
 /// Safe access to Clerk for AI agents.
 #[derive(Debug, Parser)]
 #[command(name = "clerk-mcp", version, max_term_width = 100)]
@@ -45,6 +47,8 @@ pub(crate) struct ServiceArguments {
     /// Append one JSON line for each tool call to this file (default: standard error)
     #[arg(long, value_name = "FILE")]
     pub(crate) audit_log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) call_api_as: CallApiAsArguments,
 }
 
 /// Which tools.

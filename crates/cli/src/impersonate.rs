@@ -154,7 +154,7 @@ async fn begin(
     };
     let lifetime = shown(impersonator.policy().ceiling());
     if arguments.token {
-        let frontend = frontend(arguments, client)?;
+        let frontend = frontend(arguments.frontend_api.as_deref(), client)?;
         let begun = impersonator.session(&frontend, &order).await;
         let acting = begun.map_err(failure)?;
         if !arguments.once {
@@ -256,11 +256,12 @@ fn audit(arguments: &ImpersonateArguments) -> Result<Arc<dyn Audit>, Failure> {
     Ok(Arc::new(TracingAudit))
 }
 
-fn frontend(arguments: &ImpersonateArguments, client: &Client) -> Result<FrontendClient, Failure> {
+/// The Frontend API: the given one, or that of the environment.
+pub(crate) fn frontend(given: Option<&str>, client: &Client) -> Result<FrontendClient, Failure> {
     let parse = |source: &str, text: &str| {
         FrontendApi::parse(text).map_err(|error| Failure::usage(format!("{source}: {error}")))
     };
-    let api = if let Some(text) = &arguments.frontend_api {
+    let api = if let Some(text) = given {
         parse("--frontend-api", text)?
     } else if let Some(text) = environment::read(CLERK_FRONTEND_API)? {
         parse(CLERK_FRONTEND_API, &text)?
@@ -298,7 +299,7 @@ fn failure(error: ImpersonationError) -> Failure {
 
 /// Work that outlives whoever began it, and that this program waits for at its end.
 #[derive(Default)]
-struct Tasks(Mutex<JoinSet<()>>);
+pub(crate) struct Tasks(Mutex<JoinSet<()>>);
 
 impl Background for Tasks {
     fn run(&self, work: BoxFuture<'static, ()>) {

@@ -4,6 +4,7 @@ mod agent_toolkit;
 mod arguments;
 mod audit_log;
 mod call;
+mod call_api_as;
 mod check;
 mod connect;
 mod dev;

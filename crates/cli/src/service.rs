@@ -8,8 +8,8 @@ use mcp::{
 };
 
 use crate::{
-    arguments::ServiceArguments, audit_log::AuditLog, connect, failure::Failure, machine::Machine,
-    printer::Printer,
+    arguments::ServiceArguments, audit_log::AuditLog, call_api_as, connect, failure::Failure,
+    machine::Machine, printer::Printer,
 };
 
 /// Builds the service.
@@ -19,11 +19,16 @@ pub(crate) fn build(
     printer: &Printer,
 ) -> Result<Service, Failure> {
     let client = connect::client(&arguments.connection, printer)?;
-    let toolkit = connect::toolkit(&arguments.selection, client)?;
+    let toolkit = connect::toolkit(&arguments.selection, client.clone())?;
     let audit: Arc<dyn Audit> = match &arguments.audit_log {
         Some(path) => Arc::new(AuditLog::open(path)?),
         None => Arc::new(TracingAudit),
     };
+    let own: Vec<_> = call_api_as::tool(&arguments.call_api_as, &client, &audit)?
+        .into_iter()
+        .collect();
+    let own_names = own.iter().map(|tool| tool.definition().name.to_string());
+    let own_names = own_names.collect();
     let mut key = [0; 32];
     Machine::random_bytes(&mut key);
     Ok(Service::new(
@@ -32,7 +37,8 @@ pub(crate) fn build(
             audit,
             sealer: Arc::new(Sealer::new(key)),
             confirm,
-            own_names: Arc::default(),
+            own_names,
         },
-    ))
+    )
+    .with_own_tools(own))
 }

@@ -44,10 +44,10 @@ impl World {
         }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"));
         command
-            .arg("impersonate")
+            .arg(name)
             .args(arguments)
             .env_clear()
             .env("CLERK_SECRET_KEY", "sk_test_emulate")
@@ -60,7 +60,7 @@ impl World {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::of(self.command(arguments).output().unwrap())
+        Ran::of(self.command("impersonate", arguments).output().unwrap())
     }
 
     /// As Priya, for a reason.
@@ -234,7 +234,7 @@ fn tokens_until_the_time_is_up() {
 /// Starts printing tokens, and reads the first.
 fn printing(world: &World) -> (Child, String) {
     let arguments = [AVA, "--token", "--actor", PRIYA, "--reason", "ticket 7"];
-    let mut child = world.command(&arguments).spawn().unwrap();
+    let mut child = world.command("impersonate", &arguments).spawn().unwrap();
     let mut token = String::new();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     out.read_line(&mut token).unwrap();
@@ -295,7 +295,7 @@ fn refusals_come_before_anything_is_started() {
 
     let order = [AVA, "--actor", PRIYA, "--reason", "x"];
     let with = |name: &str, value: &str, more: &[&str]| {
-        let mut command = world.command(&order);
+        let mut command = world.command("impersonate", &order);
         Ran::of(command.args(more).env(name, value).output().unwrap())
     };
     let live = "sk_live_abcdefghijklmnopqrstuvwx1234";
@@ -312,9 +312,86 @@ fn refusals_come_before_anything_is_started() {
 #[test]
 fn a_relative_state_folder_is_none() {
     let world = World::start("folder");
-    let mut command = world.command(&["--revoke-all"]);
+    let mut command = world.command("impersonate", &["--revoke-all"]);
     let ran = Ran::of(command.env("XDG_STATE_HOME", "here").output().unwrap());
     ran.refused(2, "XDG_STATE_HOME");
+}
+
+/// An API on a port of its own that says as whom it is called; it answers one request.
+fn api() -> (String, std::thread::JoinHandle<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/v1", listener.local_addr().unwrap());
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let head: Vec<String> = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let bearer = head.iter().find_map(|line| {
+            let (name, value) = line.split_once(": ")?;
+            let is_it = name.eq_ignore_ascii_case("authorization");
+            is_it.then(|| value.strip_prefix("Bearer ").unwrap().to_owned())
+        });
+        let token = bearer.unwrap();
+        let body = serde_json::json!({
+            "claims": claims(&token), "line": head[0], "echo": token,
+        });
+        let body = body.to_string();
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+             connection: close\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(answer.as_bytes()).unwrap();
+        token
+    });
+    (address, serving)
+}
+
+#[test]
+fn the_tool_calls_an_api_as_somebody_else() {
+    let world = World::start("tool");
+    let (address, serving) = api();
+    let audit = world.state.with_extension("audit.jsonl");
+    let _ = std::fs::remove_file(&audit);
+    let call = |more: &[&str]| {
+        let mut all = vec!["callApiAs", "method=GET", "path=/me?x=1", "reason=ticket 9"];
+        all.push("user=ava.mitchell@northwind.example");
+        all.extend(more);
+        Ran::of(world.command("call", &all).output().unwrap())
+    };
+    // Nobody has allowed it.
+    let unknown = call(&[]);
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    let log = audit.to_str().unwrap();
+    let allowed = [
+        "--impersonate-api",
+        &address,
+        "--actor",
+        PRIYA,
+        "--audit-log",
+        log,
+    ];
+    let read_only = call(&[&allowed[..], &["--read-only"]].concat());
+    read_only.refused(2, "cannot be used with");
+
+    let ran = call(&allowed).ok();
+    let token = serving.join().unwrap();
+    let result: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(result["body"]["line"], "GET /v1/me?x=1 HTTP/1.1");
+    assert_eq!(result["body"]["claims"]["sub"], AVA);
+    assert_eq!(result["body"]["claims"]["act"]["sub"], PRIYA);
+    let signature = token.rsplit('.').next().unwrap();
+    assert!(!format!("{ran:?}").contains(signature));
+    assert_eq!(world.impersonations(), ["revoked"]);
+    assert!(world.kept().is_empty());
+    let audit = std::fs::read_to_string(audit).unwrap();
+    assert!(!audit.contains(signature));
+    for tool in ["impersonate", "endImpersonation", "callApiAs"] {
+        assert!(audit.contains(&format!("\"tool\":\"{tool}\"")), "{audit}");
+    }
 }
 
 /// The walkthrough of the guide, as it stands there.
