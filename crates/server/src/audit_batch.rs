@@ -26,9 +26,9 @@ use tokio::{
 };
 
 /// The most rows of one write.
-pub const BATCH: usize = 256;
+pub const BATCH: usize = 1024;
 /// How long a row waits for others to be written with.
-pub const PATIENCE: Duration = Duration::from_millis(200);
+pub const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a write may take.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// How long to wait before each further attempt.
@@ -136,21 +136,19 @@ impl Worker {
             if received == 0 {
                 return;
             }
-            let patience = tokio::time::sleep(PATIENCE);
-            tokio::pin!(patience);
-            while rows.len() < BATCH && !closed {
-                let room = BATCH - rows.len();
+            if rows.len() < BATCH && !closed {
+                // Nobody listens meanwhile: a row that comes wakes no thread.
                 tokio::select! {
-                    received = self.receiver.recv_many(&mut rows, room) => {
-                        if received == 0 {
-                            break;
-                        }
-                    }
-                    () = &mut patience => break,
+                    () = tokio::time::sleep(PATIENCE) => {}
                     () = self.closing.notified() => {
                         self.receiver.close();
                         closed = true;
                     }
+                }
+                while rows.len() < BATCH
+                    && let Ok(row) = self.receiver.try_recv()
+                {
+                    rows.push(row);
                 }
             }
             self.write(&rows).await;
@@ -357,9 +355,9 @@ mod tests {
     async fn writes_batches_in_order_and_soon() {
         let sink = Arc::new(Recording::default());
         let queue = AuditQueue::new(10_000, sink.clone());
-        (0..600).for_each(|at| queue.record(&row(at)));
+        (0..2_100).for_each(|at| queue.record(&row(at)));
         tokio::time::sleep(PATIENCE * 2).await;
-        assert_eq!(sink.rows(), (0..600).collect::<Vec<u64>>());
+        assert_eq!(sink.rows(), (0..2_100).collect::<Vec<u64>>());
         assert!(
             sink.batches
                 .lock()
