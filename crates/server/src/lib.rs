@@ -9,6 +9,7 @@ pub mod client_documents;
 pub mod config;
 pub mod ended;
 pub mod front;
+pub mod http_tools;
 pub mod listen;
 pub mod people;
 pub mod principals;

@@ -1,0 +1,172 @@
+//! The one place that requests go to.
+
+use std::net::IpAddr;
+
+use http::Uri;
+use url::{Host, Url};
+
+/// The base of every request: scheme, host, port and the beginning of the path. `https`, or `http`
+/// on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// `https://api.example.com`, with the port where it is not the scheme's own.
+    origin: String,
+    /// `/v1`, or nothing.
+    path: String,
+}
+
+/// Why a text is no base URL. The second line is a hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaseUrlError {
+    /// No URL with a host.
+    #[error("it is no URL\nhint: write it like https://api.example.com/v1")]
+    Form,
+    /// Another scheme.
+    #[error("its scheme is neither https nor http\nhint: write it like https://api.example.com/v1")]
+    Scheme,
+    /// Plain text to another machine.
+    #[error(
+        "it is http, and not on this machine: credentials would travel in plain text\nhint: use https"
+    )]
+    Plain,
+    /// A user name or password.
+    #[error("it holds a user name or a password\nhint: remove it, and set `credential`")]
+    UserInfo,
+    /// A query or a fragment.
+    #[error("it has a query or a fragment\nhint: remove it; a tool has `query`")]
+    Query,
+}
+
+impl BaseUrl {
+    /// Reads a base URL. A slash at its end means nothing.
+    ///
+    /// # Errors
+    /// [`BaseUrlError`].
+    pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
+        let url = Url::parse(text).map_err(|_| BaseUrlError::Form)?;
+        let host = url.host().ok_or(BaseUrlError::Form)?;
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(&host) => {}
+            "http" => return Err(BaseUrlError::Plain),
+            _ => return Err(BaseUrlError::Scheme),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BaseUrlError::UserInfo);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(BaseUrlError::Query);
+        }
+        Ok(Self {
+            origin: url.origin().ascii_serialization(),
+            path: url.path().trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// A base that no request can go to.
+    pub(crate) fn unusable() -> Self {
+        Self {
+            origin: String::new(),
+            path: String::new(),
+        }
+    }
+
+    /// The URL of a path (with its slash and, maybe, a query) below it.
+    pub(crate) fn join(&self, path_and_query: &str) -> String {
+        format!("{}{}{path_and_query}", self.origin, self.path)
+    }
+
+    /// Whether a request to this address stays below it.
+    #[must_use]
+    pub fn contains(&self, uri: &Uri) -> bool {
+        let Ok(url) = Url::parse(&uri.to_string()) else {
+            return false;
+        };
+        self.contains_url(&url)
+    }
+
+    pub(crate) fn contains_url(&self, url: &Url) -> bool {
+        let below = url.path().strip_prefix(self.path.as_str());
+        url.origin().ascii_serialization() == self.origin
+            && url.username().is_empty()
+            && url.password().is_none()
+            && below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Where a `Location` leads from `from`, if that is still below the base.
+    pub(crate) fn follow(&self, from: &Uri, location: &str) -> Option<Uri> {
+        let mut to = Url::parse(&from.to_string()).ok()?.join(location).ok()?;
+        to.set_fragment(None);
+        if !self.contains_url(&to) {
+            return None;
+        }
+        to.as_str().parse().ok()
+    }
+}
+
+impl std::fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.origin, self.path)
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => IpAddr::from(*address).is_loopback(),
+        Host::Ipv6(address) => IpAddr::from(*address).is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn only_https_or_this_machine() {
+        for (text, shown) in [
+            ("https://API.example.com/v1/", "https://api.example.com/v1"),
+            ("https://api.example.com:443", "https://api.example.com"),
+            ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
+            ("http://[::1]:3000/a", "http://[::1]:3000/a"),
+            ("http://localhost:3000", "http://localhost:3000"),
+        ] {
+            assert_eq!(BaseUrl::parse(text).unwrap().to_string(), shown);
+        }
+        for (text, error) in [
+            ("", BaseUrlError::Form),
+            ("/v1", BaseUrlError::Form),
+            ("ftp://a.example", BaseUrlError::Scheme),
+            ("file:///etc/passwd", BaseUrlError::Form),
+            ("http://api.example.com", BaseUrlError::Plain),
+            ("http://localhost.evil.example", BaseUrlError::Plain),
+            ("https://user@a.example", BaseUrlError::UserInfo),
+            ("https://a.example/?x=1", BaseUrlError::Query),
+            ("https://a.example/#x", BaseUrlError::Query),
+        ] {
+            assert_eq!(BaseUrl::parse(text).unwrap_err(), error, "{text}");
+        }
+    }
+
+    #[test]
+    fn redirects_stay_below_it() {
+        let base = BaseUrl::parse("https://api.example.com/v1").unwrap();
+        let from: Uri = "https://api.example.com/v1/a/b".parse().unwrap();
+        for (location, to) in [
+            ("/v1/c?x=1#y", Some("https://api.example.com/v1/c?x=1")),
+            ("c", Some("https://api.example.com/v1/a/c")),
+            ("../../v2/c", None),
+            ("/v1/../v2", None),
+            ("/v10/c", None),
+            ("//evil.example/v1/c", None),
+            ("https://evil.example/v1", None),
+            ("http://api.example.com/v1/c", None),
+            ("https://api.example.com:8443/v1/c", None),
+            ("https://u:p@api.example.com/v1/c", None),
+        ] {
+            let found = base.follow(&from, location).map(|uri| uri.to_string());
+            assert_eq!(found.as_deref(), to, "{location}");
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! `[api]` and `[[tools]]` of a configuration file, read whole.
+
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
+
+use http::{HeaderMap, HeaderValue};
+use serde_json::Value;
+use toml::de::DeTable;
+
+use super::{
+    base_url::BaseUrl,
+    credential::CredentialKind,
+    entry::{TOOL_KEYS, own_header},
+    fault::{DefinitionFault, Fault, Faults, shown},
+    openapi::{self, Imported},
+    reader::{Table, kind, token},
+    source::{self, toml_line, toml_table},
+    tool::{Api, DEFAULT_MAX_RESPONSE, DEFAULT_TIMEOUT, HttpTool, ToolSpec},
+};
+
+/// The most tools of one configuration.
+pub const MOST_TOOLS: usize = 500;
+
+/// What definitions are read from.
+#[derive(Clone, Copy)]
+pub struct Definitions<'a> {
+    /// The configuration file's name as it was given, for messages.
+    pub name: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// Reads a file that it names; paths start from its folder.
+    pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// The value of an environment variable.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether a name is taken by another tool of the server.
+    pub is_taken: &'a dyn Fn(&str) -> bool,
+}
+
+impl std::fmt::Debug for Definitions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Definitions");
+        debug.field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The tools over the owner's API.
+#[derive(Clone, Debug)]
+pub struct HttpTools {
+    /// What they share.
+    pub api: Arc<Api>,
+    /// The tools: the file's, then those of its OpenAPI file.
+    pub tools: Vec<Arc<HttpTool>>,
+}
+
+impl HttpTools {
+    /// Reads the tools of a configuration file; `None` when it has no `[api]`. A file that is no
+    /// TOML has none: whoever reads the rest of it says so.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, at once.
+    pub fn read(definitions: Definitions<'_>) -> Result<Option<Self>, Vec<DefinitionFault>> {
+        let Ok(table) = DeTable::parse(definitions.text) else {
+            return Ok(None);
+        };
+        let root = toml_table(table.get_ref());
+        let mut reading = Reading {
+            definitions,
+            elsewhere: Vec::new(),
+        };
+        let faults = Faults::default();
+        let tools = reading.tools(&root, &faults);
+        let faults = faults.into_vec().into_iter().map(|fault| {
+            let line = toml_line(definitions.text, table.get_ref(), &fault.pointer);
+            in_file(definitions.name, line, fault)
+        });
+        let mut faults: Vec<_> = faults.collect();
+        faults.append(&mut reading.elsewhere);
+        if faults.is_empty() {
+            Ok(tools)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+fn in_file(file: &str, line: Option<usize>, fault: Fault) -> DefinitionFault {
+    DefinitionFault {
+        file: file.to_owned(),
+        line,
+        pointer: fault.pointer,
+        problem: fault.problem,
+        hint: fault.hint,
+    }
+}
+
+pub(super) struct Reading<'a> {
+    pub(super) definitions: Definitions<'a>,
+    /// Faults of other files.
+    elsewhere: Vec<DefinitionFault>,
+}
+
+const API_KEYS: &[&str] = &[
+    "base_url",
+    "openapi",
+    "include",
+    "exclude",
+    "timeout",
+    "max_response",
+    "headers",
+    "credential",
+];
+impl Reading<'_> {
+    fn tools(&mut self, root: &Value, faults: &Faults) -> Option<HttpTools> {
+        let (given_api, given_tools) = (root.get("api"), root.get("tools"));
+        let entries: &[Value] = match given_tools {
+            None => &[],
+            Some(Value::Array(entries)) => entries,
+            Some(other) => {
+                let problem = format!("this is {}, not a list of tools", kind(other));
+                faults.add("/tools", problem, "begin each tool with the line [[tools]]");
+                &[]
+            }
+        };
+        let Some(given_api) = given_api else {
+            if given_tools.is_some() {
+                let hint = "add [api] with base_url = \"https://…\"";
+                faults.add("/tools", "there are tools, but no API that they call", hint);
+            }
+            return None;
+        };
+        let table = Table::new(given_api, "/api", API_KEYS, faults)?;
+        let api = self.api(&table);
+        let imported = self.import(&table);
+        // A stand-in lets faults of the tools be found when the API has some itself.
+        let known = api.clone().unwrap_or_else(stand_in);
+        let mut specs: BTreeMap<usize, ToolSpec> = BTreeMap::new();
+        let mut tools = Vec::new();
+        let mut names: Vec<(String, String)> = Vec::new();
+        let mut add = |spec: ToolSpec, pointer: &str, faults: &Faults| {
+            let at = format!("{pointer}/name");
+            if (self.definitions.is_taken)(&spec.name) {
+                let problem = format!("{} is the name of another tool here", shown(&spec.name));
+                faults.add(&at, problem, "give it another name");
+            } else if let Some((_, other)) = names.iter().find(|(name, _)| *name == spec.name) {
+                let problem = format!("{} is the name of {other} too", shown(&spec.name));
+                faults.add(&at, problem, "give one of them another name");
+            }
+            names.push((spec.name.clone(), pointer.to_owned()));
+            tools.extend(HttpTool::new(spec, &known, pointer, faults).map(Arc::new));
+        };
+        for (index, entry) in entries.iter().enumerate() {
+            let pointer = format!("/tools/{index}");
+            let Some(table) = Table::new(entry, &pointer, TOOL_KEYS, faults) else {
+                continue;
+            };
+            if table.has("operation") {
+                if let Some((at, spec)) = self.overridden(&table, imported.as_ref(), &specs) {
+                    specs.insert(at, spec);
+                }
+            } else if let Some(spec) = self.tool(&table, None) {
+                add(spec, &pointer, faults);
+            }
+        }
+        if let Some(imported) = imported {
+            let of_file = Faults::default();
+            for (index, operation) in imported.operations.into_iter().enumerate() {
+                let spec = specs.remove(&index).unwrap_or(operation.spec);
+                add(spec, &operation.pointer, &of_file);
+            }
+            let found = of_file.into_vec();
+            self.elsewhere(&imported.file, &imported.text, found);
+        }
+        if tools.len() > MOST_TOOLS {
+            let problem = format!("there are {} tools, more than {MOST_TOOLS}", tools.len());
+            faults.add("/api", problem, "choose with `include` and `exclude`");
+        }
+        Some(HttpTools { api: api?, tools })
+    }
+
+    fn elsewhere(&mut self, file: &str, text: &str, faults: Vec<Fault>) {
+        for fault in faults {
+            let line = source::document_line(text, &fault.pointer);
+            self.elsewhere.push(in_file(file, line, fault));
+        }
+    }
+
+    fn api(&self, table: &Table<'_>) -> Option<Arc<Api>> {
+        let base_url = match table.needed("base_url") {
+            Some(text) => table.checked("base_url", text, BaseUrl::parse(text)),
+            None => None,
+        };
+        let credential = self.credential(table);
+        if !table.has("credential") {
+            let hint = "set it to \"session\", \"oauth\", \"m2m\", \"none\", { jwt_template = \"…\" } or { \
+                        header = \"…\", secret_env = \"…\" }";
+            table
+                .faults
+                .add(&table.pointer, "`credential` is missing", hint);
+        }
+        let mut headers = HeaderMap::new();
+        for (name, text) in table.text_map("headers") {
+            let at = format!("{}/{}", table.at("headers"), token(name));
+            let Some(name) = own_header(name, true, &at, table.faults) else {
+                continue;
+            };
+            match HeaderValue::from_str(text) {
+                Ok(value) => drop(headers.insert(name, value)),
+                Err(_) => table.faults.add(
+                    at,
+                    "this is no value of a header",
+                    "use visible ASCII characters and spaces",
+                ),
+            }
+        }
+        Some(Arc::new(Api {
+            base_url: base_url?,
+            headers,
+            timeout: table.duration("timeout").unwrap_or(DEFAULT_TIMEOUT),
+            max_response: table.size("max_response").unwrap_or(DEFAULT_MAX_RESPONSE),
+            credential: credential?,
+        }))
+    }
+
+    fn import(&mut self, table: &Table<'_>) -> Option<Imported> {
+        let include = table.texts("include");
+        let exclude = table.texts("exclude");
+        let Some(file) = table.text("openapi") else {
+            for key in ["include", "exclude"] {
+                if table.has(key) {
+                    table.fault(
+                        key,
+                        "there is no OpenAPI file to choose from",
+                        "add openapi = \"…\"",
+                    );
+                }
+            }
+            return None;
+        };
+        let text = self.file(table, "openapi", file)?;
+        let (faults, in_list) = (Faults::default(), Faults::default());
+        let choice = openapi::Choice {
+            include: include.unwrap_or_else(|| vec!["*".to_owned()]),
+            exclude: exclude.unwrap_or_default(),
+        };
+        let imported = openapi::import(file, &text, &choice, &faults, &in_list);
+        for fault in in_list.into_vec() {
+            let at = format!("{}{}", table.pointer, fault.pointer);
+            table.faults.add(at, fault.problem, fault.hint);
+        }
+        self.elsewhere(file, &text, faults.into_vec());
+        imported
+    }
+
+    pub(super) fn file(&self, table: &Table<'_>, key: &str, name: &str) -> Option<String> {
+        let read = (self.definitions.read_file)(Path::new(name));
+        read.map_err(|error| {
+            let problem = format!("the file {} cannot be read: {error}", shown(name));
+            table.fault(
+                key,
+                problem,
+                "check the path, and that the server's user may read it",
+            );
+        })
+        .ok()
+    }
+
+    /// An operation of the OpenAPI file, with what the entry says instead.
+    fn overridden(
+        &self,
+        table: &Table<'_>,
+        imported: Option<&Imported>,
+        known: &BTreeMap<usize, ToolSpec>,
+    ) -> Option<(usize, ToolSpec)> {
+        let operation = table.text("operation")?;
+        let Some(imported) = imported else {
+            table.fault(
+                "operation",
+                "there is no OpenAPI file",
+                "add `openapi` to [api]",
+            );
+            return None;
+        };
+        for key in [
+            "method", "path", "query", "headers", "body", "form", "input",
+        ] {
+            if table.has(key) {
+                let hint = "remove it; or, for another request, remove `operation`";
+                table.fault(key, "the OpenAPI file says this of an operation", hint);
+            }
+        }
+        let found = imported.operations.iter().position(|o| o.id == operation);
+        let Some(index) = found else {
+            let ids = imported
+                .operations
+                .iter()
+                .map(|operation| operation.id.as_str());
+            let hint = match toolkit::pattern::nearest(operation, ids) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "it must be an operationId that `include` chooses".to_owned(),
+            };
+            let problem = format!("{} is no operation that is chosen", shown(operation));
+            table.fault("operation", problem, hint);
+            return None;
+        };
+        if known.contains_key(&index) {
+            table.fault(
+                "operation",
+                "this operation has an entry already",
+                "make one of them",
+            );
+            return None;
+        }
+        let spec = self.tool(table, Some(imported.operations[index].spec.clone()))?;
+        Some((index, spec))
+    }
+}
+
+/// An API that only stands for one while faults are looked for.
+fn stand_in() -> Arc<Api> {
+    Arc::new(Api {
+        base_url: BaseUrl::unusable(),
+        headers: HeaderMap::new(),
+        timeout: DEFAULT_TIMEOUT,
+        max_response: DEFAULT_MAX_RESPONSE,
+        credential: CredentialKind::None,
+    })
+}

@@ -1,0 +1,376 @@
+//! Calls: credential, request, retries, redirects, pages, result.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use clerk::{BoxFuture, Env};
+use http::{
+    Method, Request, Response,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+};
+use mcp::{Caller, Definition, OwnTool, OwnToolError, ToolResult};
+use serde_json::{Map, Value};
+use toolkit::{
+    Progress,
+    cut::{RESULT_LIMIT, json_size},
+};
+
+use super::{
+    credential::{Credential, Freshness},
+    fault::ToolFault,
+    shape::{judge, retry_after},
+    template::Values,
+    tool::HttpTool,
+    transport::{Transport, TransportFault},
+};
+
+/// Redirects followed in one exchange, all below the base URL.
+const MOST_REDIRECTS: u32 = 3;
+/// The longest wait before the first repetition; it doubles with each one that follows.
+const BASE_DELAY: Duration = Duration::from_millis(200);
+/// The longest `Retry-After` that is waited for; a longer one is told.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Small values per person and client, that tools keep from call to call.
+pub trait ToolState: Send + Sync {
+    /// The saved values of these names, as far as there are any.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn load<'a>(
+        &'a self,
+        caller: &'a Caller,
+        names: &'a [String],
+    ) -> BoxFuture<'a, Result<Map<String, Value>, StateUnavailable>>;
+
+    /// Saves these values; null removes.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    fn save<'a>(
+        &'a self,
+        caller: &'a Caller,
+        values: Map<String, Value>,
+    ) -> BoxFuture<'a, Result<(), StateUnavailable>>;
+}
+
+/// Saved values cannot be reached. The log says why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("saved values cannot be reached")]
+pub struct StateUnavailable;
+
+/// What calls need of the machine and of the rest of the server.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Sends requests.
+    pub transport: Arc<dyn Transport>,
+    /// Gives credentials.
+    pub credentials: Arc<dyn Credential>,
+    /// Keeps values; without it, tools that use some are refused.
+    pub state: Option<Arc<dyn ToolState>>,
+    /// Sleep and randomness, for repetitions.
+    pub env: Arc<dyn Env>,
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
+
+/// A tool over the owner's API, ready to be called.
+#[derive(Clone, Debug)]
+pub struct ApiTool {
+    tool: Arc<HttpTool>,
+    surroundings: Surroundings,
+}
+
+impl ApiTool {
+    /// A tool in its surroundings.
+    #[must_use]
+    pub fn new(tool: Arc<HttpTool>, surroundings: Surroundings) -> Self {
+        Self { tool, surroundings }
+    }
+
+    /// Its definition.
+    #[must_use]
+    pub fn tool(&self) -> &Arc<HttpTool> {
+        &self.tool
+    }
+
+    async fn run(
+        &self,
+        arguments: &Map<String, Value>,
+        caller: &Caller,
+        progress: &dyn Progress,
+    ) -> Result<ToolResult, OwnToolError> {
+        self.tool.check(arguments)?;
+        let state = self.load(caller).await?;
+        let values = Values {
+            arguments,
+            state: &state,
+        };
+        let request = self.tool.build(values)?;
+        let limit = self.tool.timeout;
+        let calling = self.calls(request, caller, progress);
+        let called = tokio::time::timeout(limit, calling).await;
+        let (result, saved) = called.unwrap_or(Err(ToolFault::Timeout { after: limit }))?;
+        if !saved.is_empty() {
+            self.save(caller, saved).await?;
+        }
+        Ok(result)
+    }
+
+    async fn load(&self, caller: &Caller) -> Result<Map<String, Value>, ToolFault> {
+        let names = self.tool.state_read();
+        if names.is_empty() {
+            return Ok(Map::new());
+        }
+        let state = self.surroundings.state.as_ref().ok_or(ToolFault::State)?;
+        let loaded = state.load(caller, &names).await;
+        loaded.map_err(|StateUnavailable| ToolFault::State)
+    }
+
+    async fn save(&self, caller: &Caller, values: Map<String, Value>) -> Result<(), ToolFault> {
+        let state = self.surroundings.state.as_ref().ok_or(ToolFault::State)?;
+        let saved = state.save(caller, values).await;
+        saved.map_err(|StateUnavailable| ToolFault::State)
+    }
+
+    /// The result of the call, and what is to be saved of it.
+    async fn calls(
+        &self,
+        request: Request<Bytes>,
+        caller: &Caller,
+        progress: &dyn Progress,
+    ) -> Result<(ToolResult, Map<String, Value>), ToolFault> {
+        let Some(pagination) = &self.tool.pagination else {
+            let (response, _) = self.authorized(request, caller, Freshness::Kept).await?;
+            let result = self.tool.shape(&response)?;
+            return Ok((result, self.tool.saved(&response)?));
+        };
+        let (mut request, mut freshness) = (request, Freshness::Kept);
+        let (mut items, mut size) = (Vec::new(), 0);
+        for number in 1..=pagination.max_pages {
+            let asked = request.clone();
+            let (response, renewed) = self.authorized(asked, caller, freshness).await?;
+            // A credential is renewed once in a call.
+            freshness = renewed;
+            judge(&response)?;
+            let page = pagination.read(request.uri(), self.tool.json(&response)?)?;
+            size += page.items.iter().map(json_size).sum::<usize>();
+            items.extend(page.items);
+            let next = page.next;
+            let is_last = number == pagination.max_pages || size > RESULT_LIMIT;
+            match next
+                .as_ref()
+                .and_then(|next| pagination.go_to(request.uri(), next))
+            {
+                Some(uri) if !is_last => *request.uri_mut() = uri,
+                _ => {
+                    let saved = self.tool.saved(&response)?;
+                    return Ok((self.tool.pages(items, next)?, saved));
+                }
+            }
+            let told = format!("{} items", items.len());
+            progress
+                .report(number, Some(pagination.max_pages), told)
+                .await;
+        }
+        Ok((self.tool.pages(items, None)?, Map::new()))
+    }
+
+    /// Sends with a credential; one that the API refuses (401) is renewed, once. The answer comes
+    /// with whether that was done.
+    async fn authorized(
+        &self,
+        request: Request<Bytes>,
+        caller: &Caller,
+        freshness: Freshness,
+    ) -> Result<(Response<Bytes>, Freshness), ToolFault> {
+        let credentials = &self.surroundings.credentials;
+        let header = credentials
+            .header(caller, &self.tool, Freshness::Kept)
+            .await?;
+        let Some(header) = header else {
+            return Ok((self.repeated(request).await?, freshness));
+        };
+        let mut first = request.clone();
+        first
+            .headers_mut()
+            .insert(header.name, header.value.clone());
+        let response = self.repeated(first).await?;
+        if response.status() != 401 || freshness == Freshness::Renewed {
+            return Ok((response, freshness));
+        }
+        let renewed = credentials
+            .header(caller, &self.tool, Freshness::Renewed)
+            .await?;
+        let Some(renewed) = renewed.filter(|renewed| renewed.value != header.value) else {
+            return Ok((response, Freshness::Renewed));
+        };
+        let mut second = request;
+        second.headers_mut().insert(renewed.name, renewed.value);
+        Ok((self.repeated(second).await?, Freshness::Renewed))
+    }
+
+    /// Sends, and again where that may help and cannot harm.
+    async fn repeated(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ToolFault> {
+        let mut attempt = 0;
+        loop {
+            let sent = self.redirected(request.clone()).await;
+            let wait = (attempt < self.tool.retries)
+                .then(|| wait(&sent, attempt, self.surroundings.env.random()))
+                .flatten();
+            let Some(wait) = wait else {
+                return sent.map_err(|fault| self.told(fault));
+            };
+            self.surroundings.env.sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    /// Sends, and follows redirects that stay below the base URL.
+    async fn redirected(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportFault> {
+        let mut request = request;
+        for _ in 0..MOST_REDIRECTS {
+            let response = self.send(request.clone()).await?;
+            match self.redirect(&request, &response) {
+                Some(next) => request = next,
+                None => return Ok(response),
+            }
+        }
+        self.send(request).await
+    }
+
+    fn redirect(
+        &self,
+        request: &Request<Bytes>,
+        response: &Response<Bytes>,
+    ) -> Option<Request<Bytes>> {
+        let location = response.headers().get(LOCATION)?.to_str().ok()?;
+        let to_get = match (response.status().as_u16(), request.method()) {
+            (301 | 302 | 307 | 308, &Method::GET) | (307 | 308, _) => false,
+            (303, _) => true,
+            // Whether the API means another GET or the same request is anybody's guess.
+            _ => return None,
+        };
+        let mut next = request.clone();
+        *next.uri_mut() = self.tool.api.base_url.follow(request.uri(), location)?;
+        if to_get {
+            *next.method_mut() = Method::GET;
+            *next.body_mut() = Bytes::new();
+            next.headers_mut().remove(CONTENT_TYPE);
+            next.headers_mut().remove(CONTENT_LENGTH);
+        }
+        Some(next)
+    }
+
+    /// The one place where requests leave: never for anywhere but the base URL.
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportFault> {
+        if !self.tool.api.base_url.contains(request.uri()) {
+            return Err(TransportFault::Connect {
+                cause: "it is not below the base URL".to_owned(),
+            });
+        }
+        let transport = &self.surroundings.transport;
+        transport.send(request, self.tool.max_response).await
+    }
+
+    fn told(&self, fault: TransportFault) -> ToolFault {
+        match fault {
+            TransportFault::TooLarge => ToolFault::TooLarge {
+                limit: self.tool.max_response,
+            },
+            TransportFault::Connect { cause } | TransportFault::Interrupted { cause } => {
+                tracing::warn!(tool = self.tool.name(), cause, "the API cannot be reached");
+                ToolFault::Unreachable
+            }
+        }
+    }
+}
+
+/// How long to wait before the next attempt; `None` when another would not help.
+fn wait(
+    sent: &Result<Response<Bytes>, TransportFault>,
+    attempt: u32,
+    random: u64,
+) -> Option<Duration> {
+    match sent {
+        Err(TransportFault::TooLarge) => return None,
+        Err(TransportFault::Connect { .. } | TransportFault::Interrupted { .. }) => {}
+        Ok(response) => {
+            if !matches!(response.status().as_u16(), 429 | 500 | 502 | 503 | 504) {
+                return None;
+            }
+            if let Some(seconds) = retry_after(response.headers()) {
+                let asked = Duration::from_secs(seconds);
+                return (asked <= LONGEST_RETRY_AFTER).then_some(asked);
+            }
+        }
+    }
+    // Full jitter: calls that failed together do not come back together.
+    let longest = BASE_DELAY.saturating_mul(1 << attempt.min(16));
+    let longest = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+    Some(Duration::from_millis(
+        random % longest.saturating_add(1).max(1),
+    ))
+}
+
+impl OwnTool for ApiTool {
+    fn definition(&self) -> &Definition {
+        self.tool.definition()
+    }
+
+    fn call<'a>(
+        &'a self,
+        arguments: &'a Map<String, Value>,
+        caller: &'a Caller,
+        progress: &'a dyn Progress,
+    ) -> BoxFuture<'a, Result<ToolResult, OwnToolError>> {
+        Box::pin(self.run(arguments, caller, progress))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn status(status: u16, retry_after: Option<&str>) -> Result<Response<Bytes>, TransportFault> {
+        let mut response = Response::builder().status(status);
+        if let Some(seconds) = retry_after {
+            response = response.header("retry-after", seconds);
+        }
+        Ok(response.body(Bytes::new()).unwrap())
+    }
+
+    #[test]
+    fn only_what_may_pass_is_repeated() {
+        for code in [200, 301, 400, 401, 403, 404, 422, 501] {
+            assert_eq!(wait(&status(code, None), 0, 7), None, "{code}");
+        }
+        for code in [429, 500, 502, 503, 504] {
+            assert_eq!(
+                wait(&status(code, None), 0, 7),
+                Some(Duration::from_millis(7))
+            );
+        }
+        assert_eq!(
+            wait(&status(429, Some("2")), 0, 7),
+            Some(Duration::from_secs(2))
+        );
+        assert_eq!(wait(&status(429, Some("6")), 0, 7), None);
+        assert_eq!(wait(&Err(TransportFault::TooLarge), 0, 7), None);
+        for (attempt, longest) in [(0, 200), (1, 400), (2, 800)] {
+            let failed = Err(TransportFault::Interrupted {
+                cause: String::new(),
+            });
+            assert_eq!(
+                wait(&failed, attempt, longest),
+                Some(Duration::from_millis(longest))
+            );
+            assert_eq!(wait(&failed, attempt, longest + 1), Some(Duration::ZERO));
+        }
+    }
+}

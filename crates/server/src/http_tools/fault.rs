@@ -1,0 +1,296 @@
+//! What can go wrong: in a definition (told to the owner), in arguments and in answers (told to the
+//! model: short, true, and with what to do).
+
+use std::{borrow::Cow, cell::RefCell, fmt, time::Duration};
+
+use mcp::OwnToolError;
+use toolkit::text::escape_str;
+
+/// Something that is wrong with the definition of a tool or of its API. Displayed as
+/// `file:line (where): problem`, and `hint: …` on a line of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefinitionFault {
+    /// The file's name as it was given.
+    pub file: String,
+    /// The line, from 1, where it is known.
+    pub line: Option<usize>,
+    /// JSON pointer (RFC 6901) into the file: `/tools/0/path`.
+    pub pointer: String,
+    /// What is wrong, with the value.
+    pub problem: String,
+    /// What to do.
+    pub hint: String,
+}
+
+impl fmt::Display for DefinitionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", escape_str(&self.file))?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if !self.pointer.is_empty() {
+            write!(f, " ({})", escape_str(&self.pointer))?;
+        }
+        write!(f, ": {}\nhint: {}", self.problem, self.hint)
+    }
+}
+
+impl std::error::Error for DefinitionFault {}
+
+/// A fault before it is known which file and line it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) pointer: String,
+    pub(crate) problem: String,
+    pub(crate) hint: String,
+}
+
+/// The faults found so far: reading goes on after one, so that all are found at once.
+#[derive(Debug, Default)]
+pub(crate) struct Faults(RefCell<Vec<Fault>>);
+
+impl Faults {
+    pub(crate) fn add(
+        &self,
+        pointer: impl Into<String>,
+        problem: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.0.borrow_mut().push(Fault {
+            pointer: pointer.into(),
+            problem: problem.into(),
+            hint: hint.into(),
+        });
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Fault> {
+        self.0.into_inner()
+    }
+}
+
+/// A text as messages show it: short, in backticks, its invisible characters written out.
+pub(crate) fn shown(text: &str) -> String {
+    let mut short: String = text.chars().take(80).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("`{}`", escape_str(&short).replace('\n', "\\n"))
+}
+
+/// An argument that the tool cannot take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArgumentFault {
+    /// What it is about: an argument's name, or a JSON pointer into the arguments.
+    pub argument: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl ArgumentFault {
+    pub(crate) fn new(argument: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self {
+            argument: argument.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl fmt::Display for ArgumentFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.argument.is_empty() {
+            return f.write_str(&self.problem);
+        }
+        write!(f, "{}: {}", shown(&self.argument), self.problem)
+    }
+}
+
+impl std::error::Error for ArgumentFault {}
+
+impl From<ArgumentFault> for OwnToolError {
+    fn from(fault: ArgumentFault) -> Self {
+        Self::invalid_arguments(fault.to_string())
+    }
+}
+
+/// Why a call that was sent, or was about to be, brought no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolFault {
+    /// 401, with a credential that was just renewed.
+    SignInAgain,
+    /// 403.
+    Forbidden {
+        /// What the API said, cut and escaped.
+        said: String,
+    },
+    /// 404 or 410.
+    NotFound {
+        /// What the API said, cut and escaped.
+        said: String,
+    },
+    /// 429.
+    RateLimited {
+        /// Seconds, from `Retry-After`.
+        retry_after: Option<u64>,
+    },
+    /// Another status that is no success.
+    Refused {
+        /// The status.
+        status: u16,
+        /// What the API said, cut and escaped.
+        said: String,
+    },
+    /// A redirect that is not followed.
+    Redirect {
+        /// The status.
+        status: u16,
+    },
+    /// No whole answer in time.
+    Timeout {
+        /// The time that the call had.
+        after: Duration,
+    },
+    /// The answer is larger than the tool takes.
+    TooLarge {
+        /// Bytes.
+        limit: usize,
+    },
+    /// The answer is of another type than the tool's.
+    ContentType {
+        /// What it is, cut and escaped.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The answer is of the right type but cannot be used.
+    InvalidAnswer {
+        /// Why.
+        problem: String,
+    },
+    /// No connection, or one that broke.
+    Unreachable,
+    /// There is no credential for this call.
+    Credential {
+        /// Lower snake case: `sign_in_again`.
+        code: Cow<'static, str>,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// What was saved for this person and client cannot be read or written.
+    State,
+}
+
+impl ToolFault {
+    /// The code that the model and the audit see.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::SignInAgain => "sign_in_again",
+            Self::Forbidden { .. } => "forbidden",
+            Self::NotFound { .. } => "not_found",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Refused { status, .. } if *status >= 500 => "api_failed",
+            Self::Refused { .. } => "api_refused",
+            Self::Redirect { .. } => "redirect_refused",
+            Self::Timeout { .. } => "timeout",
+            Self::TooLarge { .. } => "response_too_large",
+            Self::ContentType { .. } => "unexpected_content_type",
+            Self::InvalidAnswer { .. } => "invalid_response",
+            Self::Unreachable => "unreachable",
+            Self::Credential { code, .. } => code,
+            Self::State => "state_unavailable",
+        }
+    }
+
+    fn message(&self) -> String {
+        let with = |text: String, said: &str| match said {
+            "" => text,
+            said => format!("{text}. It said: {said}"),
+        };
+        match self {
+            Self::SignInAgain => "the API does not accept the sign-in (401)".to_owned(),
+            Self::Forbidden { said } => with(
+                "the API does not allow this person to do that (403)".into(),
+                said,
+            ),
+            Self::NotFound { said } => with("the API found nothing there (404)".into(), said),
+            Self::RateLimited {
+                retry_after: Some(seconds),
+            } => format!("the API gets too many requests (429); it asks to wait {seconds} s"),
+            Self::RateLimited { retry_after: None } => {
+                "the API gets too many requests (429)".to_owned()
+            }
+            Self::Refused { status, said } if *status >= 500 => {
+                with(format!("the API failed ({status})"), said)
+            }
+            Self::Refused { status, said } => {
+                with(format!("the API refused the request ({status})"), said)
+            }
+            Self::Redirect { status } => {
+                format!("the API redirects elsewhere ({status}), which is not followed")
+            }
+            Self::Timeout { after } => {
+                format!("the API did not answer within {} s", after.as_secs_f32())
+            }
+            Self::TooLarge { limit } => format!("the answer is larger than {limit} bytes"),
+            Self::ContentType { found, expected } => {
+                format!("the API answered with {found}, not {expected}")
+            }
+            Self::InvalidAnswer { problem } => {
+                format!("the API's answer cannot be used: {problem}")
+            }
+            Self::Unreachable => "the API cannot be reached".to_owned(),
+            Self::Credential { message, .. } => message.clone(),
+            Self::State => "what was saved for this client cannot be reached".to_owned(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::SignInAgain => {
+                "ask the person to sign in again; if that does not help, the API may check \
+                 `authorizedParties`: tokens that a backend mints may carry no `azp`"
+            }
+            Self::Forbidden { .. } => "the person lacks the permission; do not try again",
+            Self::NotFound { .. } => "check the ids",
+            Self::RateLimited { .. } => "wait, then try again",
+            Self::Refused { status, .. } if *status >= 500 => "try again later",
+            Self::Refused { .. } => "check the arguments",
+            Self::Timeout { .. } => "try again later, or ask for less; it may have been done",
+            Self::TooLarge { .. } => "ask for less: a filter, a smaller page",
+            Self::Unreachable | Self::State => "try again later",
+            Self::Redirect { .. } | Self::ContentType { .. } | Self::InvalidAnswer { .. } => {
+                "the tool's definition and the API do not agree; tell whoever runs this server"
+            }
+            Self::Credential { hint, .. } => return hint.clone(),
+        };
+        Some(text.to_owned())
+    }
+}
+
+impl fmt::Display for ToolFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())?;
+        match self.hint() {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for ToolFault {}
+
+impl From<ToolFault> for OwnToolError {
+    fn from(fault: ToolFault) -> Self {
+        Self {
+            code: fault.code().to_owned(),
+            message: fault.message(),
+            hint: fault.hint(),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Calls of an API that is slow, huge, wrong, unwilling, leading elsewhere or not there.
+
+use std::{sync::Arc, time::Duration};
+
+use clerk_mcp_server::http_tools::Surroundings;
+use serde_json::{Value, json};
+
+use super::{
+    api::{Api, Kept, surroundings},
+    object,
+};
+
+fn get(path: &str) -> String {
+    format!("method = \"GET\"\npath = \"{path}\"\nretries = 0")
+}
+
+#[tokio::test]
+async fn what_goes_wrong_has_a_code_of_its_own() {
+    let api = Api::start().await;
+    for (path, code, message) in [
+        ("/slow", "timeout", "within 0.3 s"),
+        ("/trickle", "timeout", "within 0.3 s"),
+        ("/huge", "response_too_large", "65536 bytes"),
+        ("/huge-chunked", "response_too_large", "65536 bytes"),
+        ("/html", "unexpected_content_type", "`text/html`, not JSON"),
+        ("/compressed", "invalid_response", "compressed"),
+        ("/status/400", "api_refused", "(400)"),
+        ("/status/403", "forbidden", "(403)"),
+        ("/status/404", "not_found", "(404)"),
+        ("/status/500", "api_failed", "(500)"),
+        ("/status/302", "redirect_refused", "(302)"),
+        ("/limited", "rate_limited", "120 s"),
+        ("/redirect-out", "redirect_refused", "elsewhere"),
+        ("/redirect-away", "redirect_refused", "elsewhere"),
+        ("/redirect-loop", "redirect_refused", "(302)"),
+    ] {
+        let error = api.call(&get(path), json!({})).await.unwrap_err();
+        assert_eq!(error.code, code, "{path}");
+        assert!(error.message.contains(message), "{path}: {}", error.message);
+        assert!(
+            error.hint.is_some() && error.to_string().len() < 600,
+            "{path}"
+        );
+    }
+    // After all that, calls go on as before.
+    assert!(api.call(&get("/echo"), json!({})).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_api_that_is_not_there_is_unreachable() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let api = Api::start().await;
+    let entry = get("/echo");
+    let away = listener.local_addr().unwrap();
+    drop(listener);
+    let gone = api.moved_to(away);
+    let error = gone.call(&entry, json!({})).await.unwrap_err();
+    assert_eq!(error.code, "unreachable");
+    assert!(
+        !error.to_string().contains(&away.port().to_string()),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_an_api_says_is_cut_and_escaped() {
+    let api = Api::start().await;
+    let error = api.call(&get("/status/422"), json!({})).await.unwrap_err();
+    assert!(error.message.contains("It said: "), "{}", error.message);
+    assert!(!error.message.contains('\u{202e}'));
+}
+
+#[tokio::test]
+async fn redirects_are_followed_below_the_base_url_alone() {
+    let api = Api::start().await;
+    let result = api.call(&get("/redirect-in"), json!({})).await.unwrap();
+    assert_eq!(result.structured, Some(object(json!({"ok": true}))));
+    api.call(&get("/redirect-out"), json!({}))
+        .await
+        .unwrap_err();
+    let post = "method = \"POST\"\npath = \"/see-other\"\nbody = { a = 1 }";
+    api.call(post, json!({})).await.unwrap();
+    let post = "method = \"POST\"\npath = \"/redirect-in\"\nbody = { a = 1 }";
+    let error = api.call(post, json!({})).await.unwrap_err();
+    assert_eq!(error.code, "redirect_refused");
+    let lines: Vec<String> = api.asked().into_iter().map(|asked| asked.line).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /v1/redirect-in",
+            "GET /v1/echo?followed=1",
+            "GET /v1/redirect-out",
+            "POST /v1/see-other",
+            "GET /v1/echo",
+            "POST /v1/redirect-in",
+        ]
+    );
+    assert_eq!(api.asked()[4].body, "");
+}
+
+#[tokio::test]
+async fn a_refused_credential_is_renewed_once() {
+    let api = Api::start().await;
+    let shared = surroundings();
+    let call = |path: &'static str| {
+        let (api, shared) = (&api, shared.clone());
+        async move { api.call_with(&get(path), json!({}), shared).await }
+    };
+    call("/whoami").await.unwrap();
+    let sent = |asked: Vec<super::api::Asked>| -> Vec<String> {
+        asked
+            .into_iter()
+            .filter_map(|asked| asked.authorization)
+            .collect()
+    };
+    assert_eq!(sent(api.asked()), ["Bearer token-0", "Bearer token-1"]);
+    // What was renewed is kept.
+    call("/whoami").await.unwrap();
+    assert_eq!(api.asked().len(), 3);
+    let error = call("/status/401").await.unwrap_err();
+    assert_eq!(error.code, "sign_in_again");
+    assert!(error.hint.unwrap().contains("authorizedParties"));
+    assert_eq!(api.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn reads_are_repeated_and_writes_are_not() {
+    let api = Api::start().await;
+    let flaky = "method = \"GET\"\npath = \"/flaky\"";
+    assert!(api.call(flaky, json!({})).await.is_ok());
+    assert_eq!(api.asked().len(), 3);
+    let post = "method = \"POST\"\npath = \"/status/503\"";
+    assert_eq!(
+        api.call(post, json!({})).await.unwrap_err().code,
+        "api_failed"
+    );
+    assert_eq!(api.asked().len(), 4);
+}
+
+#[tokio::test]
+async fn pages_are_gathered_up_to_a_bound() {
+    let api = Api::start().await;
+    let entry = |most: u32| {
+        format!(
+            "{}\npagination = {{ kind = \"cursor\", parameter = \"after\", next = \"/next\", items = \"/data\", max_pages = {most} }}",
+            get("/pages")
+        )
+    };
+    let whole = api
+        .call(&entry(9), json!({}))
+        .await
+        .unwrap()
+        .structured
+        .unwrap();
+    assert_eq!(
+        Value::Object(whole),
+        json!({"items": [0, 1, 2, 3, 4, 5, 6, 7], "more": false})
+    );
+    let part = api
+        .call(&entry(2), json!({}))
+        .await
+        .unwrap()
+        .structured
+        .unwrap();
+    assert_eq!(
+        Value::Object(part),
+        json!({"items": [0, 1, 2, 3], "more": true, "next": "4"})
+    );
+}
+
+#[tokio::test]
+async fn values_are_kept_from_call_to_call() {
+    let api = Api::start().await;
+    let kept = Arc::new(Kept::default());
+    let with_state = Surroundings {
+        state: Some(kept.clone()),
+        ..surroundings()
+    };
+    let entry = format!(
+        "{}\nquery = {{ after = \"{{state.at}}\" }}\nsave = {{ at = \"/next\" }}",
+        get("/pages")
+    );
+    for next in ["2", "4"] {
+        let result = api
+            .call_with(&entry, json!({}), with_state.clone())
+            .await
+            .unwrap();
+        assert_eq!(result.structured.unwrap()["next"], next);
+        assert_eq!(kept.0.lock().unwrap()["at"], next);
+    }
+    let error = api.call(&entry, json!({})).await.unwrap_err();
+    assert_eq!(error.code, "state_unavailable");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_an_argument_is_wrong() {
+    let api = Api::start().await;
+    let entry = "method = \"GET\"\npath = \"/orders/{id}\"\ninput = { properties = { id = { type = \"string\" } }, required = [\"id\"] }";
+    for arguments in [
+        json!({}),
+        json!({"id": 7}),
+        json!({"id": "../x"}),
+        json!({"id": "a", "b": 1}),
+    ] {
+        let error = api.call(entry, arguments).await.unwrap_err();
+        assert_eq!(error.code, "invalid_arguments");
+    }
+    assert!(api.asked().is_empty());
+}
+
+#[tokio::test]
+async fn an_empty_answer_is_one() {
+    let api = Api::start().await;
+    let result = api.call(&get("/empty"), json!({})).await.unwrap();
+    assert_eq!(result.structured, Some(object(json!({"status": 204}))));
+}
+
+#[tokio::test]
+async fn a_dropped_call_ends_the_request() {
+    let api = Api::start().await;
+    let entry = get("/slow");
+    let call = api.call(&entry, json!({}));
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), call)
+            .await
+            .is_err()
+    );
+    assert!(api.call(&get("/echo"), json!({})).await.is_ok());
+}

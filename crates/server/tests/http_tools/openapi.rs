@@ -1,0 +1,326 @@
+//! OpenAPI files as tools.
+
+use std::fmt::Write as _;
+
+use clerk_mcp_server::http_tools::{HttpTools, Values};
+use serde_json::{Map, json};
+
+use super::{object, read};
+
+const SHOP: &str = r##"
+openapi: 3.0.3
+info: { title: Shop, version: "1" }
+paths:
+  /orders:
+    parameters:
+      - { name: X-Trace, in: header, schema: { type: string } }
+    get:
+      operationId: orders.list
+      tags: [orders]
+      summary: List orders
+      parameters:
+        - { name: "filter[status]", in: query, schema: { type: string, nullable: true } }
+        - { name: ids, in: query, explode: false, schema: { type: array, items: { type: integer } } }
+        - { name: session, in: cookie, schema: { type: string } }
+      responses: { "200": { content: { application/json: {} } } }
+    post:
+      operationId: orders.create
+      tags: [orders]
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema: { $ref: "#/components/schemas/Order" }
+      responses: { "201": {} }
+  /orders/{id}:
+    parameters:
+      - $ref: "#/components/parameters/Id"
+    delete:
+      operationId: orders.delete
+      tags: [orders]
+      responses: { "204": {} }
+    put:
+      tags: [orders]
+      requestBody:
+        content:
+          application/x-www-form-urlencoded:
+            schema:
+              type: object
+              required: [note]
+              properties: { note: { type: string }, id: { type: string } }
+      responses: { "200": { content: { image/png: {} } } }
+components:
+  parameters:
+    Id: { name: id, in: path, required: true, schema: { type: string } }
+  schemas:
+    Order:
+      type: object
+      required: [id, total]
+      properties:
+        id: { type: string, readOnly: true }
+        total: { type: number, minimum: 0, exclusiveMinimum: true }
+        parent: { $ref: "#/components/schemas/Order" }
+        note: { type: string, nullable: true, example: x }
+"##;
+
+fn import(more: &str, file: &str) -> Result<HttpTools, Vec<String>> {
+    let toml = format!(
+        "[api]\nbase_url = \"https://api.example.com\"\ncredential = \"session\"\nopenapi = \"openapi.yaml\"\n{more}\n"
+    );
+    let found = read(&toml, &[("openapi.yaml", file)]);
+    found.map_err(|faults| faults.iter().map(ToString::to_string).collect())
+}
+
+fn names(tools: &HttpTools) -> Vec<&str> {
+    tools.tools.iter().map(|tool| tool.name()).collect()
+}
+
+#[test]
+fn operations_become_tools() {
+    let tools = import("", SHOP).unwrap();
+    assert_eq!(
+        names(&tools),
+        [
+            "orders_list",
+            "orders_create",
+            "put_orders_id",
+            "orders_delete"
+        ]
+    );
+    let input = |index: usize| {
+        tools.tools[index]
+            .definition()
+            .input_schema
+            .as_ref()
+            .clone()
+    };
+    assert_eq!(
+        json!(input(0)["properties"]),
+        json!({
+            "X-Trace": {"type": "string"},
+            "filter_status_": {"type": ["string", "null"]},
+            "ids": {"type": "array", "items": {"type": "integer"}},
+        })
+    );
+    assert_eq!(
+        json!(input(1)["$defs"]["Order"]),
+        json!({
+            "type": "object",
+            "required": ["total"],
+            "properties": {
+                "total": {"type": "number", "exclusiveMinimum": 0},
+                "parent": {"$ref": "#/$defs/Order"},
+                "note": {"type": ["string", "null"]},
+            },
+        })
+    );
+    assert_eq!(json!(input(2)["required"]), json!(["id", "note"]));
+    let create = &tools.tools[1];
+    assert!(
+        create
+            .check(&object(
+                json!({"body": {"total": 1, "parent": {"total": 2}}})
+            ))
+            .is_ok()
+    );
+    assert!(
+        create
+            .check(&object(json!({"body": {"total": 0}})))
+            .is_err()
+    );
+    assert!(
+        create
+            .check(&object(json!({"body": {"total": 1, "parent": {}}})))
+            .is_err()
+    );
+    assert!(tools.tools[3].definition().hints.destructive);
+}
+
+#[test]
+fn requests_are_those_of_the_file() {
+    let tools = import("", SHOP).unwrap();
+    let build = |index: usize, arguments| {
+        let (arguments, state) = (object(arguments), Map::new());
+        let values = Values {
+            arguments: &arguments,
+            state: &state,
+        };
+        tools.tools[index].build(values).unwrap()
+    };
+    let list = build(
+        0,
+        json!({"filter_status_": "a b", "ids": [1, 2], "X-Trace": "t"}),
+    );
+    assert_eq!(
+        list.uri().to_string(),
+        "https://api.example.com/orders?filter%5Bstatus%5D=a%20b&ids=1,2"
+    );
+    assert_eq!(list.headers()["x-trace"], "t");
+    let create = build(1, json!({"body": {"total": 5}}));
+    assert_eq!(&create.body()[..], br#"{"total":5}"#);
+    let put = build(2, json!({"id": "7", "note": "a&b", "id_form": "8"}));
+    assert_eq!(
+        (put.uri().path(), &put.body()[..]),
+        ("/orders/7", &b"note=a%26b&id=8"[..])
+    );
+}
+
+#[test]
+fn tools_are_chosen_and_changed() {
+    let chosen = |more: &str| import(more, SHOP).map(|tools| names(&tools).join(" "));
+    assert_eq!(
+        chosen("include = [\"orders.*\"]\nexclude = [\"orders.delete\"]").unwrap(),
+        "orders_list orders_create put_orders_id"
+    );
+    assert_eq!(
+        chosen("include = [\"orders.list\", \"put_orders_id\"]").unwrap(),
+        "orders_list put_orders_id"
+    );
+    let faults = chosen("include = [\"order.*\"]").unwrap_err();
+    assert!(
+        faults[0].starts_with("clerk-mcp.toml:5 (/api/include/0): "),
+        "{faults:?}"
+    );
+    assert!(faults[0].contains("did you mean `orders.*`"), "{faults:?}");
+
+    let entry = "[[tools]]\noperation = \"orders.list\"\nname = \"listOrders\"\ndescription = \"Mine.\"\nscopes = [\"orders:read\"]\noutput = { pointer = \"/data\" }";
+    let tools = import(entry, SHOP).unwrap();
+    let list = tools
+        .tools
+        .iter()
+        .find(|tool| tool.name() == "listOrders")
+        .unwrap();
+    assert_eq!(
+        (list.path(), &*list.definition().description),
+        ("/orders", "Mine.")
+    );
+    assert_eq!(
+        (list.scopes(), &*list.definition().title),
+        (&["orders:read".to_owned()][..], "List orders")
+    );
+    for (entry, expected) in [
+        (
+            "[[tools]]\noperation = \"orders.lst\"",
+            "did you mean `orders.list`",
+        ),
+        (
+            "[[tools]]\noperation = \"orders.list\"\npath = \"/x\"",
+            "says this of an operation",
+        ),
+    ] {
+        assert!(import(entry, SHOP).unwrap_err()[0].contains(expected));
+    }
+}
+
+#[test]
+fn faults_name_the_file_and_the_line() {
+    for (from, to, expected) in [
+        (
+            "#/components/schemas/Order\" }\n      responses",
+            "#/components/schemas/Odrer\" }\n      responses",
+            "openapi.yaml:24 (/paths/~1orders/post/requestBody/content/application~1json/schema/$ref): the reference `#/components/schemas/Odrer` leads to nothing",
+        ),
+        (
+            "\"#/components/parameters/Id\"",
+            "\"other.yaml#/Id\"",
+            "leads out of this file",
+        ),
+        (
+            "\"#/components/parameters/Id\"",
+            "\"#/paths/~1orders~1{id}/parameters/0\"",
+            "in a circle",
+        ),
+        (
+            "in: cookie",
+            "in: cookie, required: true",
+            "the cookie `session` cannot be sent",
+        ),
+        (
+            "application/json:\n            schema",
+            "multipart/form-data:\n            schema",
+            "`multipart/form-data` cannot be made",
+        ),
+        ("/orders/{id}:", "/orders/{order}:", "the path has {order}"),
+        (
+            "openapi: 3.0.3",
+            "openapi: 4.0.0",
+            "OpenAPI `4.0.0` is not read",
+        ),
+        ("openapi: 3.0.3", "swagger: '2.0'", "Swagger 2.0"),
+        ("openapi: 3.0.3", "openapi: [", "not YAML"),
+        (
+            "type: number, minimum",
+            "type: numbr, minimum",
+            "no JSON Schema",
+        ),
+    ] {
+        let file = SHOP.replacen(from, to, 1);
+        assert_ne!(file, SHOP, "{from}");
+        let faults = import("", &file).unwrap_err();
+        let found = faults
+            .iter()
+            .any(|fault| fault.contains(expected) && fault.contains("\nhint: "));
+        assert!(
+            found && faults[0].starts_with("openapi.yaml"),
+            "{expected}: {faults:?}"
+        );
+    }
+    assert!(import("", "").is_err());
+    assert!(
+        import(
+            "exclude = [\"orders.create\"]",
+            &SHOP.replace(
+                "application/json:\n            schema",
+                "multipart/form-data:\n            schema"
+            )
+        )
+        .is_ok()
+    );
+}
+
+/// A file of 200 operations over 100 schemas that refer to each other.
+fn large() -> String {
+    let mut file = String::from("openapi: 3.1.0\ninfo: {title: Large, version: '1'}\npaths:\n");
+    for number in 0..100 {
+        let _ = write!(
+            file,
+            "  /things{number}/{{id}}:\n    parameters:\n      - {{name: id, in: path, required: true, schema: {{type: string}}}}\n\
+             \x20   get:\n      operationId: getThing{number}\n      summary: Reads a thing\n      description: Reads a thing with all that belongs to it.\n      tags: [things]\n\
+             \x20     parameters:\n        - {{name: limit, in: query, description: How many, schema: {{type: integer, minimum: 1, maximum: 100}}}}\n        - {{name: status, in: query, schema: {{enum: [open, closed]}}}}\n\
+             \x20     responses:\n        '200':\n          content:\n            application/json:\n              schema: {{$ref: '#/components/schemas/Thing{number}'}}\n\
+             \x20   put:\n      operationId: putThing{number}\n      tags: [things]\n      requestBody:\n        required: true\n        content:\n          application/json:\n            schema: {{$ref: '#/components/schemas/Thing{number}'}}\n      responses: {{'200': {{description: Fine}}}}\n"
+        );
+    }
+    file.push_str("components:\n  schemas:\n");
+    for number in 0..100 {
+        let next = number / 10 * 10 + (number + 1) % 10;
+        let _ = write!(
+            file,
+            "    Thing{number}:\n      type: object\n      required: [name]\n      properties:\n        name: {{type: string, maxLength: 80}}\n        amount: {{type: [number, 'null']}}\n        tags: {{type: array, items: {{type: string}}}}\n        other: {{$ref: '#/components/schemas/Thing{next}'}}\n"
+        );
+    }
+    file
+}
+
+#[test]
+fn two_hundred_operations_load_quickly() {
+    let file = large();
+    let json = serde_json::to_string(&serde_saphyr::from_str::<serde_json::Value>(&file).unwrap())
+        .unwrap();
+    for (kind, text) in [("YAML", &file), ("JSON", &json)] {
+        // The fastest of a few: other tests run at the same time.
+        let fastest = (0..3).map(|_| {
+            let started = tokio::time::Instant::now();
+            assert_eq!(import("", text).unwrap().tools.len(), 200);
+            started.elapsed()
+        });
+        let fastest = fastest.min().unwrap();
+        println!(
+            "200 operations, {} KB of {kind}: {fastest:?}",
+            text.len() / 1024
+        );
+        // An unoptimized build is some ten times slower than what is released.
+        let most = if cfg!(debug_assertions) { 2000 } else { 50 };
+        assert!(fastest.as_millis() < most, "{kind}: {fastest:?}");
+    }
+}
