@@ -11,7 +11,7 @@ use oauth::{Grant, RefreshRefusal, SignedIn, UpstreamRequest};
 
 pub(crate) use self::app_callback::without_token;
 pub use self::{
-    app::{AppFault, AppSignIn, ROUTE as APP_ROUTE},
+    app::{AppFault, AppSignIn, NotActive, ROUTE as APP_ROUTE},
     app_callback::{AppCallback, AppCallbackError},
     clerk_oauth::{ClerkOauth, scopes},
 };
