@@ -54,6 +54,9 @@ const REFUSED: &[(&str, &str, &str)] = &[(
     "use `path`, a SQLite file; PostgreSQL is planned",
 )];
 
+/// Tables with a shape of their own, which `http_tools` reads.
+const READ_ELSEWHERE: [&str; 2] = ["api", "tools"];
+
 impl Document {
     /// Reads a file. A file that is no TOML gives those faults alone: what can be made of the rest
     /// of it would be guesses.
@@ -91,6 +94,9 @@ impl Reader<'_> {
     fn table(&mut self, table: &DeTable<'_>, prefix: &str) -> Values {
         let mut values = Values::new();
         for (key, value) in table {
+            if prefix.is_empty() && READ_ELSEWHERE.contains(&key.get_ref().as_ref()) {
+                continue;
+            }
             let at = key.span().start;
             let key = join(prefix, key.get_ref());
             let setting = settings::find(&key);

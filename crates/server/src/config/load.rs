@@ -8,6 +8,7 @@ use super::{
     clerk_section,
     document::Given,
     fault::{ConfigFault, Place, Warning, Wrong},
+    http_tools_section::http_tools,
     keys::{self, Keys},
     model::{AuditConfig, Config, Limits, StorageConfig, TrustedProxies},
     oauth_section,
@@ -16,6 +17,10 @@ use super::{
     settings, sign_in_section,
     sources::{Reading, Sources, missing},
     tools_section,
+};
+use crate::{
+    access::{self, CatalogueTool},
+    http_tools::HttpTools,
 };
 
 impl Config {
@@ -47,9 +52,12 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let oauth = oauth_section::oauth(reading);
     let cimd_test = oauth_section::cimd_test(reading, public_url.as_ref());
     let demo_tools = reading.required(&settings::DEMO_TOOLS, switch);
-    let tools = tools_section::tools(reading, demo_tools);
     let scopes = oauth.as_ref().map(|oauth| &oauth.scopes);
-    let access = tools_section::access(reading, tools.as_ref(), scopes, demo_tools);
+    let http_tools = http_tools(reading, scopes);
+    let own = own_tools(demo_tools, http_tools.as_ref());
+    let own = own.as_deref();
+    let tools = tools_section::tools(reading, own);
+    let access = tools_section::access(reading, tools.as_ref(), scopes, own);
     let limits = limits(reading);
     let audit = audit(reading);
     if let (Some(bind), Some(public_url), Some(proxies)) = (bind, &public_url, &trusted_proxies) {
@@ -72,7 +80,18 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         limits: limits?,
         audit: audit?,
         demo_tools: demo_tools?,
+        http_tools: http_tools?,
     })
+}
+
+/// Every tool that is no Clerk operation.
+fn own_tools(
+    demo: Option<bool>,
+    http_tools: Option<&Option<HttpTools>>,
+) -> Option<Vec<CatalogueTool>> {
+    let mut own = access::own_tools(demo?);
+    own.extend(http_tools?.iter().flat_map(HttpTools::catalogue));
+    Some(own)
 }
 
 fn public_url(reading: &Reading<'_>, bind: Option<SocketAddr>) -> Option<Origin> {

@@ -7,6 +7,7 @@
 mod clerk_section;
 mod document;
 mod fault;
+mod http_tools_section;
 mod keys;
 mod load;
 mod model;

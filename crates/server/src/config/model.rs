@@ -14,7 +14,7 @@ use toolkit::pattern::Patterns;
 use url::Url;
 
 use super::{keys::Keys, origin::Origin, secret::Secret};
-use crate::access::AccessPolicy;
+use crate::{access::AccessPolicy, http_tools::HttpTools};
 
 /// The configuration of `clerk-mcp serve`.
 #[derive(Clone, Debug)]
@@ -51,6 +51,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// The demo tools `add` and `generateImage`.
     pub demo_tools: bool,
+    /// The tools over the owner's API; `None` when there is no `[api]`.
+    pub http_tools: Option<HttpTools>,
 }
 
 /// Whose `Forwarded` and `X-Forwarded-*` headers are believed.

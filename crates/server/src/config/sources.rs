@@ -85,6 +85,11 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// What is read.
+    pub(super) fn sources(&self) -> &'a Sources<'a> {
+        self.sources
+    }
+
     pub(super) fn finish(self) -> (Vec<ConfigFault>, Vec<Warning>) {
         (self.faults.into_inner(), self.warnings.into_inner())
     }

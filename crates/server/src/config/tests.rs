@@ -488,10 +488,6 @@ fn access_rules_are_checked() {
         ),
         &[],
     );
-    let person = |id: &str| PersonFacts {
-        user_id: id.to_owned(),
-        ..PersonFacts::default()
-    };
     let scopes = ["tools:read".to_owned(), "tools:write".to_owned()];
     let allowed = config.access.decide(&person("user_1"), &scopes);
     assert!(allowed.instance.contains("getUser") && !allowed.instance.contains("updateUser"));
@@ -517,4 +513,58 @@ fn demonstration_tools_are_what_access_rules_think() {
             .unwrap();
         assert_eq!(known.read_only, definition.hints.read_only);
     }
+}
+
+fn person(id: &str) -> PersonFacts {
+    PersonFacts {
+        user_id: id.to_owned(),
+        ..PersonFacts::default()
+    }
+}
+
+const API: &str = "[api]\nbase_url = \"https://api.example.com\"\ncredential = \"session\"\n\
+                   [[tools]]\nname = \"listOrders\"\ndescription = \"d\"\nmethod = \"GET\"\npath = \"/orders\"\n";
+
+#[test]
+fn tools_over_an_api_are_read_and_kept_for_those_whom_a_rule_names() {
+    let rule = "[[access]]\ntools = [\"api.listOrders\"]\nuser = \"user_1\"\n";
+    let config = good(&format!("{API}{rule}"), &[]);
+    assert_eq!(config.http_tools.unwrap().tools[0].name(), "listOrders");
+    let own = |user| {
+        config
+            .access
+            .decide(&person(user), &["tools:read".to_owned()])
+            .own
+    };
+    assert!(own("user_1").contains("listOrders"));
+    assert!(!own("user_2").contains("listOrders"));
+    // Nobody has them without a rule.
+    let config = good(API, &[]);
+    let allowed = config
+        .access
+        .decide(&person("user_1"), &["tools:read".to_owned()]);
+    assert!(!allowed.own.contains("listOrders"));
+    assert!(good("", &[]).http_tools.is_none());
+}
+
+#[test]
+fn faults_of_tools_over_an_api_stand_beside_the_others() {
+    let found = faults(
+        &format!("nam = 1\n{}", API.replace("/orders", "orders")),
+        &[],
+    );
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(
+        found
+            .iter()
+            .any(|fault| fault.starts_with("clerk-mcp.toml:9 (tools/0/path): `orders`")),
+        "{found:#?}"
+    );
+    let unknown = fault(&format!("{API}scopes = [\"orders:read\"]\n"), &[]);
+    assert!(unknown.contains("`orders:read`") && unknown.contains("[[oauth.scopes]]"));
+    let taken = fault(&API.replace("listOrders", "userInfo"), &[]);
+    assert!(taken.contains("another tool"), "{taken}");
+    let rule = "[[access]]\ntools = [\"api.listOrder\"]\neveryone = true\n";
+    let near = fault(&format!("{API}{rule}"), &[]);
+    assert!(near.contains("api.listOrders"), "{near}");
 }

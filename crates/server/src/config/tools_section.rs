@@ -11,11 +11,13 @@ use super::{
     settings::{self, Setting},
     sources::{Reading, missing},
 };
-use crate::access::{self, AccessPolicy, AccessRule, ClerkPower, Conditions, catalogue};
+use crate::access::{
+    self, AccessPolicy, AccessRule, CatalogueTool, ClerkPower, Conditions, catalogue,
+};
 
-pub(super) fn tools(reading: &Reading<'_>, demo: Option<bool>) -> Option<ToolsConfig> {
+pub(super) fn tools(reading: &Reading<'_>, own: Option<&[CatalogueTool]>) -> Option<ToolsConfig> {
     let enabled = reading.given(&settings::TOOLS_ENABLED);
-    let enabled = enabled.and_then(|given| patterns(reading, &given, demo?));
+    let enabled = enabled.and_then(|given| patterns(reading, &given, own?));
     let read_only = reading.required(&settings::TOOLS_READ_ONLY, switch);
     let private_metadata = reading.required(&settings::TOOLS_PRIVATE_METADATA, switch);
     let confirm = reading.required(&settings::TOOLS_CONFIRM, |text| match text {
@@ -36,9 +38,8 @@ pub(super) fn tools(reading: &Reading<'_>, demo: Option<bool>) -> Option<ToolsCo
 }
 
 /// Patterns of which each names something that exists.
-fn patterns(reading: &Reading<'_>, given: &Given, demo: bool) -> Option<Patterns> {
-    let own = access::own_tools(demo);
-    let known = catalogue(&own);
+fn patterns(reading: &Reading<'_>, given: &Given, own: &[CatalogueTool]) -> Option<Patterns> {
+    let known = catalogue(own);
     let texts = match &given.raw {
         Raw::Many(texts) => texts.as_slice(),
         Raw::One(text) => std::slice::from_ref(text),
@@ -55,7 +56,9 @@ fn patterns(reading: &Reading<'_>, given: &Given, demo: bool) -> Option<Patterns
     let Err(error) = access::select(&patterns, &known) else {
         return Some(patterns);
     };
-    let with_demo = catalogue(&access::own_tools(true));
+    let demo = access::own_tools(true);
+    let with_demo: Vec<CatalogueTool> = own.iter().chain(&demo).cloned().collect();
+    let with_demo = catalogue(&with_demo);
     let mut wrong = Wrong::of(&error);
     if access::select(&patterns, &with_demo).is_ok() {
         "add tools = true to [demo], which is off".clone_into(&mut wrong.hint);
@@ -67,33 +70,32 @@ pub(super) fn access(
     reading: &Reading<'_>,
     tools: Option<&ToolsConfig>,
     scopes: Option<&ScopePolicy>,
-    demo: Option<bool>,
+    own: Option<&[CatalogueTool]>,
 ) -> Option<AccessPolicy> {
     let entries = reading.entries("access");
     let read: Vec<Option<AccessRule>> = entries
         .iter()
-        .map(|entry| rule(reading, entry, scopes, demo))
+        .map(|entry| rule(reading, entry, scopes, own))
         .collect();
     let rules: Option<Vec<AccessRule>> = read.into_iter().collect();
-    let (rules, tools, demo) = (rules?, tools?, demo?);
-    let own = access::own_tools(demo);
+    let (rules, tools, own) = (rules?, tools?, own?);
     let rules = if entries.is_empty() {
-        access::default_rules(&own)
+        access::default_rules(own)
     } else {
         rules
     };
     // Every pattern was checked where it stands.
-    AccessPolicy::new(&rules, &tools.enabled, tools.read_only, &catalogue(&own)).ok()
+    AccessPolicy::new(&rules, &tools.enabled, tools.read_only, &catalogue(own)).ok()
 }
 
 fn rule(
     reading: &Reading<'_>,
     entry: &Entry,
     scopes: Option<&ScopePolicy>,
-    demo: Option<bool>,
+    own: Option<&[CatalogueTool]>,
 ) -> Option<AccessRule> {
     let tools = match reading.given_in(entry, &settings::ACCESS_TOOLS) {
-        Some(given) => demo.and_then(|demo| patterns(reading, &given, demo)),
+        Some(given) => own.and_then(|own| patterns(reading, &given, own)),
         None => {
             reading.fault(missing(&settings::ACCESS_TOOLS, entry.place.clone()));
             None

@@ -116,7 +116,7 @@ impl Reading<'_> {
             Some(Value::Array(entries)) => entries,
             Some(other) => {
                 let problem = format!("this is {}, not a list of tools", kind(other));
-                faults.add("/tools", problem, "begin each tool with the line [[tools]]");
+                faults.add("/tools", problem, "begin each tool with the line [[tools]]; which tools are offered is set in [policy]");
                 &[]
             }
         };
