@@ -16,7 +16,7 @@ use toolkit::{
 };
 
 use super::{
-    credential::{Credential, Freshness},
+    credential::{Credential, CredentialKind, Freshness},
     fault::ToolFault,
     shape::{judge, retry_after},
     template::Values,
@@ -146,6 +146,7 @@ impl ApiTool {
     ) -> Result<(ToolResult, Map<String, Value>), ToolFault> {
         let Some(pagination) = &self.tool.pagination else {
             let (response, _) = self.authorized(request, caller, Freshness::Kept).await?;
+            self.accepted(&response)?;
             let result = self.tool.shape(&response)?;
             return Ok((result, self.tool.saved(&response)?));
         };
@@ -156,6 +157,7 @@ impl ApiTool {
             let (response, renewed) = self.authorized(asked, caller, freshness).await?;
             // A credential is renewed once in a call.
             freshness = renewed;
+            self.accepted(&response)?;
             judge(&response)?;
             let page = pagination.read(request.uri(), self.tool.json(&response)?)?;
             size += page.items.iter().map(json_size).sum::<usize>();
@@ -178,6 +180,25 @@ impl ApiTool {
                 .await;
         }
         Ok((self.tool.pages(items, None)?, Map::new()))
+    }
+
+    /// A 401 is the person's to mend only where the credential is theirs.
+    fn accepted(&self, response: &Response<Bytes>) -> Result<(), ToolFault> {
+        let message = match self.tool.credential {
+            _ if response.status() != 401 => return Ok(()),
+            CredentialKind::Session | CredentialKind::JwtTemplate(_) | CredentialKind::Oauth => {
+                return Ok(());
+            }
+            CredentialKind::M2m | CredentialKind::Header(_) => {
+                "the API does not accept this server's credential (401)"
+            }
+            CredentialKind::None => "the API wants a credential, and this tool has none (401)",
+        };
+        Err(ToolFault::Credential {
+            code: "credential_refused".into(),
+            message: message.to_owned(),
+            hint: Some("tell whoever runs this server".to_owned()),
+        })
     }
 
     /// Sends with a credential; one that the API refuses (401) is renewed, once. The answer comes

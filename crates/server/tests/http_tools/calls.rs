@@ -2,13 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use clerk_mcp_server::http_tools::Surroundings;
+use clerk_mcp_server::http_tools::{FixedCredentials, Surroundings};
 use serde_json::{Value, json};
 
 use super::{
     api::{Api, Kept, surroundings},
     object,
 };
+
+fn fixed() -> Surroundings {
+    Surroundings {
+        credentials: Arc::new(FixedCredentials),
+        ..surroundings()
+    }
+}
 
 fn get(path: &str) -> String {
     format!("method = \"GET\"\npath = \"{path}\"\nretries = 0")
@@ -121,6 +128,26 @@ async fn a_refused_credential_is_renewed_once() {
     assert_eq!(error.code, "sign_in_again");
     assert!(error.hint.unwrap().contains("authorizedParties"));
     assert_eq!(api.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn nobody_is_asked_to_sign_in_for_a_credential_that_is_not_theirs() {
+    let api = Api::start().await;
+    for credential in [
+        "\"none\"",
+        "{ header = \"X-Api-Key\", secret_env = \"API_KEY\" }",
+    ] {
+        let entry = format!("{}\ncredential = {credential}", get("/status/401"));
+        let error = api.call_with(&entry, json!({}), fixed()).await.unwrap_err();
+        assert_eq!(error.code, "credential_refused");
+    }
+    // Neither is sent again: there is nothing to renew.
+    assert_eq!(api.asked().len(), 2);
+    let error = api
+        .call_with(&get("/echo"), json!({}), fixed())
+        .await
+        .unwrap_err();
+    assert_eq!(error.code, "credential_unavailable");
 }
 
 #[tokio::test]
