@@ -2,8 +2,8 @@
 //! network is reached, and no host is flooded.
 //!
 //! - `https` alone, to public addresses alone. The connection is made to the very addresses that
-//!   were checked: the check is part of the connection's own name lookup ([`connection`]).
-//! - No redirect, cookie, credential, proxy or compression; 5 KB and 10 s in all ([`exchange`]).
+//!   were checked: the check is part of the connection's own name lookup (`connection.rs`).
+//! - No redirect, cookie, credential, proxy or compression; 5 KB and 10 s in all (`exchange.rs`).
 //! - Whoever asks for a document that is being fetched gets the same answer. Answers are remembered
 //!   for a short while, failures too; how long a document is believed is `oauth`'s business.
 //! - Few fetches at a time, fewer of one host, so that a slow host does not keep out the others.
