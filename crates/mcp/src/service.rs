@@ -38,6 +38,8 @@ impl std::fmt::Debug for Shared {
 pub struct Caller {
     /// The signed-in user; `None` when there is only the secret key.
     pub user_id: Option<String>,
+    /// The Clerk session that the sign-in is of, where it has one.
+    pub session_id: Option<String>,
     /// The organization that the sign-in is bound to.
     pub organization_id: Option<String>,
     /// The role that narrows what the user may do.
@@ -52,6 +54,7 @@ impl Caller {
     fn of(session: &AuthContext) -> Self {
         Self {
             user_id: Some(session.user_id().to_owned()),
+            session_id: session.session_id().map(str::to_owned),
             organization_id: session.organization_id().map(str::to_owned),
             role: session.role().map(str::to_owned),
             ..Self::default()

@@ -17,6 +17,7 @@ pub mod rate_limit;
 mod refresh;
 mod routes;
 mod server;
+mod session_tokens;
 pub mod sign_in;
 mod sweep;
 pub mod tools;

@@ -99,6 +99,7 @@ impl Principals {
             .cloned();
         let caller = Caller {
             user_id: Some(grant.user_id.clone()),
+            session_id: grant.session_id.clone(),
             organization_id: grant.organization_id.clone(),
             role: None,
             client_id: Some(grant.client_id.as_str().to_owned()),

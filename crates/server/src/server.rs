@@ -28,11 +28,13 @@ use crate::{
     config::{ClientConfig, Config, SignIn as SignInConfig},
     ended::GrantEnds,
     front::{Front, FrontConfig, origin::Allowed},
+    http_tools::{self, ApiTool},
     listen,
     people::People,
     principals::Principals,
     rate_limit::RateLimits,
     routes::{self, Cookies},
+    session_tokens::SessionTokens,
     sign_in::{AppSignIn, ClerkOauth, SignIn},
     sweep, tools,
 };
@@ -114,6 +116,18 @@ impl Server {
         let mut own_tools: Vec<Arc<dyn OwnTool>> = Vec::new();
         if config.demo_tools {
             own_tools.extend(tools::demonstration());
+        }
+        if let Some(api) = &config.http_tools {
+            let surroundings = http_tools::Surroundings {
+                transport: Arc::new(http_tools::HttpTransport::new()),
+                credentials: Arc::new(SessionTokens::new(client.clone())),
+                state: None,
+                env: Arc::clone(&around.env),
+            };
+            own_tools.extend(api.tools.iter().map(|tool| {
+                let tool = ApiTool::new(Arc::clone(tool), surroundings.clone());
+                Arc::new(tool) as Arc<dyn OwnTool>
+            }));
         }
         let principals = principals(config, &around, &client, own_tools);
         let app = Arc::new(App {

@@ -7,11 +7,12 @@ use toolkit::operations;
 
 use super::{
     fault::{ConfigFault, Place, Wrong, shown},
+    model::SignIn,
     sources::Reading,
 };
 use crate::{
     access,
-    http_tools::{DefinitionFault, Definitions, HttpTools},
+    http_tools::{CredentialKind, DefinitionFault, Definitions, HttpTools},
 };
 
 /// The tools over the owner's API; `Some(None)` when there is no `[api]`.
@@ -55,6 +56,36 @@ pub(super) fn http_tools(
         }
     }
     whole.then_some(tools)
+}
+
+/// What the tools ask for that this server does not have: it is told before anything starts.
+pub(super) fn check_needs(reading: &Reading<'_>, tools: &HttpTools, sign_in: &SignIn) {
+    for tool in &tools.tools {
+        let problem = match (&tool.credential, sign_in) {
+            (CredentialKind::Session | CredentialKind::JwtTemplate(_), SignIn::ClerkOauth(_)) => {
+                Some((
+                    "credential",
+                    "there are no session tokens where people sign in through clerk-oauth",
+                    "set sign_in.mode = \"app\"",
+                ))
+            }
+            (CredentialKind::Oauth | CredentialKind::M2m, _) => Some((
+                "credential",
+                "this version has no such credential yet",
+                "use \"session\", a JWT template, a header or \"none\"",
+            )),
+            _ if !tool.state_read().is_empty() => Some((
+                "state",
+                "this version keeps no values for tools yet",
+                "leave them out",
+            )),
+            _ => None,
+        };
+        if let Some((key, problem, hint)) = problem {
+            let place = Place::Setting(format!("tools.{}.{key}", tool.name()));
+            reading.fault(Wrong::new(problem, hint).at(place));
+        }
+    }
 }
 
 fn of_definition(fault: DefinitionFault) -> ConfigFault {

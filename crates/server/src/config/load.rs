@@ -8,7 +8,7 @@ use super::{
     clerk_section,
     document::Given,
     fault::{ConfigFault, Place, Warning, Wrong},
-    http_tools_section::http_tools,
+    http_tools_section::{self, http_tools},
     keys::{self, Keys},
     model::{AuditConfig, Config, Limits, StorageConfig, TrustedProxies},
     oauth_section,
@@ -54,6 +54,9 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let demo_tools = reading.required(&settings::DEMO_TOOLS, switch);
     let scopes = oauth.as_ref().map(|oauth| &oauth.scopes);
     let http_tools = http_tools(reading, scopes);
+    if let (Some(Some(tools)), Some(sign_in)) = (&http_tools, &sign_in) {
+        http_tools_section::check_needs(reading, tools, sign_in);
+    }
     let own = own_tools(demo_tools, http_tools.as_ref());
     let own = own.as_deref();
     let tools = tools_section::tools(reading, own);
