@@ -1,6 +1,6 @@
 //! From a grant to what its person is served.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use clerk::{Client, IdError};
 use mcp::{Caller, OwnTool, Service, Shared, rmcp_adapter::Served};
@@ -8,7 +8,7 @@ use oauth::{Grant, ScopeSet};
 use toolkit::{AuthContext, BuildError, ClerkToolkit};
 
 use crate::{
-    access::{AccessPolicy, PersonFacts},
+    access::{AccessPolicy, Allowed, PersonFacts},
     people::Person,
     tools::UserInfo,
 };
@@ -23,6 +23,8 @@ pub struct Principals {
     pub shared: Shared,
     /// Tools that are no Clerk operations, besides `userInfo`.
     pub own_tools: Vec<Arc<dyn OwnTool>>,
+    /// Scopes that tools need besides those that the access rules ask for, by the tool's name.
+    pub tool_scopes: BTreeMap<String, Vec<String>>,
     /// Whether private metadata is shown to those whom a rule gives tools over the instance.
     pub allow_private_metadata: bool,
     /// Whether only tools that change nothing are offered.
@@ -73,7 +75,8 @@ impl Principals {
             organization_id: grant.organization_id.clone(),
             ..person.facts.clone()
         };
-        let allowed = self.policy.decide(&facts, &scopes);
+        let mut allowed = self.policy.decide(&facts, &scopes);
+        self.add_scopes_needed(&mut allowed, &scopes);
         let builder = || ClerkToolkit::builder(self.client.clone()).read_only(self.read_only);
         // Their own private metadata is not for people to see, whatever admins may.
         let session = builder()
@@ -111,6 +114,26 @@ impl Principals {
                 .with_scopes_needed(allowed.needs_scope)
                 .with_caller(caller),
         ))
+    }
+}
+
+impl Principals {
+    fn add_scopes_needed(&self, allowed: &mut Allowed, granted: &[String]) {
+        for (tool, scopes) in &self.tool_scopes {
+            let missing = scopes.iter().filter(|scope| !granted.contains(scope));
+            for scope in missing {
+                let needed = allowed.needs_scope.entry(tool.clone()).or_default();
+                if !needed.contains(scope) {
+                    needed.push(scope.clone());
+                }
+            }
+        }
+        // A tool that the person does not have is not listed, whatever it needs.
+        let own = &allowed.own;
+        let has = |tool: &String| {
+            own.contains(tool) || allowed.session.contains(tool) || allowed.instance.contains(tool)
+        };
+        allowed.needs_scope.retain(|tool, _| has(tool));
     }
 }
 

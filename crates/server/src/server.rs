@@ -220,6 +220,12 @@ fn principals(
             own_names: own_names.collect(),
         },
         own_tools,
+        tool_scopes: config
+            .http_tools
+            .iter()
+            .flat_map(|api| &api.tools)
+            .map(|tool| (tool.name().to_owned(), tool.scopes().to_vec()))
+            .collect(),
         allow_private_metadata: config.tools.allow_private_metadata,
         read_only: config.tools.read_only,
     }

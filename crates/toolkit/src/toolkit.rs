@@ -408,7 +408,9 @@ impl ClerkToolkit {
             Some(row) if self.read_only && !row.hints.read_only => {
                 "the server runs with --read-only, which leaves out tools that change anything"
             }
-            Some(_) => "it is left out here: see --tools, the access rules, and whom the session is bound to",
+            Some(_) => {
+                "it is left out here: see --tools, the access rules, and whom the session is bound to"
+            }
             None => return self.misspelt_tool(name),
         };
         ToolError::UnknownTool {

@@ -522,7 +522,7 @@ fn person(id: &str) -> PersonFacts {
     }
 }
 
-const API: &str = "[api]\nbase_url = \"https://api.example.com\"\ncredential = \"session\"\n\
+const API: &str = "[api]\nbase_url = \"https://api.example.com\"\ncredential = \"none\"\n\
                    [[tools]]\nname = \"listOrders\"\ndescription = \"d\"\nmethod = \"GET\"\npath = \"/orders\"\n";
 
 #[test]
@@ -567,4 +567,22 @@ fn faults_of_tools_over_an_api_stand_beside_the_others() {
     let rule = "[[access]]\ntools = [\"api.listOrder\"]\neveryone = true\n";
     let near = fault(&format!("{API}{rule}"), &[]);
     assert!(near.contains("api.listOrders"), "{near}");
+}
+
+#[test]
+fn a_credential_that_nobody_could_lend_is_refused() {
+    let with = |credential: &str| API.replace("\"none\"", credential);
+    let no_session = fault(&with("\"session\""), &[]);
+    assert!(
+        no_session.contains("tools.listOrders.credential"),
+        "{no_session}"
+    );
+    assert!(
+        no_session.contains("sign_in.mode = \"app\""),
+        "{no_session}"
+    );
+    assert!(fault(&with("{ jwt_template = \"api\" }"), &[]).contains("clerk-oauth"));
+    for not_yet in ["\"oauth\"", "\"m2m\""] {
+        assert!(fault(&with(not_yet), &[]).contains("no such credential yet"));
+    }
 }
