@@ -263,7 +263,7 @@ fn words(input: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-/// The candidate equal but for case, or else the first with the fewest edits, at most [`NEAR`].
+/// The candidate equal but for case, or else the first with the fewest edits, at most a few.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |candidate: &str| {
         if candidate.eq_ignore_ascii_case(name) {
