@@ -98,6 +98,9 @@ pub(crate) struct ToolsArguments {
     /// Print the definitions as MCP clients get them
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show the tools over the API of this configuration of `serve`, and who has them
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "tools", "read_only", "user"])]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

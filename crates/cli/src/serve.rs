@@ -66,6 +66,18 @@ pub(crate) async fn run(arguments: ServeArguments, printer: &Printer) -> Result<
     remote.serve(stopped).await
 }
 
+/// The configuration in this file, with the environment over it.
+pub(crate) fn read_file(path: PathBuf, printer: &Printer) -> Result<Config, Failure> {
+    let arguments = ServeArguments {
+        config: Some(path),
+        public_url: None,
+        bind: None,
+        database: None,
+        check: false,
+    };
+    read(arguments, printer)
+}
+
 fn read(arguments: ServeArguments, printer: &Printer) -> Result<Config, Failure> {
     let named = arguments.config.is_some();
     let path = arguments.config.unwrap_or_else(|| DEFAULT_CONFIG.into());

@@ -4,11 +4,24 @@ use mcp::{Confirm, Sealer, Service, Shared, audit::TracingAudit, rmcp_adapter::C
 use std::sync::Arc;
 
 use crate::{
-    arguments::ToolsArguments, connect, failure::Failure, people::Table, printer::Printer,
+    arguments::ToolsArguments, connect, failure::Failure, people::Table, printer::Printer, serve,
 };
 
 /// Prints the tools.
 pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), Failure> {
+    if let Some(path) = &arguments.config {
+        let config = serve::read_file(path.clone(), printer)?;
+        let listing = config
+            .http_tools
+            .map(|tools| tools.listing(&|tool| config.access.who(tool)));
+        return match listing {
+            Some(listing) => printer.result(&listing),
+            None => Err(Failure::usage(format!(
+                "{}: there is no [api], and so no tools over one\nhint: see docs/guides/http-tools.md",
+                path.display()
+            ))),
+        };
+    }
     let toolkit = connect::toolkit(&arguments.selection, connect::unconnected()?)?;
     let shared = Shared {
         audit: Arc::new(TracingAudit),

@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    fmt,
 };
 
 use toolkit::{
@@ -54,6 +55,28 @@ pub struct Conditions {
     pub email_domain: Vec<String>,
     /// OAuth scope that the person granted.
     pub scope: Vec<String>,
+}
+
+/// As a few words: `role admin or premium, scope orders:read`.
+impl fmt::Display for Conditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            ("role", &self.role),
+            ("organization role", &self.organization_role),
+            ("organization permission", &self.organization_permission),
+            ("user", &self.user),
+            ("e-mail domain", &self.email_domain),
+            ("scope", &self.scope),
+        ];
+        let given = parts.iter().filter(|(_, values)| !values.is_empty());
+        let words: Vec<String> = given
+            .map(|(name, values)| format!("{name} {}", values.join(" or ")))
+            .collect();
+        match words.is_empty() {
+            true => f.write_str("everybody"),
+            false => f.write_str(&words.join(", ")),
+        }
+    }
 }
 
 impl Conditions {
@@ -252,6 +275,21 @@ impl AccessPolicy {
     #[must_use]
     pub fn offered(&self) -> &[CatalogueTool] {
         &self.offered
+    }
+
+    /// Whom the rules give a tool, in words.
+    #[must_use]
+    pub fn who(&self, tool: &str) -> String {
+        let position = self.offered.iter().position(|offered| offered.name == tool);
+        let rules = self
+            .rules
+            .iter()
+            .filter(|rule| position.is_some_and(|position| rule.tools.contains(&position)));
+        let whom: Vec<String> = rules.map(|rule| rule.conditions.to_string()).collect();
+        if whom.is_empty() {
+            return "nobody".to_owned();
+        }
+        whom.join("; ")
     }
 
     /// What this person may see and call with these granted scopes.
