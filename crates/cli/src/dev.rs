@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     emulate::{self, Saving},
     emulated::{EmulatedClerk, EmulatedClock},
+    environment,
     failure::Failure,
     logging,
     people::Table,
@@ -220,8 +221,15 @@ fn config(
         "CLERK_API_URL" | "CLERK_FRONTEND_API" => Some(clerk_url.to_owned()),
         "CLERK_CLIENT_ID" => Some(CLIENT_ID.to_owned()),
         "CLERK_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),
-        // A real instance in the environment is never reached from here.
-        _ => None,
+        // A real instance in the environment is never reached from here; secrets of the owner's API,
+        // whatever they are called, are read.
+        name if ["CLERK_", "COOKIE_", "APP_URL"]
+            .iter()
+            .any(|of| name.starts_with(of)) =>
+        {
+            None
+        }
+        name => environment::read_any(name),
     };
     let flags = Flags {
         public_url: Some(public_url.to_owned()),

@@ -305,7 +305,7 @@ impl<'a> Record<'a> {
             client_id: caller.client_id,
             client,
             tool: tool.to_owned(),
-            arguments: redact::redact_arguments_for_audit(arguments),
+            arguments: audited(tool, arguments),
             outcome: "cancelled".to_owned(),
             clerk_trace_id: None,
         };
@@ -332,6 +332,24 @@ impl Drop for Record<'_> {
             self.service.shared.audit.record(&row);
         }
     }
+}
+
+/// The most bytes of a row's arguments.
+const MOST_AUDITED: usize = 4 * 1024;
+
+/// What a row keeps of a call's arguments: nothing of a tool that does not exist, and never much.
+fn audited(tool: &str, arguments: &Value) -> Value {
+    let mut kept = Map::new();
+    if tool == "unknown" {
+        return Value::Object(kept);
+    }
+    let redacted = redact::redact_arguments_for_audit(arguments);
+    let bytes = serde_json::to_string(&redacted).map_or(0, |text| text.len());
+    if bytes <= MOST_AUDITED {
+        return redacted;
+    }
+    kept.insert("too_long_to_keep_bytes".into(), bytes.into());
+    Value::Object(kept)
 }
 
 fn decided(decision: Decision) -> Gate {

@@ -549,3 +549,15 @@ fn tools_over_the_instance_stand_beside_those_of_the_session() {
     let foreign = call(&both, &ALONE, "getUser", json!({"userId": AVA}));
     assert_eq!(error_code(&foreign), "invalid_arguments");
 }
+
+#[test]
+fn a_row_never_keeps_much_nor_anything_of_a_tool_that_does_not_exist() {
+    let (service, rows) = service(Some(ava()));
+    let many = json!({"ids": vec!["abc"; 100_000]});
+    for tool in ["getUser", "noSuchTool"] {
+        call(&service, &ALONE, tool, many.clone());
+    }
+    let rows = rows.0.lock().unwrap();
+    assert!(rows[0].arguments["too_long_to_keep_bytes"].as_u64() > Some(100_000));
+    assert_eq!(rows[1].arguments, json!({}));
+}

@@ -139,3 +139,22 @@ fn sessions_are_bounded() {
     assert!(delete.status < 300);
     initialize(&server, &owner.access);
 }
+
+#[test]
+fn a_client_that_never_ends_a_session_loses_its_oldest_and_is_not_locked_out() {
+    let server = shared();
+    let client = Client::public(server, HTTPS_CALLBACK);
+    let tokens = client.connect(NOAH);
+    let sessions: Vec<String> = (0..101)
+        .map(|_| initialize(server, &tokens.access))
+        .collect();
+    let ping = json!({"jsonrpc": "2.0", "id": 7, "method": "ping"});
+    let status = |session: &str| {
+        message(server, &tokens.access, session, &ping)
+            .send()
+            .status
+    };
+    assert_eq!(status(&sessions[0]), 404);
+    assert_eq!(status(&sessions[1]), 200);
+    assert_eq!(status(&sessions[100]), 200);
+}

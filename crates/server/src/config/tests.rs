@@ -586,3 +586,16 @@ fn a_credential_that_nobody_could_lend_is_refused() {
         assert!(fault(&with(not_yet), &[]).contains("no such credential yet"));
     }
 }
+
+#[test]
+fn a_scope_alone_gives_nobody_the_power_of_the_secret_key() {
+    let rule = "[[access]]\ntools = [\"users\"]\nscope = \"tools:read\"\n";
+    good(rule, &[]);
+    let power = fault(&format!("{rule}clerk = \"instance\"\n"), &[]);
+    assert!(power.contains("the power of the secret key"), "{power}");
+    assert!(!power.contains("or scope"), "{power}");
+    good(
+        &format!("{rule}clerk = \"instance\"\nrole = \"admin\"\n"),
+        &[],
+    );
+}

@@ -112,11 +112,15 @@ fn rule(
     let fault = |problem: &str, hint: &str| {
         reading.fault(Wrong::new(problem, hint).at(entry.place.clone()));
     };
+    // A scope is the person's own to grant: it says nothing of who they are.
+    let names_nobody = Conditions {
+        scope: Vec::new(),
+        ..conditions.clone()
+    };
     match (everyone, conditions.is_empty(), clerk) {
-        (_, true, Some(ClerkPower::Instance)) => fault(
+        (_, _, Some(ClerkPower::Instance)) if names_nobody.is_empty() => fault(
             "this rule would give everybody who signs in the power of the secret key",
-            "add a condition: role, organization_role, organization_permission, user, email_domain \
-             or scope",
+            "add a condition: role, organization_role, organization_permission, user or email_domain",
         ),
         (false, true, _) => fault(
             "this rule has no condition",

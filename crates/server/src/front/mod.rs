@@ -233,7 +233,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             return Ok(body);
         }
         let peek = Peek::at(&body);
-        if peek.method() == Some("initialize") && !self.sessions.has_room(&principal.key) {
+        if peek.method() == Some("initialize") && !self.sessions.has_room() {
             let mut full = plain(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "there are too many sessions",

@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,21 +28,31 @@ tokio::task_local! {
     static OWNER: PrincipalKey;
 }
 
-/// The most sessions of one principal: a client that never ends any takes nobody else's.
+/// The most sessions of one principal: past it the oldest makes room. A client that never ends any
+/// takes nobody else's, and does not lock its person out.
 const MOST_EACH: usize = 100;
 
 /// The sessions of 2025-11-25 and before.
 #[derive(Debug)]
 pub struct OwnedSessions {
     sessions: LocalSessionManager,
-    owners: Mutex<HashMap<SessionId, PrincipalKey>>,
+    owners: Mutex<HashMap<SessionId, Owner>>,
+    /// Counts the sessions that were ever created.
+    created: AtomicU64,
     most: usize,
+}
+
+#[derive(Debug)]
+struct Owner {
+    principal: PrincipalKey,
+    /// The greater, the younger.
+    number: u64,
 }
 
 /// Why a session cannot be had.
 #[derive(Debug)]
 pub enum SessionFault {
-    /// There are as many as the server, or one principal, may have.
+    /// There are as many as the server may have.
     Full,
     /// It was to be created outside of any request.
     NoOwner,
@@ -76,6 +89,7 @@ impl OwnedSessions {
         Self {
             sessions,
             owners: Mutex::default(),
+            created: AtomicU64::new(0),
             most,
         }
     }
@@ -85,15 +99,29 @@ impl OwnedSessions {
     pub fn is_owner(&self, id: &str, principal: &PrincipalKey) -> bool {
         self.owners()
             .get(id)
-            .is_some_and(|owner| owner == principal)
+            .is_some_and(|owner| owner.principal == *principal)
     }
 
-    /// Whether there is room for another of this principal's.
+    /// Whether there is room for another.
     #[must_use]
-    pub fn has_room(&self, principal: &PrincipalKey) -> bool {
+    pub fn has_room(&self) -> bool {
+        self.owners().len() < self.most
+    }
+
+    /// The session that makes room for another of this principal's, if it has as many as it may.
+    fn oldest_of_many(&self, principal: &PrincipalKey) -> Option<SessionId> {
         let owners = self.owners();
-        let of_principal = owners.values().filter(|owner| *owner == principal);
-        owners.len() < self.most && of_principal.count() < MOST_EACH
+        let own = || {
+            owners
+                .iter()
+                .filter(|(_, owner)| owner.principal == *principal)
+        };
+        if own().count() < MOST_EACH {
+            return None;
+        }
+        own()
+            .min_by_key(|(_, owner)| owner.number)
+            .map(|(id, _)| id.clone())
     }
 
     /// How many there are.
@@ -107,7 +135,7 @@ impl OwnedSessions {
         OWNER.scope(principal, handling).await
     }
 
-    fn owners(&self) -> MutexGuard<'_, HashMap<SessionId, PrincipalKey>> {
+    fn owners(&self) -> MutexGuard<'_, HashMap<SessionId, Owner>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -122,10 +150,18 @@ impl SessionManager for OwnedSessions {
         let owner = OWNER
             .try_with(PrincipalKey::clone)
             .map_err(|_| SessionFault::NoOwner)?;
-        if !self.has_room(&owner) {
+        if let Some(oldest) = self.oldest_of_many(&owner) {
+            self.close_session(&oldest).await?;
+        }
+        if !self.has_room() {
             return Err(SessionFault::Full);
         }
         let (id, transport) = self.sessions.create_session().await?;
+        let number = self.created.fetch_add(1, Ordering::Relaxed);
+        let owner = Owner {
+            principal: owner,
+            number,
+        };
         self.owners().insert(id.clone(), owner);
         Ok((id, transport))
     }

@@ -97,7 +97,10 @@ impl BaseUrl {
     pub(crate) fn follow(&self, from: &Uri, location: &str) -> Option<Uri> {
         let mut to = Url::parse(&from.to_string()).ok()?.join(location).ok()?;
         to.set_fragment(None);
-        if !self.contains_url(&to) {
+        // What stands behind the API may decode the path once more.
+        let path = to.path().to_ascii_lowercase();
+        let is_hidden = ["%2e", "%2f", "%5c"].iter().any(|code| path.contains(code));
+        if is_hidden || !self.contains_url(&to) {
             return None;
         }
         to.as_str().parse().ok()
@@ -167,6 +170,21 @@ mod tests {
         ] {
             let found = base.follow(&from, location).map(|uri| uri.to_string());
             assert_eq!(found.as_deref(), to, "{location}");
+        }
+    }
+
+    #[test]
+    fn no_redirect_hides_a_way_out_in_its_encoding() {
+        let base = BaseUrl::parse("https://api.example.com/v1").unwrap();
+        let from: Uri = "https://api.example.com/v1/orders".parse().unwrap();
+        assert!(base.follow(&from, "/v1/orders/1?next=%2fhome").is_some());
+        for hidden in [
+            "/v1/..%2fadmin",
+            "/v1/%2e%2e/admin",
+            "/v1/a%5C..%5cb",
+            "/v1/%2E%2E%2Fadmin",
+        ] {
+            assert!(base.follow(&from, hidden).is_none(), "{hidden}");
         }
     }
 }
