@@ -37,11 +37,6 @@ use crate::{
     printer::Printer,
 };
 
-/// A server allocates a few hundred times for each call, on all threads: the C library's own
-/// allocator costs a fifth of its time.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let printer = Printer::new();
     match run(&printer) {
