@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import { environment } from './support/binary.mjs';
 import { startMetadataHost } from './support/metadata-host.mjs';
 import { signIn } from './support/person.mjs';
+import { startProxy } from './support/proxy.mjs';
 import { folder, freePort, startDev } from './support/remote.mjs';
 import { AVA, NOAH } from './support/seed.mjs';
 
@@ -39,9 +40,9 @@ async function computer(t) {
 }
 
 /** Runs the Inspector; `person` is who signs in when it asks for that. */
-async function inspect({ home, callback, path }, dev, args, person) {
+async function inspect({ home, callback, path, proxy }, dev, args, person) {
   const command = [INSPECTOR, '--cli', '--format', 'json', '--quiet', '--transport', 'http', '--server-url', dev.mcp.href, '--callback-url', callback, ...args];
-  const env = environment({ HOME: home, PATH: path, MCP_STORAGE_DIR: join(home, 'storage'), MCP_INSPECTOR_SECRET_STORE: 'file', ...(person && { MCP_AUTO_OPEN_ENABLED: 'true' }) });
+  const env = environment({ HOME: home, PATH: path, MCP_STORAGE_DIR: join(home, 'storage'), MCP_INSPECTOR_SECRET_STORE: 'file', ...proxy?.env, ...(person && { MCP_AUTO_OPEN_ENABLED: 'true' }) });
   const child = spawn(NODE, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   let opened = null;
@@ -118,6 +119,70 @@ test('signs in, keeps its tokens, refreshes, and is revoked', { skip: SKIP }, as
   assert.match(revoked.stderr, AUTH_REQUIRED);
 });
 
+test('goes on when the answer to a refresh is lost', { skip: SKIP }, async (t) => {
+  const dev = await startDev(t);
+  const proxy = await startProxy(t);
+  const own = { ...(await computer(t)), proxy };
+  const interactive = callTool('add', { a: 2, b: 3 });
+  const add = [...interactive, '--stored-auth-only'];
+  const first = await inspect(own, dev, interactive, { user: NOAH });
+  assert.equal(first.code, 0, withoutCode(first.stderr));
+  const tokens = () => ['access_token', 'refresh_token'].map((name) => kept(own, name));
+  const before = tokens();
+
+  // The run whose refresh is lost fails, and throws nothing away.
+  await dev.expireAccessTokens();
+  proxy.loseRefreshes();
+  const failed = await inspect(own, dev, add);
+  assert.notEqual(failed.code, 0);
+  assert.match(failed.stderr, AUTH_REQUIRED);
+  assert.deepEqual(tokens(), before);
+
+  const later = await inspect(own, dev, add);
+  assert.equal(later.code, 0, later.stderr);
+  assert.equal(later.result().structuredContent.sum, 5);
+  const [lost, repeated] = proxy.refreshes();
+  assert.deepEqual([lost.isLost, lost.status, repeated.status], [true, 200, 200]);
+  assert.equal(repeated.form.refresh_token, lost.form.refresh_token);
+  assert.equal(repeated.answer.refresh_token, lost.answer.refresh_token);
+  assert.deepEqual(tokens(), [repeated.answer.access_token, repeated.answer.refresh_token]);
+
+  await dev.expireAccessTokens();
+  assert.equal((await inspect(own, dev, add)).code, 0);
+  assert.equal(proxy.exchanges.filter(({ form }) => form?.grant_type === 'authorization_code').length, 1, 'one sign-in');
+});
+
+test('--relogin revokes where its state names the endpoint, which a sign-in of its own does not write there', { skip: SKIP }, async (t) => {
+  const dev = await startDev(t);
+  const proxy = await startProxy(t);
+  const own = { ...(await computer(t)), proxy };
+  const add = callTool('add', { a: 2, b: 3 });
+  const revocations = () => proxy.exchanges.filter(({ path }) => path === '/revoke');
+  const first = await inspect(own, dev, add, { user: NOAH });
+  assert.equal(first.code, 0, withoutCode(first.stderr));
+  const old = kept(own, 'access_token');
+
+  // It has the metadata in `discoveryState`, and looks for the revocation endpoint in `serverMetadata`: nothing is sent,
+  // and what it has forgotten lives until its time.
+  const again = await inspect(own, dev, [...add, '--relogin'], { user: NOAH });
+  assert.equal(again.code, 0, withoutCode(again.stderr));
+  assert.deepEqual(revocations(), []);
+  assert.notEqual(kept(own, 'access_token'), old);
+  assert.equal(await isTaken(dev, old), true);
+
+  const current = kept(own, 'access_token');
+  const file = join(own.home, 'storage', 'oauth.json');
+  const state = JSON.parse(readFileSync(file, 'utf8'));
+  const [server] = Object.values(state.servers);
+  server.serverMetadata = server.discoveryState.authorizationServerMetadata;
+  writeFileSync(file, JSON.stringify(state));
+  const revoked = await inspect(own, dev, [...add, '--relogin'], { user: NOAH });
+  assert.equal(revoked.code, 0, withoutCode(revoked.stderr));
+  assert.deepEqual(revocations().map(({ status }) => status), [200]);
+  assert.equal(await isTaken(dev, current), false);
+  assert.equal(await isTaken(dev, kept(own, 'access_token')), true);
+});
+
 test('signs in and calls at 2026-07-28', { skip: SKIP }, async (t) => {
   const dev = await startDev(t);
   const own = await computer(t);
@@ -139,5 +204,9 @@ test('is known by its metadata document, and as configured', { skip: SKIP }, asy
     assert.equal(info.code, 0, withoutCode(info.stderr));
     const { user_id, client_id } = info.result().structuredContent;
     assert.deepEqual([user_id, client_id], [NOAH, id]);
+    await dev.expireAccessTokens();
+    const later = await inspect(other, dev, [...callTool('userInfo', {}), option, id, '--stored-auth-only']);
+    assert.equal(later.code, 0, later.stderr);
+    assert.equal(later.result().structuredContent.client_id, id);
   }
 });

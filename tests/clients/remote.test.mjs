@@ -3,24 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { auth as authV1 } from '@modelcontextprotocol/sdk/client/auth.js';
 import { connect, CLIENTS, wantsSignIn } from './support/remote-clients.mjs';
-import { startDev } from './support/remote.mjs';
+import { startDev, until } from './support/remote.mjs';
 import { AVA, LUCAS, LUMEN, NOAH, NORTHWIND, seedFile } from './support/seed.mjs';
 import { call, refusal } from './support/tool-calls.mjs';
 
 const WRITE = 'tools:read tools:write';
 const AVAILABLE = ['add', 'userInfo', 'getUser'];
-
-/** Waits, a few seconds at most, until something is so. */
-async function until(what, isSo) {
-  for (let tries = 0; tries < 200; tries += 1) {
-    if (isSo()) return;
-    await sleep(25);
-  }
-  assert.fail(`still not: ${what}`);
-}
 
 const names = async (client) => (await client.listTools()).tools.map(({ name }) => name);
 const add = async (client) => assert.deepEqual((await client.callTool({ name: 'add', arguments: { a: 1, b: 2 } })).structuredContent, { sum: 3 });

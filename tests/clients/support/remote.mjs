@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createClerkClient } from '@clerk/backend';
 import { BINARY, environment } from './binary.mjs';
 import { EMULATOR_KEY, startEmulator } from './emulator.mjs';
@@ -21,6 +22,15 @@ export function folder(t) {
   const path = newFolder();
   t.after(() => remove(path));
   return path;
+}
+
+/** Waits, ten seconds at most, until something is so. */
+export async function until(what, isSo) {
+  for (let tries = 0; tries < 400; tries += 1) {
+    if (isSo()) return;
+    await sleep(25);
+  }
+  throw new Error(`still not: ${what}`);
 }
 
 /** A port that was free a moment ago, for what has to know it before it listens. */

@@ -2,7 +2,7 @@
 //!
 //! Arguments: the MCP endpoint, a redirect URI, `sessions` or `stateless`, and an identity: `register`, `document URL`
 //! or `known CLIENT_ID`. It prints the URL that a browser is to open, reads where that ended, and then answers each line
-//! `{"tool": …, "arguments": …}`, `{"refresh": true}` or `{"tools": true}` with a line.
+//! `{"tool": …, "arguments": …}`, `{"refresh": true}`, `{"tools": true}` or `{"kept": true}` with a line.
 
 use std::io::{BufRead as _, Write as _};
 
@@ -17,6 +17,7 @@ use rmcp::{
     },
 };
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 type Fault = Box<dyn std::error::Error>;
 
@@ -36,8 +37,8 @@ async fn main() -> Result<(), Fault> {
     let mut state = OAuthState::new(url.as_str(), None).await?;
     state.start_authorization(request).await?;
     say(&json!({"open": state.get_authorization_url().await?}))?;
-    let mut lines = std::io::stdin().lock().lines();
-    let back = lines.next().ok_or("nobody came back")??;
+    let mut lines = lines_of_stdin();
+    let back = lines.recv().await.ok_or("nobody came back")??;
     state.handle_callback_url(&back).await?;
     let manager = state.into_authorization_manager().ok_or("not authorized")?;
 
@@ -53,7 +54,7 @@ async fn main() -> Result<(), Fault> {
         _ => ().serve(transport).await?,
     };
     say(&json!({"connected": true}))?;
-    for line in lines {
+    while let Some(line) = lines.recv().await {
         let wish: Value = serde_json::from_str(&line?)?;
         let answer = if wish["tools"] == true {
             let tools = client
@@ -68,6 +69,13 @@ async fn main() -> Result<(), Fault> {
                 .await
                 .map_err(|error| error.to_string());
             refreshed.map(|_| json!(true))
+        } else if wish["kept"] == true {
+            let manager = http.auth_manager.lock().await;
+            let kept = manager
+                .get_credentials()
+                .await
+                .map_err(|error| error.to_string());
+            kept.map(|(client_id, tokens)| json!({"client_id": client_id, "tokens": tokens}))
         } else {
             let tool = wish["tool"].as_str().unwrap_or_default().to_owned();
             let mut call = CallToolRequestParams::new(tool);
@@ -86,6 +94,19 @@ async fn main() -> Result<(), Fault> {
     }
     client.cancel().await?;
     Ok(())
+}
+
+/// Read by a thread of its own, so that the client's streams go on while nothing is wished.
+fn lines_of_stdin() -> mpsc::UnboundedReceiver<std::io::Result<String>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines() {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
 }
 
 fn say(line: &Value) -> std::io::Result<()> {
