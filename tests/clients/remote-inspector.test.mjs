@@ -82,6 +82,10 @@ const isTaken = async (dev, token) => {
   return status !== 401;
 };
 
+/** Discovery, registration and sign-in, from the URL alone. */
+const WAY = ['/.well-known/oauth-protected-resource/mcp 200', '/.well-known/oauth-authorization-server 200', '/register 201', '/token 200'];
+const onTheWay = ({ exchanges }) => exchanges.filter(({ path }) => path !== '/mcp').map(({ path, status }) => `${path} ${status}`);
+
 const callTool = (name, args) => ['--method', 'tools/call', '--tool-name', name, '--tool-args-json', JSON.stringify(args)];
 
 test('signs in, keeps its tokens, refreshes, and is revoked', { skip: SKIP }, async (t) => {
@@ -127,6 +131,7 @@ test('goes on when the answer to a refresh is lost', { skip: SKIP }, async (t) =
   const add = [...interactive, '--stored-auth-only'];
   const first = await inspect(own, dev, interactive, { user: NOAH });
   assert.equal(first.code, 0, withoutCode(first.stderr));
+  assert.deepEqual(onTheWay(proxy), WAY);
   const tokens = () => ['access_token', 'refresh_token'].map((name) => kept(own, name));
   const before = tokens();
 

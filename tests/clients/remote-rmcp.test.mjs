@@ -81,6 +81,8 @@ for (const lifecycle of ['sessions', 'stateless']) {
     const add = async () => assert.equal((await call('add', { a: 1, b: 1 })).structuredContent.sum, 2);
     const kept = async () => (await wish({ kept: true })).result;
     await add();
+    const way = proxy.exchanges.filter(({ path }) => path !== '/mcp').map(({ path, status }) => `${path} ${status}`);
+    assert.deepEqual(way, ['/.well-known/oauth-protected-resource/mcp 200', '/.well-known/oauth-authorization-server 200', '/register 201', '/token 200']);
     const first = await kept();
 
     // Its own way: the server no longer takes the token, so it refreshes in the midst of the call.
