@@ -4,6 +4,7 @@
 //! There is no transport and no runtime here. [`Service`] speaks in plain values; the feature
 //! `rmcp` adds one adapter over it ([`rmcp_adapter`]), which stdio and HTTP servers share.
 
+mod attached;
 pub mod audit;
 mod call;
 mod completion;
@@ -16,6 +17,7 @@ mod resources;
 pub mod rmcp_adapter;
 mod service;
 
+pub use attached::Attached;
 pub use call::{Asking, CallAnswer, CallRequest, Decision, Host, Question};
 pub use completion::{CompletionTarget, Completions};
 pub use confirmation::{Confirm, Sealer};

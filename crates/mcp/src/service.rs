@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use toolkit::{AuthContext, ClerkToolkit, Tool};
 
 use crate::{
+    attached::Attached,
     audit::Audit,
     confirmation::{Confirm, Sealer},
     own_tool::{Definition, OwnTool},
@@ -48,6 +49,8 @@ pub struct Caller {
     pub client_id: Option<String>,
     /// The scopes that the user granted.
     pub scopes: Vec<String>,
+    /// What the host knows of the sign-in besides.
+    pub attached: Attached,
 }
 
 impl Caller {

@@ -107,6 +107,7 @@ impl Principals {
             role: None,
             client_id: Some(grant.client_id.as_str().to_owned()),
             scopes,
+            ..Caller::default()
         };
         Ok(Served::new(
             service

@@ -26,6 +26,7 @@ use crate::{
     app::{App, EmulatedPerson},
     authenticate::BearerTokens,
     config::{ClientConfig, Config, SignIn as SignInConfig},
+    credentials::Credentials,
     ended::GrantEnds,
     front::{Front, FrontConfig, origin::Allowed},
     http_tools::{self, ApiTool},
@@ -34,7 +35,6 @@ use crate::{
     principals::Principals,
     rate_limit::RateLimits,
     routes::{self, Cookies},
-    session_tokens::SessionTokens,
     sign_in::{AppSignIn, ClerkOauth, SignIn},
     sweep, tools,
 };
@@ -120,7 +120,7 @@ impl Server {
         if let Some(api) = &config.http_tools {
             let surroundings = http_tools::Surroundings {
                 transport: Arc::new(http_tools::HttpTransport::new()),
-                credentials: Arc::new(SessionTokens::new(client.clone())),
+                credentials: Arc::new(Credentials::new(client.clone())),
                 state: None,
                 env: Arc::clone(&around.env),
             };

@@ -7,7 +7,7 @@ use clerk::BoxFuture;
 use http::{HeaderName, HeaderValue};
 use mcp::Caller;
 
-use super::{fault::ToolFault, tool::HttpTool};
+use super::fault::ToolFault;
 use crate::config::Secret;
 
 /// What a tool's requests are sent with.
@@ -72,26 +72,18 @@ impl CredentialHeader {
     }
 }
 
-/// Whether a credential may be one that was used before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// One that is kept will do.
-    Kept,
-    /// The API has just refused the one that is kept (401): a new one.
-    Renewed,
-}
-
 /// Where credentials come from.
 pub trait Credential: Send + Sync {
-    /// The header for a call of this tool by this person; `None` when the tool wants none.
+    /// The header of this kind for a call by this person; `None` where the kind wants none. `refused`
+    /// is one that the API has just answered with 401: then another, if there can be one.
     ///
     /// # Errors
     /// [`CredentialFault`] when there is none to be had.
     fn header<'a>(
         &'a self,
         caller: &'a Caller,
-        tool: &'a HttpTool,
-        freshness: Freshness,
+        kind: &'a CredentialKind,
+        refused: Option<&'a CredentialHeader>,
     ) -> BoxFuture<'a, Result<Option<CredentialHeader>, CredentialFault>>;
 }
 
@@ -124,10 +116,10 @@ impl Credential for FixedCredentials {
     fn header<'a>(
         &'a self,
         _: &'a Caller,
-        tool: &'a HttpTool,
-        _: Freshness,
+        kind: &'a CredentialKind,
+        _: Option<&'a CredentialHeader>,
     ) -> BoxFuture<'a, Result<Option<CredentialHeader>, CredentialFault>> {
-        let header = match &tool.credential {
+        let header = match kind {
             CredentialKind::None => Ok(None),
             CredentialKind::Header(header) => {
                 let value = CredentialHeader::new(header.name.clone(), header.value.expose());

@@ -16,7 +16,7 @@ use toolkit::{
 };
 
 use super::{
-    credential::{Credential, CredentialKind, Freshness},
+    credential::{Credential, CredentialKind},
     fault::ToolFault,
     shape::{judge, retry_after},
     template::Values,
@@ -145,18 +145,18 @@ impl ApiTool {
         progress: &dyn Progress,
     ) -> Result<(ToolResult, Map<String, Value>), ToolFault> {
         let Some(pagination) = &self.tool.pagination else {
-            let (response, _) = self.authorized(request, caller, Freshness::Kept).await?;
+            let (response, _) = self.authorized(request, caller, true).await?;
             self.accepted(&response)?;
             let result = self.tool.shape(&response)?;
             return Ok((result, self.tool.saved(&response)?));
         };
-        let (mut request, mut freshness) = (request, Freshness::Kept);
+        let (mut request, mut may_renew) = (request, true);
         let (mut items, mut size) = (Vec::new(), 0);
         for number in 1..=pagination.max_pages {
             let asked = request.clone();
-            let (response, renewed) = self.authorized(asked, caller, freshness).await?;
+            let (response, renewed) = self.authorized(asked, caller, may_renew).await?;
             // A credential is renewed once in a call.
-            freshness = renewed;
+            may_renew &= !renewed;
             self.accepted(&response)?;
             judge(&response)?;
             let page = pagination.read(request.uri(), self.tool.json(&response)?)?;
@@ -201,38 +201,34 @@ impl ApiTool {
         })
     }
 
-    /// Sends with a credential; one that the API refuses (401) is renewed, once. The answer comes
-    /// with whether that was done.
+    /// Sends with a credential; one that the API refuses (401) is renewed if it may. The answer comes
+    /// with whether that was tried.
     async fn authorized(
         &self,
         request: Request<Bytes>,
         caller: &Caller,
-        freshness: Freshness,
-    ) -> Result<(Response<Bytes>, Freshness), ToolFault> {
+        may_renew: bool,
+    ) -> Result<(Response<Bytes>, bool), ToolFault> {
+        let kind = &self.tool.credential;
         let credentials = &self.surroundings.credentials;
-        let header = credentials
-            .header(caller, &self.tool, Freshness::Kept)
-            .await?;
-        let Some(header) = header else {
-            return Ok((self.repeated(request).await?, freshness));
+        let Some(header) = credentials.header(caller, kind, None).await? else {
+            return Ok((self.repeated(request).await?, false));
         };
         let mut first = request.clone();
         first
             .headers_mut()
-            .insert(header.name, header.value.clone());
+            .insert(header.name.clone(), header.value.clone());
         let response = self.repeated(first).await?;
-        if response.status() != 401 || freshness == Freshness::Renewed {
-            return Ok((response, freshness));
+        if response.status() != 401 || !may_renew {
+            return Ok((response, false));
         }
-        let renewed = credentials
-            .header(caller, &self.tool, Freshness::Renewed)
-            .await?;
+        let renewed = credentials.header(caller, kind, Some(&header)).await?;
         let Some(renewed) = renewed.filter(|renewed| renewed.value != header.value) else {
-            return Ok((response, Freshness::Renewed));
+            return Ok((response, true));
         };
         let mut second = request;
         second.headers_mut().insert(renewed.name, renewed.value);
-        Ok((self.repeated(second).await?, Freshness::Renewed))
+        Ok((self.repeated(second).await?, true))
     }
 
     /// Sends, and again where that may help and cannot harm.

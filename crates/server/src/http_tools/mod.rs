@@ -38,7 +38,7 @@ pub use self::{
     base_url::{BaseUrl, BaseUrlError},
     build::{LARGEST_REQUEST, LONGEST_ADDRESS},
     credential::{
-        Credential, CredentialFault, CredentialHeader, CredentialKind, FixedCredentials, Freshness,
+        Credential, CredentialFault, CredentialHeader, CredentialKind, FixedCredentials,
         StaticHeader,
     },
     definitions::{Definitions, HttpTools, MOST_TOOLS},

@@ -17,8 +17,8 @@ use axum::{
 };
 use clerk::{BoxFuture, Env};
 use clerk_mcp_server::http_tools::{
-    ApiTool, Credential, CredentialFault, CredentialHeader, Freshness, HttpTool, HttpTransport,
-    StateUnavailable, Surroundings, ToolState,
+    ApiTool, Credential, CredentialFault, CredentialHeader, CredentialKind, HttpTool,
+    HttpTransport, StateUnavailable, Surroundings, ToolState,
 };
 use mcp::{Caller, OwnTool as _, OwnToolError, ToolResult};
 use serde_json::{Map, Value, json};
@@ -184,10 +184,10 @@ impl Credential for Tokens {
     fn header<'a>(
         &'a self,
         _: &'a Caller,
-        _: &'a HttpTool,
-        freshness: Freshness,
+        _: &'a CredentialKind,
+        refused: Option<&'a CredentialHeader>,
     ) -> BoxFuture<'a, Result<Option<CredentialHeader>, CredentialFault>> {
-        if freshness == Freshness::Renewed {
+        if refused.is_some() {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
         let token = format!("token-{}", self.0.load(Ordering::SeqCst));

@@ -1,0 +1,179 @@
+//! What calls of the owner's API are sent with, made at Clerk: session tokens of the person who is
+//! signed in, the access token of Clerk's OAuth provider, machine-to-machine tokens of this server.
+//!
+//! Each is made once for as long as it lives, however many calls want it at once ([`slot`]), and is
+//! kept in memory alone. The token that the MCP client sent is not within reach of anything here.
+
+mod session_tokens;
+mod slot;
+
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use clerk::{BoxFuture, Client};
+use http::HeaderValue;
+use mcp::Caller;
+use serde_json::Value;
+
+use self::session_tokens::SessionTokens;
+use crate::http_tools::{
+    Credential, CredentialFault, CredentialHeader, CredentialKind, FixedCredentials,
+};
+
+/// A credential so young is not renewed when an API refuses it (401): it does so for another reason.
+/// An API that refuses everything costs Clerk one request in that time.
+const YOUNG: Duration = Duration::from_secs(10);
+
+/// Every credential that this server has.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    sessions: SessionTokens,
+}
+
+impl Credentials {
+    /// What Clerk makes through this client.
+    pub(crate) fn new(client: Client) -> Self {
+        Self {
+            sessions: SessionTokens::new(client),
+        }
+    }
+
+    async fn session_token(
+        &self,
+        caller: &Caller,
+        template: Option<&str>,
+        refused: Refused<'_>,
+    ) -> Result<Token, CredentialFault> {
+        let session = caller.session_id.as_deref().ok_or_else(sign_in_again)?;
+        self.sessions.token(session, template, refused).await
+    }
+}
+
+impl Credential for Credentials {
+    fn header<'a>(
+        &'a self,
+        caller: &'a Caller,
+        kind: &'a CredentialKind,
+        refused: Option<&'a CredentialHeader>,
+    ) -> BoxFuture<'a, Result<Option<CredentialHeader>, CredentialFault>> {
+        Box::pin(async move {
+            let before = Refused(refused.map(|header| &header.value));
+            let token = match kind {
+                CredentialKind::Session => self.session_token(caller, None, before).await?,
+                CredentialKind::JwtTemplate(name) => {
+                    self.session_token(caller, Some(name), before).await?
+                }
+                _ => return FixedCredentials.header(caller, kind, refused).await,
+            };
+            Ok(Some(token.header))
+        })
+    }
+}
+
+/// The header that the API has just refused, if it has.
+#[derive(Clone, Copy)]
+struct Refused<'a>(Option<&'a HeaderValue>);
+
+/// A token that is kept, as the header that it is sent in.
+#[derive(Clone, Debug)]
+struct Token {
+    header: CredentialHeader,
+    /// When it was made; `None` where that is not known. Unix milliseconds, as below.
+    made_at: Option<u64>,
+    /// When it is replaced.
+    until: u64,
+}
+
+impl Token {
+    /// One that was made at `now`, and is replaced `margin` before it expires.
+    fn new(
+        text: &str,
+        now: u64,
+        expires_at: u64,
+        margin: Duration,
+    ) -> Result<Self, CredentialFault> {
+        let header = CredentialHeader::bearer(text);
+        Ok(Self {
+            header: header.ok_or_else(|| unavailable("Clerk's token is none for a header"))?,
+            made_at: Some(now),
+            until: expires_at.saturating_sub(milliseconds(margin)),
+        })
+    }
+
+    /// Whether it will do for a call, of which an API may have refused another or this one.
+    fn serves(&self, now: u64, refused: Refused<'_>) -> bool {
+        now < self.until && (refused.0 != Some(&self.header.value) || self.is_young(now))
+    }
+
+    fn is_young(&self, now: u64) -> bool {
+        let made_at = self.made_at;
+        made_at.is_some_and(|made_at| now.saturating_sub(made_at) < milliseconds(YOUNG))
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// When a token expires, Unix milliseconds; nothing else of it is looked at, and nothing is believed.
+fn expires_at(token: &str) -> Option<u64> {
+    let payload = BASE64.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    claims.get("exp")?.as_u64()?.checked_mul(1_000)
+}
+
+fn sign_in_again() -> CredentialFault {
+    CredentialFault {
+        code: "sign_in_again".into(),
+        message: "the sign-in that this call would be made with is over".to_owned(),
+        hint: Some("connect again and sign in".to_owned()),
+    }
+}
+
+fn unavailable(message: &str) -> CredentialFault {
+    CredentialFault {
+        code: "credential_unavailable".into(),
+        message: message.to_owned(),
+        hint: Some("try again in a minute".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_token_is_read_or_not_known() {
+        let token = |claims: &str| format!("e30.{}.c2ln", BASE64.encode(claims));
+        assert_eq!(expires_at(&token(r#"{"exp":60}"#)), Some(60_000));
+        for broken in [
+            "",
+            "a.b.c",
+            "x",
+            &token("{}"),
+            &token(r#"{"exp":-1}"#),
+            &token(r#"{"exp":1e30}"#),
+        ] {
+            assert_eq!(expires_at(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_token_serves_until_its_margin_and_after_a_refusal_only_while_it_is_young() {
+        let token = Token::new("t", 1_000, 61_000, Duration::from_secs(10)).unwrap();
+        let other = HeaderValue::from_static("Bearer other");
+        let own = Refused(Some(&token.header.value));
+        assert!(token.serves(50_999, Refused(None)));
+        assert!(token.serves(50_999, Refused(Some(&other))));
+        assert!(!token.serves(51_000, Refused(None)));
+        assert!(token.serves(10_999, own));
+        assert!(!token.serves(11_000, own));
+        let unknown = Token {
+            made_at: None,
+            ..token.clone()
+        };
+        assert!(!unknown.serves(1_000, own) && unknown.serves(1_000, Refused(None)));
+        assert!(!format!("{token:?}").contains("Bearer t"));
+    }
+}
