@@ -5,8 +5,10 @@ mod support;
 
 use std::fs;
 
+use clerk_mcp_store::tool_state::{Changes, Owner, ToolStateStore as _};
 use clerk_mcp_store::{OpenError, SqliteStore};
 use oauth::{Store as _, StoreError};
+use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use support::{NOW, Person, Place};
@@ -132,10 +134,53 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let before = fs::read(place.file()).unwrap();
     let text = refusal(&place).await;
     assert!(
-        text.contains("has schema version 77, this program knows up to 1"),
+        text.contains("has schema version 77, this program knows up to 2"),
         "{text}"
     );
     assert_eq!(fs::read(place.file()).unwrap(), before);
+}
+
+/// A file as version 1 of the schema left it, in use.
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_to_date() {
+    let place = Place::new();
+    let mut connection = raw(&place).await;
+    run(
+        &mut connection,
+        include_str!("../migrations/0001_oauth_state.sql"),
+    )
+    .await;
+    run(&mut connection, "PRAGMA user_version = 1").await;
+    run(
+        &mut connection,
+        "INSERT INTO audit (at, record) VALUES (1, '{\"tool\":\"getUser\"}')",
+    )
+    .await;
+    connection.close().await.unwrap();
+
+    let store = place.open().await;
+    Person(1).sign_in(&store).await.unwrap();
+    let owner = Owner {
+        user_id: "user_1".into(),
+        client_id: "client".into(),
+    };
+    let values = json!({"cart": 7}).as_object().unwrap().clone();
+    let changes = Changes::new(values.clone()).unwrap();
+    let changed = store.change_values(&owner, &changes, NOW).await.unwrap();
+    changed.unwrap();
+    store.close().await;
+
+    let store = place.open().await;
+    let names = ["cart".to_owned()];
+    assert_eq!(store.values(&owner, &names, NOW).await.unwrap(), values);
+    store.close().await;
+    let found: (i64, i64) = sqlx::query_as(
+        "SELECT user_version, (SELECT count(*) FROM audit) FROM pragma_user_version",
+    )
+    .fetch_one(&mut raw(&place).await)
+    .await
+    .unwrap();
+    assert_eq!(found, (2, 1));
 }
 
 #[tokio::test]

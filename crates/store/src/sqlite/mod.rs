@@ -20,6 +20,7 @@ mod refresh_tokens;
 mod rows;
 mod store;
 mod sweep;
+mod tool_state;
 mod writer;
 
 pub use open::OpenError;

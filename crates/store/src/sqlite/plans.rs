@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
 
-use super::{access_tokens, open, sweep};
+use super::{access_tokens, open, sweep, tool_state};
 
 /// The check at each request, and what looks for something to sweep while nobody may write.
 #[tokio::test]
@@ -24,6 +24,11 @@ async fn frequent_queries_read_no_whole_table() {
         sweep::AUTHORIZATIONS,
         sweep::CLIENTS,
         sweep::CLIENT_DOCUMENTS,
+        tool_state::READ,
+        tool_state::TOUCH,
+        tool_state::NAMES,
+        tool_state::FORGET,
+        tool_state::SWEEP,
     ] {
         let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained)

@@ -81,15 +81,15 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
-    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+    pub(super) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.told(self.readers.acquire().await.map_err(Failure::from))
     }
 
-    fn told<T>(&self, outcome: Outcome<T>) -> Result<T, StoreError> {
+    pub(super) fn told<T>(&self, outcome: Outcome<T>) -> Result<T, StoreError> {
         outcome.map_err(|failure| failure.into_store_error(&self.file))
     }
 
-    fn write<'s, T, F>(&'s self, transition: F) -> StoreResult<'s, T>
+    pub(super) fn write<'s, T, F>(&'s self, transition: F) -> StoreResult<'s, T>
     where
         T: Send + 'static,
         F: for<'a> FnOnce(&'a mut SqliteConnection) -> BoxFuture<'a, Outcome<T>> + Send + 'static,
