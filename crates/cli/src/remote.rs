@@ -12,7 +12,7 @@ use server::{
     client_documents::ClientDocuments,
     config::{Config, Keys},
 };
-use store::SqliteStore;
+use store::{SqliteStore, tool_state::ToolStateStore};
 use tokio::net::TcpListener;
 
 use crate::{emulate, failure::Failure, machine::Machine};
@@ -64,6 +64,7 @@ impl Remote {
                 ClientDocuments::new(config.cimd_test.as_ref()).map_err(Failure::usage)?,
             ),
             store: Arc::clone(&store) as Arc<dyn oauth::Store>,
+            tool_state: Arc::clone(&store) as Arc<dyn ToolStateStore>,
             audit: Arc::clone(&audit) as Arc<dyn Audit>,
             keys: keys(config)?,
             version: env!("CARGO_PKG_VERSION"),

@@ -1,10 +1,11 @@
 //! What the routes share.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use clerk::Env;
 use oauth::{AuthorizationServer, Random, Timestamp};
 use pages::SignInMode;
+use store::tool_state::ToolStateStore;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -23,6 +24,10 @@ pub struct App {
     pub version: &'static str,
     /// The rules.
     pub oauth: AuthorizationServer,
+    /// Where tools keep values.
+    pub tool_state: Arc<dyn ToolStateStore>,
+    /// How long a value is kept that no tool uses: as long as a grant lives at most.
+    pub tool_state_kept: Duration,
     /// The way people sign in.
     pub sign_in: SignIn,
     /// What Clerk says of people.

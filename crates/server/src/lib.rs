@@ -20,6 +20,7 @@ mod routes;
 mod server;
 pub mod sign_in;
 mod sweep;
+pub mod tool_state;
 pub mod tools;
 
 pub use self::{

@@ -1,12 +1,13 @@
 //! What Clerk says of the person who is signed in: whether they may go on, and the facts that access
 //! rules look at.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use clerk::{Client, Request};
 use http::Method;
 use moka::future::Cache;
 use serde_json::{Map, Value, json};
+use store::tool_state::ToolStateStore;
 
 use crate::access::{MembershipFacts, PersonFacts};
 
@@ -55,10 +56,18 @@ pub enum PersonError {
 }
 
 /// The people of a Clerk instance.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct People {
     client: Client,
     known: Cache<Arc<str>, Known>,
+    /// Where tools keep values of people.
+    kept: Option<Arc<dyn ToolStateStore>>,
+}
+
+impl fmt::Debug for People {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("People").finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -78,6 +87,17 @@ impl People {
                 .max_capacity(MOST_PEOPLE)
                 .time_to_live(FACTS_LIFETIME)
                 .build(),
+            kept: None,
+        }
+    }
+
+    /// Deletes what tools keep of a person, as soon as Clerk says that there is no such person any
+    /// more.
+    #[must_use]
+    pub fn forgetting(self, kept: Arc<dyn ToolStateStore>) -> Self {
+        Self {
+            kept: Some(kept),
+            ..self
         }
     }
 
@@ -141,12 +161,38 @@ impl People {
         let (user, memberships) =
             futures_util::future::join(self.client.send(&user), self.client.send(&memberships))
                 .await;
-        let user = user.map_err(|error| refusal(&error))?.body;
+        let user = match user.map_err(|error| refusal(&error)) {
+            Ok(user) => user.body,
+            Err(error) => {
+                if error == PersonError::Deleted {
+                    self.forget(user_id).await;
+                }
+                return Err(error);
+            }
+        };
         let memberships = memberships.map_err(|error| refusal(&error))?.body;
         Ok(Known {
             person: Arc::new(person(user_id, &user, &memberships)),
             at,
         })
+    }
+}
+
+impl People {
+    async fn forget(&self, user_id: &str) {
+        let Some(kept) = &self.kept else { return };
+        match kept.forget_values(user_id).await {
+            Ok(0) => {}
+            Ok(values) => tracing::info!(
+                user_id,
+                values,
+                "what tools kept of a deleted person is deleted"
+            ),
+            // It is tried again whenever somebody asks for the person, and swept in the end.
+            Err(error) => {
+                tracing::error!(%error, user_id, "what tools keep of a deleted person stays")
+            }
+        }
     }
 }
 
@@ -254,7 +300,78 @@ impl Person {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use bytes::Bytes;
+    use clerk::{BoxFuture, Env, SecretKey, Transport, TransportError, TransportErrorKind};
+    use oauth::Timestamp;
+    use store::tool_state::{Changes, MemoryToolState, Owner};
+
     use super::*;
+
+    /// A Clerk that knows nobody, or cannot be asked.
+    struct Clerk(Option<u16>);
+
+    impl Transport for Clerk {
+        fn send(
+            &self,
+            _: http::Request<Bytes>,
+        ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
+            let answer = match self.0 {
+                Some(status) => Ok(http::Response::builder()
+                    .status(status)
+                    .header("content-type", "application/json")
+                    .body(Bytes::from_static(
+                        b"{\"errors\": [{\"code\": \"c\", \"message\": \"m\"}]}",
+                    ))
+                    .unwrap()),
+                None => Err(TransportError {
+                    kind: TransportErrorKind::Connect,
+                    message: "nobody answers".to_owned(),
+                }),
+            };
+            Box::pin(std::future::ready(answer))
+        }
+    }
+
+    struct Noon;
+
+    impl Env for Noon {
+        fn now(&self) -> u64 {
+            1_800_000_000_000
+        }
+
+        fn sleep(&self, _: Duration) -> BoxFuture<'_, ()> {
+            Box::pin(std::future::ready(()))
+        }
+
+        fn random(&self) -> u64 {
+            0
+        }
+    }
+
+    #[tokio::test]
+    async fn what_tools_keep_goes_with_the_person_and_only_then() {
+        for (status, left) in [(Some(404), 0), (Some(500), 1), (Some(403), 1), (None, 1)] {
+            let kept = Arc::new(MemoryToolState::new());
+            for user_id in ["user_1", "user_2"] {
+                let owner = Owner {
+                    user_id: user_id.to_owned(),
+                    client_id: "client".to_owned(),
+                };
+                let values = Map::from_iter([("cart".to_owned(), json!(1))]);
+                let changes = Changes::new(values).unwrap();
+                let changed = kept.change_values(&owner, &changes, Timestamp(0)).await;
+                changed.unwrap().unwrap();
+            }
+            let key = SecretKey::parse("sk_test_0123456789abcdefghij").unwrap();
+            let client = Client::builder(key, Arc::new(Clerk(status)), Arc::new(Noon)).build();
+            let people = People::new(client).forgetting(kept.clone());
+            people.recent("user_1").await.unwrap_err();
+            people.now("user_1").await.unwrap_err();
+            assert_eq!(kept.forget_values("user_1").await, Ok(left), "{status:?}");
+            assert_eq!(kept.forget_values("user_2").await, Ok(1));
+        }
+    }
 
     fn user(more: Value) -> Value {
         let mut user = json!({

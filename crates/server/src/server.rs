@@ -17,6 +17,7 @@ use oauth::{
     AuthorizationServer, ClientAuthMethod, ClientId, ClientOrigin, FetchDocument, GrantType,
     Lifetimes, PlainToken, Random, ServerKeys, Settings, Store, Timestamp,
 };
+use store::tool_state::ToolStateStore;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -29,14 +30,16 @@ use crate::{
     credentials::Credentials,
     ended::GrantEnds,
     front::{Front, FrontConfig, origin::Allowed},
-    http_tools::{self, ApiTool},
+    http_tools::{self, ApiTool, SavedValues},
     listen,
     people::People,
     principals::Principals,
     rate_limit::RateLimits,
     routes::{self, Cookies},
     sign_in::{AppSignIn, ClerkOauth, SignIn},
-    sweep, tools,
+    sweep,
+    tool_state::ToolState,
+    tools,
 };
 
 const USER_AGENT: &str = concat!("clerk-mcp/", env!("CARGO_PKG_VERSION"));
@@ -53,6 +56,8 @@ pub struct Surroundings {
     pub documents: Arc<dyn FetchDocument>,
     /// Where grants, clients and tokens are kept.
     pub store: Arc<dyn Store>,
+    /// Where tools keep values.
+    pub tool_state: Arc<dyn ToolStateStore>,
     /// Where audit rows go.
     pub audit: Arc<dyn Audit>,
     /// The keys that seal cookies and state.
@@ -113,6 +118,7 @@ impl Server {
         let allowed = Allowed::new(&public_url, &origins);
         let client = clerk_client(config, &around);
         let stop = Arc::new(CancellationToken::new());
+        let tool_state = ToolState::new(Arc::clone(&around.tool_state), Arc::clone(&around.env));
         let mut own_tools: Vec<Arc<dyn OwnTool>> = Vec::new();
         if config.demo_tools {
             own_tools.extend(tools::demonstration());
@@ -121,7 +127,7 @@ impl Server {
             let surroundings = http_tools::Surroundings {
                 transport: Arc::new(http_tools::HttpTransport::new()),
                 credentials: Arc::new(Credentials::new(client.clone())),
-                state: None,
+                saved: SavedValues::new(tool_state.clone(), &api.tools),
                 env: Arc::clone(&around.env),
             };
             own_tools.extend(api.tools.iter().map(|tool| {
@@ -135,7 +141,9 @@ impl Server {
             version: around.version,
             oauth: authorization_server(config, &around)?,
             sign_in: sign_in(config, &around, &client)?,
-            people: People::new(client),
+            people: People::new(client).forgetting(Arc::clone(&around.tool_state)),
+            tool_state: around.tool_state,
+            tool_state_kept: config.oauth.refresh_total_lifetime,
             ends: Arc::new(GrantEnds::default()),
             allowed: allowed.clone(),
             cookies: Cookies::new(&public_url),

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use oauth::StoreError;
+
 use crate::app::App;
 
 /// How often.
@@ -14,15 +16,9 @@ pub(crate) async fn forever(app: Arc<App>) {
     loop {
         tokio::time::sleep(INTERVAL).await;
         loop {
-            match app.oauth.store().sweep(app.now()).await {
-                Ok(swept) if swept.more => {
-                    tracing::debug!(?swept, "swept a part");
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Ok(swept) => {
-                    tracing::debug!(?swept, "swept");
-                    break;
-                }
+            match part(&app).await {
+                Ok(true) => tokio::time::sleep(PAUSE).await,
+                Ok(false) => break,
                 Err(error) => {
                     tracing::error!(%error, "the store could not be swept");
                     break;
@@ -30,4 +26,14 @@ pub(crate) async fn forever(app: Arc<App>) {
             }
         }
     }
+}
+
+/// Deletes a part; whether there is more.
+async fn part(app: &App) -> Result<bool, StoreError> {
+    let now = app.now();
+    let swept = app.oauth.store().sweep(now).await?;
+    let unused = now.before(app.tool_state_kept);
+    let values = app.tool_state.sweep_values(unused).await?;
+    tracing::debug!(?swept, ?values, "swept");
+    Ok(swept.more || values.more)
 }

@@ -24,3 +24,4 @@ mod shutdown;
 mod sign_in;
 mod support;
 mod token_endpoint;
+mod tool_state;

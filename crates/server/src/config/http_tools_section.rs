@@ -1,6 +1,6 @@
 //! `[api]` and `[[tools]]`: read by `http_tools`, which knows them.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use oauth::ScopePolicy;
 use toolkit::operations;
@@ -60,6 +60,7 @@ pub(super) fn http_tools(
 
 /// What the tools ask for that this server does not have: it is told before anything starts.
 pub(super) fn check_needs(reading: &Reading<'_>, tools: &HttpTools, sign_in: &SignIn) {
+    check_state(reading, tools);
     for tool in &tools.tools {
         let problem = match (&tool.credential, sign_in) {
             (CredentialKind::Session | CredentialKind::JwtTemplate(_), SignIn::ClerkOauth(_)) => {
@@ -74,16 +75,31 @@ pub(super) fn check_needs(reading: &Reading<'_>, tools: &HttpTools, sign_in: &Si
                 "this version has no such credential yet",
                 "use \"session\", a JWT template, a header or \"none\"",
             )),
-            _ if !tool.state_read().is_empty() => Some((
-                "state",
-                "this version keeps no values for tools yet",
-                "leave them out",
-            )),
             _ => None,
         };
         if let Some((key, problem, hint)) = problem {
             let place = Place::Setting(format!("tools.{}.{key}", tool.name()));
             reading.fault(Wrong::new(problem, hint).at(place));
+        }
+    }
+}
+
+/// A value that no tool saves is never there.
+fn check_state(reading: &Reading<'_>, tools: &HttpTools) {
+    let saved: BTreeSet<&str> = tools
+        .tools
+        .iter()
+        .flat_map(|tool| tool.state_written())
+        .collect();
+    for tool in &tools.tools {
+        for name in tool.state_read() {
+            if !saved.contains(name.as_str()) {
+                let place = Place::Setting(format!("tools.{}", tool.name()));
+                let problem = format!("no tool saves the value of {{state.{name}}}");
+                let hint =
+                    format!("add save = {{ {name} = \"/…\" }} to the tool that it comes from");
+                reading.fault(Wrong::new(problem, hint).at(place));
+            }
         }
     }
 }

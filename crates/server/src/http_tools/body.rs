@@ -77,7 +77,9 @@ impl JsonTemplate {
             Self::Text(template) => match template.alone() {
                 // An explicit null is a value here.
                 Some(Source::Argument(name)) => values.arguments.get(name).cloned(),
-                Some(Source::State(name)) => values.state.get(name).cloned(),
+                Some(Source::State(name) | Source::OptionalState(name)) => {
+                    values.state.get(name).cloned()
+                }
                 None => template.text(values)?.map(Value::String),
             },
             Self::List(items) => {

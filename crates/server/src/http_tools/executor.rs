@@ -1,6 +1,6 @@
 //! Calls: credential, request, retries, redirects, pages, result.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clerk::{BoxFuture, Env};
@@ -23,6 +23,7 @@ use super::{
     tool::HttpTool,
     transport::{Transport, TransportFault},
 };
+use crate::tool_state::ToolState;
 
 /// Redirects followed in one exchange, all below the base URL.
 const MOST_REDIRECTS: u32 = 3;
@@ -31,33 +32,67 @@ const BASE_DELAY: Duration = Duration::from_millis(200);
 /// The longest `Retry-After` that is waited for; a longer one is told.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Small values per person and client, that tools keep from call to call.
-pub trait ToolState: Send + Sync {
-    /// The saved values of these names, as far as there are any.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    fn load<'a>(
-        &'a self,
-        caller: &'a Caller,
-        names: &'a [String],
-    ) -> BoxFuture<'a, Result<Map<String, Value>, StateUnavailable>>;
-
-    /// Saves these values; null removes.
-    ///
-    /// # Errors
-    /// When they cannot be written.
-    fn save<'a>(
-        &'a self,
-        caller: &'a Caller,
-        values: Map<String, Value>,
-    ) -> BoxFuture<'a, Result<(), StateUnavailable>>;
+/// The values that tools keep, and which tools save which.
+#[derive(Clone, Debug)]
+pub struct SavedValues {
+    state: ToolState,
+    savers: Arc<BTreeMap<String, Vec<String>>>,
 }
 
-/// Saved values cannot be reached. The log says why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("saved values cannot be reached")]
-pub struct StateUnavailable;
+impl SavedValues {
+    /// The values in `state`, as these tools save them.
+    #[must_use]
+    pub fn new(state: ToolState, tools: &[Arc<HttpTool>]) -> Self {
+        let mut savers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for tool in tools {
+            for name in tool.state_written() {
+                let savers = savers.entry(name.to_owned()).or_default();
+                savers.push(tool.name().to_owned());
+            }
+        }
+        Self {
+            state,
+            savers: Arc::new(savers),
+        }
+    }
+
+    /// The values that a tool's request holds.
+    async fn load(
+        &self,
+        tool: &HttpTool,
+        caller: &Caller,
+    ) -> Result<Map<String, Value>, ToolFault> {
+        let names = tool.state_read();
+        if names.is_empty() {
+            return Ok(Map::new());
+        }
+        let loaded = self.state.get(caller, &names).await;
+        let values = loaded.map_err(|error| ToolFault::State {
+            problem: error.to_string(),
+        })?;
+        let missing = tool.state_needed().into_iter();
+        let missing = missing.filter(|name| !values.contains_key(*name));
+        let names: Vec<_> = missing
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    self.savers.get(name).cloned().unwrap_or_default(),
+                )
+            })
+            .collect();
+        if names.is_empty() {
+            return Ok(values);
+        }
+        Err(ToolFault::StateMissing { names })
+    }
+
+    async fn save(&self, caller: &Caller, values: Map<String, Value>) -> Result<(), ToolFault> {
+        let saved = self.state.set(caller, values).await;
+        saved.map_err(|error| ToolFault::NotSaved {
+            problem: error.to_string(),
+        })
+    }
+}
 
 /// What calls need of the machine and of the rest of the server.
 #[derive(Clone)]
@@ -66,8 +101,8 @@ pub struct Surroundings {
     pub transport: Arc<dyn Transport>,
     /// Gives credentials.
     pub credentials: Arc<dyn Credential>,
-    /// Keeps values; without it, tools that use some are refused.
-    pub state: Option<Arc<dyn ToolState>>,
+    /// Keeps values from call to call.
+    pub saved: SavedValues,
     /// Sleep and randomness, for repetitions.
     pub env: Arc<dyn Env>,
 }
@@ -105,7 +140,8 @@ impl ApiTool {
         progress: &dyn Progress,
     ) -> Result<ToolResult, OwnToolError> {
         self.tool.check(arguments)?;
-        let state = self.load(caller).await?;
+        let saved = &self.surroundings.saved;
+        let state = saved.load(&self.tool, caller).await?;
         let values = Values {
             arguments,
             state: &state,
@@ -114,27 +150,9 @@ impl ApiTool {
         let limit = self.tool.timeout;
         let calling = self.calls(request, caller, progress);
         let called = tokio::time::timeout(limit, calling).await;
-        let (result, saved) = called.unwrap_or(Err(ToolFault::Timeout { after: limit }))?;
-        if !saved.is_empty() {
-            self.save(caller, saved).await?;
-        }
+        let (result, values) = called.unwrap_or(Err(ToolFault::Timeout { after: limit }))?;
+        saved.save(caller, values).await?;
         Ok(result)
-    }
-
-    async fn load(&self, caller: &Caller) -> Result<Map<String, Value>, ToolFault> {
-        let names = self.tool.state_read();
-        if names.is_empty() {
-            return Ok(Map::new());
-        }
-        let state = self.surroundings.state.as_ref().ok_or(ToolFault::State)?;
-        let loaded = state.load(caller, &names).await;
-        loaded.map_err(|StateUnavailable| ToolFault::State)
-    }
-
-    async fn save(&self, caller: &Caller, values: Map<String, Value>) -> Result<(), ToolFault> {
-        let state = self.surroundings.state.as_ref().ok_or(ToolFault::State)?;
-        let saved = state.save(caller, values).await;
-        saved.map_err(|StateUnavailable| ToolFault::State)
     }
 
     /// The result of the call, and what is to be saved of it.

@@ -181,8 +181,21 @@ pub enum ToolFault {
         /// What to do.
         hint: Option<String>,
     },
-    /// What was saved for this person and client cannot be read or written.
-    State,
+    /// What was saved for this person and client cannot be read.
+    State {
+        /// Why.
+        problem: String,
+    },
+    /// Nothing was saved yet under names that the request needs.
+    StateMissing {
+        /// The names, each with the tools that save it.
+        names: Vec<(String, Vec<String>)>,
+    },
+    /// The call was made, but what was to be saved of its answer is not.
+    NotSaved {
+        /// Why.
+        problem: String,
+    },
 }
 
 impl ToolFault {
@@ -203,7 +216,9 @@ impl ToolFault {
             Self::InvalidAnswer { .. } => "invalid_response",
             Self::Unreachable => "unreachable",
             Self::Credential { code, .. } => code,
-            Self::State => "state_unavailable",
+            Self::State { .. } => "state_unavailable",
+            Self::StateMissing { .. } => "state_missing",
+            Self::NotSaved { .. } => "state_not_saved",
         }
     }
 
@@ -246,7 +261,17 @@ impl ToolFault {
             }
             Self::Unreachable => "the API cannot be reached".to_owned(),
             Self::Credential { message, .. } => message.clone(),
-            Self::State => "what was saved for this client cannot be reached".to_owned(),
+            Self::State { problem } => format!("saved values cannot be read: {problem}"),
+            Self::StateMissing { names } => {
+                let names: Vec<_> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
+                format!(
+                    "nothing is saved as {} for this person and client yet",
+                    names.join(", ")
+                )
+            }
+            Self::NotSaved { problem } => {
+                format!("the call was made, but nothing of it was saved: {problem}")
+            }
         }
     }
 
@@ -263,7 +288,9 @@ impl ToolFault {
             Self::Refused { .. } => "check the arguments",
             Self::Timeout { .. } => "try again later, or ask for less; it may have been done",
             Self::TooLarge { .. } => "ask for less: a filter, a smaller page",
-            Self::Unreachable | Self::State => "try again later",
+            Self::Unreachable | Self::State { .. } => "try again later",
+            Self::StateMissing { names } => return Some(what_saves(names)),
+            Self::NotSaved { .. } => "do not call again blindly: the API has done its part",
             Self::Redirect { .. } | Self::ContentType { .. } | Self::InvalidAnswer { .. } => {
                 "the tool's definition and the API do not agree; tell whoever runs this server"
             }
@@ -271,6 +298,14 @@ impl ToolFault {
         };
         Some(text.to_owned())
     }
+}
+
+fn what_saves(names: &[(String, Vec<String>)]) -> String {
+    let hints = names.iter().map(|(name, savers)| match savers.as_slice() {
+        [] => format!("no tool over this API saves `{name}`"),
+        savers => format!("first call {}, which saves `{name}`", savers.join(" or ")),
+    });
+    hints.collect::<Vec<_>>().join("; ")
 }
 
 impl fmt::Display for ToolFault {

@@ -42,7 +42,7 @@ pub use self::{
         StaticHeader,
     },
     definitions::{Definitions, HttpTools, MOST_TOOLS},
-    executor::{ApiTool, StateUnavailable, Surroundings, ToolState},
+    executor::{ApiTool, SavedValues, Surroundings},
     fault::{ArgumentFault, DefinitionFault, ToolFault},
     listing::CATEGORY,
     openapi::LARGEST_FILE,

@@ -84,7 +84,9 @@ fn encoded(source: &Source, values: Values<'_>) -> Result<String, ArgumentFault>
     let Some(value) = source.value(values) else {
         return Err(fault(match source {
             Source::Argument(_) => "it is missing".to_owned(),
-            Source::State(_) => "nothing was saved under this name yet".to_owned(),
+            Source::State(_) | Source::OptionalState(_) => {
+                "nothing was saved under this name yet".to_owned()
+            }
         }));
     };
     let text = super::template::scalar(source, value)?;

@@ -18,8 +18,10 @@ pub struct Values<'a> {
 pub(crate) enum Source {
     /// `{limit}`
     Argument(String),
-    /// `{state.cursor}`
+    /// `{state.cart}`, which must have been saved.
     State(String),
+    /// `{state.cursor?}`, which is absent until it is saved.
+    OptionalState(String),
 }
 
 impl Source {
@@ -27,7 +29,7 @@ impl Source {
     pub(crate) fn value<'a>(&self, values: Values<'a>) -> Option<&'a Value> {
         let value = match self {
             Self::Argument(name) => values.arguments.get(name),
-            Self::State(name) => values.state.get(name),
+            Self::State(name) | Self::OptionalState(name) => values.state.get(name),
         };
         value.filter(|value| !value.is_null())
     }
@@ -36,7 +38,7 @@ impl Source {
     pub(crate) fn name(&self) -> String {
         match self {
             Self::Argument(name) => name.clone(),
-            Self::State(name) => format!("state.{name}"),
+            Self::State(name) | Self::OptionalState(name) => format!("state.{name}"),
         }
     }
 }
@@ -150,10 +152,9 @@ pub(crate) fn scalar(source: &Source, value: &Value) -> Result<String, ArgumentF
 }
 
 fn source(text: &str) -> Result<Source, String> {
-    let (state, name) = match text.strip_prefix("state.") {
-        Some(name) => (true, name),
-        None => (false, text),
-    };
+    let of_state = text.strip_prefix("state.");
+    let optional = of_state.and_then(|name| name.strip_suffix('?'));
+    let name = optional.or(of_state).unwrap_or(text);
     if !is_name(name) {
         return Err(format!(
             "{} is no name (letters, digits, `_` and `-`, at most {LONGEST_NAME})",
@@ -161,10 +162,10 @@ fn source(text: &str) -> Result<Source, String> {
         ));
     }
     let name = name.to_owned();
-    Ok(if state {
-        Source::State(name)
-    } else {
-        Source::Argument(name)
+    Ok(match (of_state, optional) {
+        (_, Some(_)) => Source::OptionalState(name),
+        (Some(_), None) => Source::State(name),
+        (None, None) => Source::Argument(name),
     })
 }
 
@@ -200,12 +201,14 @@ mod tests {
             ("<{a}|{n}|{b}>", "<x|1.5|true>"),
             ("{{{a}}}", "{x}"),
             ("{state.cursor}!", "c1!"),
+            ("{state.cursor?}!", "c1!"),
         ] {
             let filled = fill(template, json!({"a": "x", "n": 1.5, "b": true}));
             assert_eq!(filled.unwrap().as_deref(), Some(expected), "{template}");
         }
         assert_eq!(fill("x{a}", json!({})).unwrap(), None);
         assert_eq!(fill("x{a}", json!({"a": null})).unwrap(), None);
+        assert_eq!(fill("x{state.none?}", json!({})).unwrap(), None);
         for value in [json!([1]), json!({})] {
             let fault = fill("x{a}", json!({"a": value})).unwrap_err();
             assert_eq!(fault.argument, "a");
@@ -221,7 +224,17 @@ mod tests {
     #[test]
     fn what_is_no_template_is_refused() {
         for text in [
-            "{", "}", "{}", "{a", "a}", "{a b}", "{a{b}}", "{state.}", "{ä}",
+            "{",
+            "}",
+            "{}",
+            "{a",
+            "a}",
+            "{a b}",
+            "{a{b}}",
+            "{state.}",
+            "{state.?}",
+            "{a?}",
+            "{ä}",
         ] {
             assert!(Template::parse(text).is_err(), "{text}");
         }

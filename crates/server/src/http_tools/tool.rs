@@ -205,10 +205,21 @@ impl HttpTool {
     pub fn state_read(&self) -> Vec<String> {
         let names = sources(&self.path, &self.query, &self.headers, &self.body);
         let names = names.into_iter().filter_map(|(_, source)| match source {
-            Source::State(name) => Some(name.clone()),
+            Source::State(name) | Source::OptionalState(name) => Some(name.clone()),
             Source::Argument(_) => None,
         });
         names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Those of [`HttpTool::state_read`] without which there is no request.
+    #[must_use]
+    pub fn state_needed(&self) -> BTreeSet<&str> {
+        let names = sources(&self.path, &self.query, &self.headers, &self.body);
+        let names = names.into_iter().filter_map(|(_, source)| match source {
+            Source::State(name) => Some(name.as_str()),
+            Source::OptionalState(_) | Source::Argument(_) => None,
+        });
+        names.collect()
     }
 
     /// The names of the values that are saved of its answers.
@@ -323,8 +334,17 @@ fn check_hints(spec: &ToolSpec, hints: Hints, pointer: &str, faults: &Faults) {
 fn check_sources(spec: &ToolSpec, input: &ObjectSchema, pointer: &str, faults: &Faults) {
     let mut used = BTreeSet::new();
     for (key, source) in sources(&spec.path, &spec.query, &spec.headers, &spec.body) {
-        let Source::Argument(name) = source else {
-            continue;
+        let name = match source {
+            Source::Argument(name) => name,
+            Source::OptionalState(name) if key == "path" => {
+                faults.add(
+                    format!("{pointer}/path"),
+                    format!("`{{state.{name}?}}` may be absent, and a path cannot do without"),
+                    format!("write {{state.{name}}}"),
+                );
+                continue;
+            }
+            Source::State(_) | Source::OptionalState(_) => continue,
         };
         used.insert(name.as_str());
         if input.property(name).is_none() {

@@ -18,10 +18,12 @@ use axum::{
 use clerk::{BoxFuture, Env};
 use clerk_mcp_server::http_tools::{
     ApiTool, Credential, CredentialFault, CredentialHeader, CredentialKind, HttpTool,
-    HttpTransport, StateUnavailable, Surroundings, ToolState,
+    HttpTransport, SavedValues, Surroundings,
 };
+use clerk_mcp_server::tool_state::ToolState;
 use mcp::{Caller, OwnTool as _, OwnToolError, ToolResult};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use store::tool_state::MemoryToolState;
 
 use super::{object, read};
 
@@ -75,9 +77,20 @@ impl Api {
         arguments: Value,
         surroundings: Surroundings,
     ) -> Result<ToolResult, OwnToolError> {
+        self.call_as(entry, arguments, surroundings, &Caller::default())
+            .await
+    }
+
+    pub(super) async fn call_as(
+        &self,
+        entry: &str,
+        arguments: Value,
+        surroundings: Surroundings,
+        caller: &Caller,
+    ) -> Result<ToolResult, OwnToolError> {
         let tool = ApiTool::new(self.tool(entry), surroundings);
-        let (arguments, caller) = (object(arguments), Caller::default());
-        tool.call(&arguments, &caller, &toolkit::Quiet).await
+        let arguments = object(arguments);
+        tool.call(&arguments, caller, &toolkit::Quiet).await
     }
 
     pub(super) fn tool(&self, entry: &str) -> Arc<HttpTool> {
@@ -140,6 +153,11 @@ async fn answer(State(asked): State<Arc<Mutex<Vec<Asked>>>>, request: Request) -
             let response = Response::builder().header("content-type", "application/json");
             response.body(Body::from_stream(chunks)).unwrap()
         }
+        "/long" => respond(
+            200,
+            "application/json",
+            &json!("x".repeat(20_000)).to_string(),
+        ),
         "/html" => respond(200, "text/html", "<html>"),
         "/compressed" => {
             let response = Response::builder().header("content-encoding", "gzip");
@@ -195,31 +213,6 @@ impl Credential for Tokens {
     }
 }
 
-/// State in memory.
-#[derive(Default)]
-pub(super) struct Kept(pub(super) Mutex<Map<String, Value>>);
-
-impl ToolState for Kept {
-    fn load<'a>(
-        &'a self,
-        _: &'a Caller,
-        names: &'a [String],
-    ) -> BoxFuture<'a, Result<Map<String, Value>, StateUnavailable>> {
-        let mut kept = self.0.lock().unwrap().clone();
-        kept.retain(|name, _| names.contains(name));
-        Box::pin(async { Ok(kept) })
-    }
-
-    fn save<'a>(
-        &'a self,
-        _: &'a Caller,
-        values: Map<String, Value>,
-    ) -> BoxFuture<'a, Result<(), StateUnavailable>> {
-        self.0.lock().unwrap().extend(values);
-        Box::pin(async { Ok(()) })
-    }
-}
-
 struct NoJitter;
 
 impl Env for NoJitter {
@@ -240,7 +233,22 @@ pub(super) fn surroundings() -> Surroundings {
     Surroundings {
         transport: Arc::new(HttpTransport::new()),
         credentials: Arc::new(Tokens::default()),
-        state: None,
+        saved: saved(&[]),
         env: Arc::new(NoJitter),
+    }
+}
+
+/// Nothing saved yet; these tools save.
+pub(super) fn saved(tools: &[Arc<HttpTool>]) -> SavedValues {
+    let store = Arc::new(MemoryToolState::new());
+    SavedValues::new(ToolState::new(store, Arc::new(NoJitter)), tools)
+}
+
+/// A person who came through a client.
+pub(super) fn caller(user: &str, client: &str) -> Caller {
+    Caller {
+        user_id: Some(user.to_owned()),
+        client_id: Some(client.to_owned()),
+        ..Caller::default()
     }
 }

@@ -6,7 +6,7 @@ use clerk_mcp_server::http_tools::{FixedCredentials, Surroundings};
 use serde_json::{Value, json};
 
 use super::{
-    api::{Api, Kept, surroundings},
+    api::{Api, caller, saved, surroundings},
     object,
 };
 
@@ -198,25 +198,62 @@ async fn pages_are_gathered_up_to_a_bound() {
 #[tokio::test]
 async fn values_are_kept_from_call_to_call() {
     let api = Api::start().await;
-    let kept = Arc::new(Kept::default());
-    let with_state = Surroundings {
-        state: Some(kept.clone()),
-        ..surroundings()
-    };
+    let around = surroundings();
+    let ava = caller("user_1", "client");
     let entry = format!(
-        "{}\nquery = {{ after = \"{{state.at}}\" }}\nsave = {{ at = \"/next\" }}",
+        "{}\nquery = {{ after = \"{{state.at?}}\" }}\nsave = {{ at = \"/next\" }}",
         get("/pages")
     );
-    for next in ["2", "4"] {
-        let result = api
-            .call_with(&entry, json!({}), with_state.clone())
-            .await
-            .unwrap();
-        assert_eq!(result.structured.unwrap()["next"], next);
-        assert_eq!(kept.0.lock().unwrap()["at"], next);
+    // The last page has no next one, so that the fifth call begins anew.
+    for next in [json!("2"), json!("4"), json!("6"), json!(null), json!("2")] {
+        let called = api.call_as(&entry, json!({}), around.clone(), &ava).await;
+        let page = called.unwrap().structured.unwrap();
+        assert_eq!(page.get("next").cloned().unwrap_or_default(), next);
     }
     let error = api.call(&entry, json!({})).await.unwrap_err();
-    assert_eq!(error.code, "state_unavailable");
+    assert_eq!(
+        error.code, "state_unavailable",
+        "nobody in particular calls"
+    );
+}
+
+#[tokio::test]
+async fn a_value_that_is_not_there_is_told_with_the_tool_that_saves_it() {
+    let api = Api::start().await;
+    let saves = api.tool(&format!("{}\nsave = {{ cart = \"/id\" }}", get("/cart")));
+    let around = Surroundings {
+        saved: saved(&[saves]),
+        ..surroundings()
+    };
+    let ava = caller("user_1", "client");
+    for entry in [
+        get("/carts/{state.cart}"),
+        format!("{}\nquery = {{ c = \"{{state.cart}}\" }}", get("/carts")),
+        format!(
+            "{}\nheaders = {{ X-Cart = \"{{state.cart}}\" }}",
+            get("/carts")
+        ),
+        "method = \"POST\"\npath = \"/carts\"\nbody = { c = [\"{state.cart}\"] }".to_owned(),
+    ] {
+        let called = api.call_as(&entry, json!({}), around.clone(), &ava).await;
+        let error = called.unwrap_err();
+        assert_eq!(error.code, "state_missing", "{entry}");
+        assert!(error.message.contains("`cart`"), "{error}");
+        assert_eq!(error.hint.unwrap(), "first call t, which saves `cart`");
+    }
+    assert!(api.asked().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_saved_is_told_after_the_call() {
+    let api = Api::start().await;
+    let entry = format!("{}\nsave = {{ all = \"\" }}", get("/long"));
+    let ava = caller("user_1", "client");
+    let called = api.call_as(&entry, json!({}), surroundings(), &ava).await;
+    let error = called.unwrap_err();
+    assert_eq!(error.code, "state_not_saved");
+    assert!(error.message.contains("more than 16384"), "{error}");
+    assert_eq!(api.asked().len(), 1);
 }
 
 #[tokio::test]
