@@ -56,13 +56,13 @@ impl Remote {
         let store = Arc::new(store);
         let sink = audit_sink(config, &store)?;
         let audit = Arc::new(AuditQueue::new(config.limits.audit_queue, sink));
+        let documents = ClientDocuments::new(config.cimd_test.as_ref()).map_err(Failure::usage)?;
         let surroundings = Surroundings {
             env: around.env,
             random: Arc::new(Machine),
             clerk: around.clerk,
-            documents: Arc::new(
-                ClientDocuments::new(config.cimd_test.as_ref()).map_err(Failure::usage)?,
-            ),
+            key_sets: Arc::new(documents.of_key_sets()),
+            documents: Arc::new(documents),
             store: Arc::clone(&store) as Arc<dyn oauth::Store>,
             tool_state: Arc::clone(&store) as Arc<dyn ToolStateStore>,
             audit: Arc::clone(&audit) as Arc<dyn Audit>,

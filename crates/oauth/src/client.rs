@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client_keys::AssertionKeys;
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
 use crate::token::TokenHash;
@@ -49,6 +50,8 @@ pub enum ClientAuthMethod {
     ClientSecretBasic,
     /// Its secret in the form.
     ClientSecretPost,
+    /// An assertion that it signs (RFC 7523 section 2.2).
+    PrivateKeyJwt,
 }
 
 /// The grant types that this server knows (RFC 7591 section 2).
@@ -80,8 +83,12 @@ pub struct Client {
     pub tos_uri: Option<String>,
     /// Where codes may go, each of which [`crate::RedirectUri::parse`] accepted.
     pub redirect_uris: Vec<String>,
-    /// How it proves who it is.
+    /// How it has to prove who it is.
     pub auth: ClientAuthMethod,
+    /// With what its assertions are checked; `Some` for [`ClientAuthMethod::PrivateKeyJwt`], and for a
+    /// public client that may prove who it is but need not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion_keys: Option<AssertionKeys>,
     /// The hash of its secret; `Some` for every method that uses one, else `None`.
     pub secret: Option<TokenHash>,
     /// The scopes it registered: what it is given when it asks for none by name.

@@ -1,13 +1,19 @@
 //! Who calls the token or revocation endpoint (RFC 6749 section 2.3).
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 
 use crate::client::{Client, ClientAuthMethod, ClientId};
+use crate::client_assertion::{ASSERTION_TYPE, AssertionFault, UnverifiedAssertion};
 use crate::error::ErrorResponse;
 use crate::parameters::{Parameters, Repeated};
 use crate::token::PlainToken;
+
+/// How long a client is asked to wait when its own host does not answer.
+const KEYS_RETRY: Duration = Duration::from_secs(30);
 
 /// Why a client is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,24 +33,45 @@ pub enum ClientAuthFault {
         /// Whether it came with HTTP Basic.
         basic: bool,
     },
-    /// The secret is wrong or missing, or the method is not the registered one.
+    /// The secret or the assertion is wrong or missing, or the method is not the registered one.
     #[error(
-        "the client could not be authenticated\nhint: check the secret, and that it is sent by the method that was registered"
+        "the client could not be authenticated\nhint: check the secret, and that it is sent by the method that was registered; a client that publishes `private_key_jwt` alone needs an assertion"
     )]
     Refused {
         /// Whether it came with HTTP Basic.
         basic: bool,
     },
+    /// Its assertion is refused.
+    #[error(transparent)]
+    Assertion(#[from] AssertionFault),
+    /// The keys that it publishes, or the document that says where they are, cannot be used.
+    #[error("the client's keys cannot be used: {problem}")]
+    Keys {
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// The keys that it publishes cannot be had now.
+    #[error("the client's keys cannot be had right now: {problem}")]
+    KeysUnavailable {
+        /// What happened.
+        problem: String,
+    },
 }
 
 impl ClientAuthFault {
     /// 401 with a challenge for those who came with HTTP Basic, 400 for requests that make no sense,
-    /// 401 `invalid_client` for others (RFC 6749 section 5.2).
+    /// 503 where the client's own host does not answer, 401 `invalid_client` for others (RFC 6749
+    /// section 5.2, RFC 7521 section 4.2.1).
     pub(crate) fn response(&self) -> ErrorResponse {
         let (status, code) = match self {
             Self::Missing | Self::TwoMethods => (StatusCode::BAD_REQUEST, "invalid_request"),
-            Self::MalformedBasic | Self::Unknown { .. } | Self::Refused { .. } => {
-                (StatusCode::UNAUTHORIZED, "invalid_client")
+            Self::MalformedBasic
+            | Self::Unknown { .. }
+            | Self::Refused { .. }
+            | Self::Assertion(_)
+            | Self::Keys { .. } => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::KeysUnavailable { .. } => {
+                return ErrorResponse::unavailable(self.to_string(), KEYS_RETRY);
             }
         };
         let basic = matches!(
@@ -59,11 +86,24 @@ impl ClientAuthFault {
     }
 }
 
-/// Who somebody says they are. Nothing is proven before [`PresentedClient::authenticate`].
+/// Who somebody says they are. Nothing is proven yet.
 pub(crate) struct PresentedClient {
     pub(crate) id: ClientId,
+    pub(crate) proof: Proof,
+}
+
+/// With what somebody proves who they are.
+pub(crate) enum Proof {
+    /// A secret, or nothing.
+    Secret(PresentedSecret),
+    /// An assertion. It is right or wrong; it never counts as nothing.
+    Assertion(Box<UnverifiedAssertion>),
+}
+
+/// A secret as it came, if one came.
+pub(crate) struct PresentedSecret {
     secret: Option<PlainToken>,
-    method: ClientAuthMethod,
+    basic: bool,
 }
 
 /// Proof that a client was authenticated as far as it can be: what goes on needs one of these.
@@ -77,17 +117,18 @@ impl PresentedClient {
     ) -> Result<Self, PresentedFault> {
         let id = form.get("client_id")?;
         let secret = form.get("client_secret")?;
+        let assertion = form.get("client_assertion")?;
+        let assertion_type = form.get("client_assertion_type")?;
+        if assertion.is_some() || assertion_type.is_some() {
+            if secret.is_some() || authorization.is_some() {
+                return Err(ClientAuthFault::TwoMethods.into());
+            }
+            return Ok(Self::read_assertion(id, assertion, assertion_type)?);
+        }
         let Some(header) = authorization else {
             let id = ClientId(id.ok_or(ClientAuthFault::Missing)?.to_owned());
-            let method = match secret {
-                Some(_) => ClientAuthMethod::ClientSecretPost,
-                None => ClientAuthMethod::None,
-            };
-            return Ok(Self {
-                id,
-                secret: secret.map(PlainToken::presented),
-                method,
-            });
+            let secret = secret.map(PlainToken::presented);
+            return Ok(Self::with_secret(id, secret, false));
         };
         if secret.is_some() {
             return Err(ClientAuthFault::TwoMethods.into());
@@ -96,21 +137,47 @@ impl PresentedClient {
         if id.is_some_and(|id| id != basic_id) {
             return Err(ClientAuthFault::TwoMethods.into());
         }
-        Ok(Self {
-            id: ClientId(basic_id),
-            secret: Some(basic_secret),
-            method: ClientAuthMethod::ClientSecretBasic,
-        })
+        Ok(Self::with_secret(
+            ClientId(basic_id),
+            Some(basic_secret),
+            true,
+        ))
     }
 
+    fn with_secret(id: ClientId, secret: Option<PlainToken>, basic: bool) -> Self {
+        let proof = Proof::Secret(PresentedSecret { secret, basic });
+        Self { id, proof }
+    }
+
+    /// `client_id` may be left out: the assertion says it (RFC 7521 section 4.2).
+    fn read_assertion(
+        id: Option<&str>,
+        assertion: Option<&str>,
+        assertion_type: Option<&str>,
+    ) -> Result<Self, ClientAuthFault> {
+        if assertion_type != Some(ASSERTION_TYPE) {
+            return Err(AssertionFault::AssertionType.into());
+        }
+        let assertion = assertion.ok_or(AssertionFault::Malformed("it is missing"))?;
+        let assertion = UnverifiedAssertion::parse(assertion)?;
+        let id = match id {
+            Some(id) => ClientId(id.to_owned()),
+            None => assertion.subject()?,
+        };
+        let proof = Proof::Assertion(Box::new(assertion));
+        Ok(Self { id, proof })
+    }
+}
+
+impl PresentedSecret {
     /// Checks the secret of `client`, in a time that does not depend on it. A client with a secret
     /// may send it in the header or in the form, whichever of the two it registered: both prove the
     /// same, and libraries differ.
-    pub(crate) fn authenticate(
+    pub(crate) fn check(
         &self,
         client: Option<Client>,
     ) -> Result<AuthenticatedClient, ClientAuthFault> {
-        let basic = self.method == ClientAuthMethod::ClientSecretBasic;
+        let basic = self.basic;
         let client = client.ok_or(ClientAuthFault::Unknown { basic })?;
         let proven = match (client.auth, client.secret, &self.secret) {
             (ClientAuthMethod::None, None, None) => true,

@@ -2,9 +2,12 @@
 //! at its identifier's URL.
 
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use crate::client::{Client, ClientAuthMethod, ClientId, ClientOrigin, GrantType};
+use crate::client_keys::{AssertionKeys, KeySource};
+use crate::json_web_key::{KeySet, KeySetFault, SigningAlgorithm};
 use crate::redirect_uri::{RedirectUri, RedirectUriError};
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
@@ -25,6 +28,13 @@ pub(crate) struct UnverifiedClientMetadata {
     policy_uri: Option<String>,
     tos_uri: Option<String>,
     token_endpoint_auth_method: Option<String>,
+    /// In a document, which every server reads, a client can offer several (OpenID Connect Relying
+    /// Party Metadata Choices); then the single one does not count.
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    token_endpoint_auth_signing_alg: Option<String>,
+    token_endpoint_auth_signing_alg_values_supported: Option<Vec<String>>,
+    jwks: Option<Value>,
+    jwks_uri: Option<String>,
     grant_types: Option<Vec<String>>,
     response_types: Option<Vec<String>>,
     scope: Option<String>,
@@ -63,6 +73,20 @@ pub enum ClientMetadataFault {
         /// What is supported.
         hint: &'static str,
     },
+    /// An algorithm for assertions that is not offered.
+    #[error("`token_endpoint_auth_signing_alg` is not supported\nhint: RS256 or ES256")]
+    SigningAlgorithm,
+    /// Assertions, but nothing to check them with, or two things.
+    #[error("`private_key_jwt` needs the client's keys\nhint: either `jwks` or `jwks_uri`")]
+    KeySource,
+    /// Keys at a URL that is not fetched.
+    #[error(
+        "`jwks_uri` is no URL of a key set\nhint: `https`, no user name, no fragment, at most 2,048 bytes"
+    )]
+    KeySetUrl,
+    /// Keys that cannot be used.
+    #[error("`jwks`: {0}")]
+    KeySet(#[from] KeySetFault),
     /// No grant type that begins anything here.
     #[error("`grant_types` lacks `authorization_code`, the only way to begin here")]
     GrantTypes,
@@ -110,7 +134,10 @@ impl UnverifiedClientMetadata {
         if source == Source::Document && self.client_secret.is_some() {
             return Err(ClientMetadataFault::PublicSecret);
         }
-        let auth = auth_method(self.token_endpoint_auth_method.as_deref(), source)?;
+        let (auth, assertion_keys) = match source {
+            Source::Registration => (self.registered_method()?, None),
+            Source::Document => self.published_methods()?,
+        };
         let name = self.client_name.filter(|name| !name.trim().is_empty());
         if name
             .as_ref()
@@ -135,6 +162,7 @@ impl UnverifiedClientMetadata {
             tos_uri: link("tos_uri", self.tos_uri)?,
             redirect_uris: redirect_uris(self.redirect_uris, private_use_schemes)?,
             auth,
+            assertion_keys,
             secret: None,
             scope: scope(self.scope)?,
             grant_types: grant_types(self.grant_types)?,
@@ -142,25 +170,88 @@ impl UnverifiedClientMetadata {
             expires_at: None,
         })
     }
+
+    fn registered_method(&self) -> Result<ClientAuthMethod, ClientMetadataFault> {
+        match self.token_endpoint_auth_method.as_deref() {
+            Some("none") => Ok(ClientAuthMethod::None),
+            None | Some("client_secret_basic") => Ok(ClientAuthMethod::ClientSecretBasic),
+            Some("client_secret_post") => Ok(ClientAuthMethod::ClientSecretPost),
+            Some(_) => Err(ClientMetadataFault::AuthMethod {
+                hint: "`none`, `client_secret_basic` or `client_secret_post`",
+            }),
+        }
+    }
+
+    /// What a document offers. One that offers `none` beside assertions may come without one, and is
+    /// taken as public where its assertions could not be checked here.
+    fn published_methods(
+        &self,
+    ) -> Result<(ClientAuthMethod, Option<AssertionKeys>), ClientMetadataFault> {
+        let several = &self.token_endpoint_auth_methods_supported;
+        let offered = choices(several.as_deref(), &self.token_endpoint_auth_method);
+        let offers = |name: &str| match &offered {
+            None => name == "none",
+            Some(offered) => offered.contains(&name),
+        };
+        match (offers("none"), offers("private_key_jwt")) {
+            (true, false) => Ok((ClientAuthMethod::None, None)),
+            (true, true) => {
+                let keys = match self.assertion_keys() {
+                    Err(ClientMetadataFault::KeySource | ClientMetadataFault::SigningAlgorithm) => {
+                        None
+                    }
+                    keys => Some(keys?),
+                };
+                Ok((ClientAuthMethod::None, keys))
+            }
+            (false, true) => Ok((
+                ClientAuthMethod::PrivateKeyJwt,
+                Some(self.assertion_keys()?),
+            )),
+            (false, false) => Err(ClientMetadataFault::AuthMethod {
+                hint: "`none` or `private_key_jwt`",
+            }),
+        }
+    }
+
+    fn assertion_keys(&self) -> Result<AssertionKeys, ClientMetadataFault> {
+        let source = match (&self.jwks, &self.jwks_uri) {
+            (Some(keys), None) => KeySource::Inline(KeySet::from_json(keys)?),
+            (None, Some(url)) => KeySource::At(key_set_url(url)?),
+            _ => return Err(ClientMetadataFault::KeySource),
+        };
+        let several = &self.token_endpoint_auth_signing_alg_values_supported;
+        let algorithms = choices(several.as_deref(), &self.token_endpoint_auth_signing_alg);
+        let algorithms = match algorithms {
+            None => SigningAlgorithm::ALL.to_vec(),
+            Some(names) => names
+                .into_iter()
+                .filter_map(SigningAlgorithm::parse)
+                .collect(),
+        };
+        if algorithms.is_empty() {
+            return Err(ClientMetadataFault::SigningAlgorithm);
+        }
+        Ok(AssertionKeys { source, algorithms })
+    }
 }
 
-fn auth_method(
-    method: Option<&str>,
-    source: Source,
-) -> Result<ClientAuthMethod, ClientMetadataFault> {
-    match (method, source) {
-        (Some("none"), _) | (None, Source::Document) => Ok(ClientAuthMethod::None),
-        (None | Some("client_secret_basic"), Source::Registration) => {
-            Ok(ClientAuthMethod::ClientSecretBasic)
-        }
-        (Some("client_secret_post"), Source::Registration) => {
-            Ok(ClientAuthMethod::ClientSecretPost)
-        }
-        (_, Source::Registration) => Err(ClientMetadataFault::AuthMethod {
-            hint: "`none`, `client_secret_basic` or `client_secret_post`",
-        }),
-        (_, Source::Document) => Err(ClientMetadataFault::AuthMethod { hint: "`none`" }),
-    }
+/// What a client says it can do: the list if there is one, else the one thing, else nothing.
+fn choices<'a>(several: Option<&'a [String]>, one: &'a Option<String>) -> Option<Vec<&'a str>> {
+    let of_list = several.map(|several| several.iter().map(String::as_str).collect());
+    of_list.or_else(|| one.as_deref().map(|one| vec![one]))
+}
+
+fn key_set_url(text: &str) -> Result<Url, ClientMetadataFault> {
+    let right = |url: &Url| {
+        url.scheme() == "https"
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none()
+            && text.len() <= MAX_LINK_BYTES
+    };
+    let url = Url::parse(text).ok().filter(right);
+    url.ok_or(ClientMetadataFault::KeySetUrl)
 }
 
 fn redirect_uris(

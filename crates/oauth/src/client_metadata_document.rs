@@ -51,6 +51,9 @@ pub struct FetchedDocument {
 pub struct FetchFault {
     /// What happened, for the person and the client's developer. Nothing about this server's network.
     pub message: String,
+    /// Whether the same may come later, by no fault of the client's: its host did not answer, or this
+    /// server could not ask.
+    pub is_temporary: bool,
 }
 
 /// Why a metadata document is refused.
@@ -124,7 +127,8 @@ pub(crate) fn read(
         return Err(DocumentFault::OtherClient);
     }
     let client = metadata.verify(Source::Document, id.clone(), private_use_schemes, now)?;
-    let fresh_until = now.after(freshness(fetched.cache_control.as_deref()));
+    let cache_control = fetched.cache_control.as_deref();
+    let fresh_until = now.after(freshness(cache_control, FRESH_BY_DEFAULT, LONGEST_FRESH));
     Ok(ClientDocument {
         client,
         fresh_until,
@@ -132,7 +136,7 @@ pub(crate) fn read(
 }
 
 /// `application/json` or `application/…+json`, whatever the parameters.
-fn is_json(content_type: &str) -> bool {
+pub(crate) fn is_json(content_type: &str) -> bool {
     let essence = content_type
         .split(';')
         .next()
@@ -143,10 +147,14 @@ fn is_json(content_type: &str) -> bool {
     subtype.is_some_and(|subtype| subtype == "json" || subtype.ends_with("+json"))
 }
 
-/// For how long a document is believed, by its `Cache-Control` (RFC 9111 section 5.2.2).
-fn freshness(cache_control: Option<&str>) -> Duration {
+/// For how long something fetched is believed, by its `Cache-Control` (RFC 9111 section 5.2.2).
+pub(crate) fn freshness(
+    cache_control: Option<&str>,
+    by_default: Duration,
+    longest: Duration,
+) -> Duration {
     let Some(header) = cache_control else {
-        return FRESH_BY_DEFAULT;
+        return by_default;
     };
     let directives = || header.split(',').map(|one| one.trim().to_ascii_lowercase());
     if directives().any(|one| one == "no-store" || one.starts_with("no-cache")) {
@@ -156,7 +164,7 @@ fn freshness(cache_control: Option<&str>) -> Duration {
         let value = one.strip_prefix("max-age=")?.trim_matches('"').to_owned();
         Some(value.parse().map_or(Duration::ZERO, Duration::from_secs))
     });
-    max_age.unwrap_or(FRESH_BY_DEFAULT).min(LONGEST_FRESH)
+    max_age.unwrap_or(by_default).min(longest)
 }
 
 /// Whether an address is on the public internet, where fetching something harms nobody. Addresses
@@ -310,7 +318,7 @@ mod tests {
 
     #[test]
     fn cimd_is_cached_by_cache_control_up_to_seven_days() {
-        let seconds = |header| freshness(header).as_secs();
+        let seconds = |header| freshness(header, FRESH_BY_DEFAULT, LONGEST_FRESH).as_secs();
         assert_eq!(seconds(None), 3600);
         assert_eq!(seconds(Some("public, max-age=60")), 60);
         assert_eq!(seconds(Some("Max-Age=\"60\"")), 60);

@@ -8,7 +8,7 @@
 //! * A client's tokens are kept as hashes; what Clerk gave is kept under a key that only the holder
 //!   of one of the grant's tokens can unwrap ([`GrantKey`]).
 //!
-//! Standards: OAuth 2.1, RFC 6749, 6750, 7009, 7591, 7636, 8252, 8414, 8707, 9207, 9728, OAuth Client
+//! Standards: OAuth 2.1, RFC 6749, 6750, 7009, 7523, 7591, 7636, 8252, 8414, 8707, 9207, 9728, OAuth Client
 //! ID Metadata Document, and the authorization chapter of the Model Context Protocol.
 //!
 //! Absent on purpose: the implicit and password grants, `plain` PKCE, request objects, response modes
@@ -19,7 +19,9 @@ mod authorization_server;
 mod authorize;
 mod base64url;
 mod client;
+mod client_assertion;
 mod client_authentication;
+mod client_keys;
 mod client_metadata;
 mod client_metadata_document;
 mod consent;
@@ -28,6 +30,7 @@ pub mod contract;
 mod environment;
 mod error;
 mod grant;
+mod json_web_key;
 mod memory;
 mod parameters;
 mod pkce;
@@ -53,7 +56,9 @@ pub use authorization_server::{
 };
 pub use authorize::{AuthorizeFault, ShownFault, ValidRequest};
 pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, Fingerprint, GrantType};
+pub use client_assertion::AssertionFault;
 pub use client_authentication::ClientAuthFault;
+pub use client_keys::{AssertionKeys, ClientKeys, KeySource, MAX_KEY_SET_BYTES};
 pub use client_metadata::ClientMetadataFault;
 pub use client_metadata_document::{
     DOCUMENT_TIMEOUT, DocumentFault, FetchDocument, FetchFault, FetchedDocument,
@@ -66,6 +71,7 @@ pub use grant::{
     AccessTokenRecord, CodeFault, CodeRecord, Grant, GrantId, Lifetimes, NewRefreshToken,
     RedeemCode, RefreshFault, RefreshTokenRecord, RotateRefreshToken,
 };
+pub use json_web_key::{KeySet, KeySetFault, PublicKey, SigningAlgorithm};
 pub use memory::MemoryStore;
 pub use parameters::{Parameters, Repeated};
 pub use pkce::CodeChallenge;

@@ -1,6 +1,7 @@
 //! A store in memory, for tests, for demonstrations, and as the reference of what the others do.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::authorization::{Advanced, Authorization, AuthorizationFault, AuthorizationId, Step};
@@ -35,6 +36,8 @@ struct Tables {
     codes: HashMap<TokenHash, CodeRecord>,
     refresh_tokens: HashMap<TokenHash, RefreshTokenRecord>,
     access_tokens: HashMap<TokenHash, AccessTokenRecord>,
+    /// Until when each used assertion is kept.
+    assertions: HashMap<TokenHash, Timestamp>,
     audit: Vec<AuditRecord>,
 }
 
@@ -314,6 +317,16 @@ impl Store for MemoryStore {
         })
     }
 
+    fn use_assertion(&self, assertion: TokenHash, until: Timestamp) -> StoreResult<'_, bool> {
+        self.run(move |tables| match tables.assertions.entry(assertion) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(until);
+                true
+            }
+        })
+    }
+
     fn grant<'a>(&'a self, id: &'a GrantId) -> StoreResult<'a, Option<Grant>> {
         self.run(move |tables| tables.grants.get(id).cloned())
     }
@@ -435,6 +448,7 @@ impl Tables {
             codes: sweep(&mut self.codes, |code| {
                 code.expires_at.after(CODE_KEPT).has_passed(now)
             }),
+            assertions: sweep(&mut self.assertions, |until| until.has_passed(now)),
             authorizations: sweep(&mut self.authorizations, |authorization| {
                 authorization
                     .expires_at

@@ -56,9 +56,9 @@ pub enum SettingsError {
         /// What is wrong with it.
         fault: RedirectUriError,
     },
-    /// A configured client has a secret it may not use, or none where its method needs one.
+    /// A configured client has a secret or keys it may not use, or none where its method needs them.
     #[error(
-        "client `{0}`: method and secret do not fit\nhint: `none` without a secret; the others with one"
+        "client `{0}`: method, secret and keys do not fit\nhint: `none` with neither, `private_key_jwt` with keys, the others with a secret"
     )]
     ClientSecret(String),
     /// Two configured clients have the same identifier.
@@ -123,7 +123,16 @@ impl Settings {
             {
                 return Err(SettingsError::ClientTwice(name));
             }
-            if (client.auth == ClientAuthMethod::None) != client.secret.is_none() {
+            let (needs_secret, needs_keys) = match client.auth {
+                ClientAuthMethod::None => (false, false),
+                ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost => {
+                    (true, false)
+                }
+                ClientAuthMethod::PrivateKeyJwt => (false, true),
+            };
+            if needs_secret != client.secret.is_some()
+                || needs_keys != client.assertion_keys.is_some()
+            {
                 return Err(SettingsError::ClientSecret(name));
             }
             for uri in &client.redirect_uris {

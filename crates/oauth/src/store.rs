@@ -178,6 +178,10 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> StoreResult<'a, Option<GrantId>>;
 
+    /// Keeps that a client's assertion was used, until it is over anyway: `assertion` stands for its
+    /// client and identifier. Whether this is its first use: one wins among concurrent calls.
+    fn use_assertion(&self, assertion: TokenHash, until: Timestamp) -> StoreResult<'_, bool>;
+
     // --- Grants ----------------------------------------------------------------------------------
 
     /// A grant, revoked or not; `None` when it is unknown or was swept.
@@ -214,6 +218,7 @@ pub trait Store: Send + Sync {
     /// * access and refresh tokens that have expired. Dead refresh tokens stay until then, or their
     ///   replay would go unnoticed;
     /// * codes that expired [`CODE_KEPT`] ago;
+    /// * assertions that were used and are over;
     /// * grants that have expired, and grants without any token left: no access token, no refresh
     ///   token, no code. Codes and tokens go with their grant;
     /// * authorizations that expired [`AUTHORIZATION_KEPT`] ago;
@@ -368,6 +373,8 @@ pub struct Swept {
     pub access_tokens: u64,
     /// Refresh tokens.
     pub refresh_tokens: u64,
+    /// Used assertions.
+    pub assertions: u64,
     /// Grants.
     pub grants: u64,
     /// Whether there is more to delete.

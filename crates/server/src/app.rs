@@ -44,6 +44,8 @@ pub struct App {
     pub limits: RateLimits,
     /// Fetches clients' metadata documents.
     pub documents: Arc<dyn oauth::FetchDocument>,
+    /// Fetches clients' key sets, by the same rules.
+    pub key_sets: Arc<dyn oauth::FetchDocument>,
     /// The machine's clock.
     pub env: Arc<dyn Env>,
     /// The machine's randomness.

@@ -6,6 +6,7 @@ pub mod audit_batch;
 pub mod authenticate;
 pub mod client_address;
 pub mod client_documents;
+mod client_keys;
 pub mod config;
 mod credentials;
 pub mod ended;

@@ -8,6 +8,7 @@
 //! | `POST /register` | N | N an hour (`oauth.registrations_per_hour`) |
 //! | `POST /token`, `POST /revoke` | 600, or 30 failures | 10 a second, or a failure every 2 s |
 //! | `GET /authorize` | 120 | 2 a second |
+//! | keys that `POST /token` and `POST /revoke` make the server fetch | 20 | 2 a second |
 //!
 //! A client refreshes about every 15 minutes, so 10 a second are some 9,000 clients behind one
 //! address.
@@ -39,6 +40,13 @@ const AUTHORIZATIONS: Quota = Quota {
     at_once: 120,
     each: Duration::from_millis(500),
 };
+/// What those fetch of clients' keys, each with a place of its own (`client_documents`) for up to 10 s:
+/// one address cannot take all places with hosts that are slow. Honest clients share a key set, which
+/// is kept for minutes.
+const KEY_FETCHES: Quota = Quota {
+    at_once: 20,
+    each: Duration::from_millis(500),
+};
 /// How many addresses each endpoint remembers, some 2 MB. Past it those are forgotten whose
 /// buckets are emptiest.
 const MOST_ADDRESSES: usize = 32_768;
@@ -50,6 +58,7 @@ pub struct RateLimits {
     registrations: Buckets,
     token_calls: Buckets,
     authorizations: Buckets,
+    key_fetches: Buckets,
 }
 
 impl RateLimits {
@@ -64,6 +73,7 @@ impl RateLimits {
             registrations: Buckets::new(registrations, MOST_ADDRESSES),
             token_calls: Buckets::new(TOKEN_CALLS, MOST_ADDRESSES),
             authorizations: Buckets::new(AUTHORIZATIONS, MOST_ADDRESSES),
+            key_fetches: Buckets::new(KEY_FETCHES, MOST_ADDRESSES),
         }
     }
 
@@ -95,6 +105,14 @@ impl RateLimits {
     /// When the address has made too many.
     pub fn authorization(&self, client: IpAddr, now: Timestamp) -> Result<(), Limited> {
         self.authorizations.take(AddressGroup::of(client), now)
+    }
+
+    /// Counts a fetch of a client's keys, for a call that needs them.
+    ///
+    /// # Errors
+    /// When the address has caused too many.
+    pub fn key_fetch(&self, client: IpAddr, now: Timestamp) -> Result<(), Limited> {
+        self.key_fetches.take(AddressGroup::of(client), now)
     }
 }
 
@@ -347,6 +365,10 @@ mod tests {
             limits.authorization(address(1), START).unwrap();
         }
         limits.authorization(address(1), START).unwrap_err();
+        for _ in 0..20 {
+            limits.key_fetch(address(1), START).unwrap();
+        }
+        limits.key_fetch(address(1), START).unwrap_err();
         limits.token_call(address(1), START).unwrap();
     }
 

@@ -54,6 +54,8 @@ pub struct Surroundings {
     pub clerk: Arc<dyn Transport>,
     /// Fetches clients' metadata documents.
     pub documents: Arc<dyn FetchDocument>,
+    /// Fetches clients' key sets.
+    pub key_sets: Arc<dyn FetchDocument>,
     /// Where grants, clients and tokens are kept.
     pub store: Arc<dyn Store>,
     /// Where tools keep values.
@@ -150,6 +152,7 @@ impl Server {
             trusted_proxies: config.trusted_proxies.clone(),
             limits: RateLimits::new(config.oauth.registrations_per_hour),
             documents: around.documents,
+            key_sets: around.key_sets,
             env: around.env,
             random: around.random,
             emulated: around.emulated,
@@ -279,6 +282,7 @@ fn configured_client(client: &ClientConfig) -> oauth::Client {
             Some(_) => ClientAuthMethod::ClientSecretBasic,
             None => ClientAuthMethod::None,
         },
+        assertion_keys: None,
         secret: secret.map(|secret| PlainToken::presented(secret.expose()).hash()),
         scope: None,
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],

@@ -3,6 +3,7 @@
 
 mod authorization_endpoint;
 mod callback;
+mod client_assertions;
 mod person_cookie;
 mod protected_resource;
 mod registration;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use crate::authorization::{AuthorizationFault, AuthorizationId};
 use crate::client::{Client, ClientId};
+use crate::client_keys::KeySets;
 use crate::client_metadata_document::{
     self as document, DocumentFault, FetchDocument, is_document_url,
 };
@@ -32,6 +34,7 @@ pub use token_endpoint::{RefreshCheck, RefreshRefusal, TokenResponse};
 pub struct AuthorizationServer {
     settings: Arc<Settings>,
     store: Arc<dyn Store>,
+    key_sets: Arc<KeySets>,
 }
 
 impl AuthorizationServer {
@@ -44,6 +47,7 @@ impl AuthorizationServer {
         Ok(Self {
             settings: Arc::new(settings),
             store,
+            key_sets: Arc::default(),
         })
     }
 
@@ -55,6 +59,11 @@ impl AuthorizationServer {
     /// What it keeps.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
+    }
+
+    /// Where clients get their tokens.
+    fn token_endpoint(&self) -> String {
+        format!("{}/token", self.settings.issuer())
     }
 
     /// The client of this identifier, for the authorization endpoint: a metadata document that is
@@ -82,7 +91,8 @@ impl AuthorizationServer {
     /// The client of this identifier, for the token and revocation endpoints. A metadata document is
     /// taken as it was kept, fresh or not: where codes may go was decided at the authorization
     /// endpoint, a public client's document says nothing else that matters here, and a client whose
-    /// host is down can go on refreshing.
+    /// host is down can go on refreshing. One that comes with an assertion is looked up by
+    /// `client_with_keys`.
     async fn known_client(
         &self,
         id: &ClientId,

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::environment::Random;
 use crate::error::{ErrorResponse, wire_text};
 use crate::grant::Grant;
+use crate::json_web_key::SigningAlgorithm;
 use crate::scope::ScopeSet;
 use crate::seal::GrantKey;
 use crate::store::{StoreError, UpstreamUpdate};
@@ -165,11 +166,14 @@ impl AuthorizationServer {
     pub fn metadata(&self) -> Value {
         let issuer = self.settings.issuer();
         let at = |path: &str| format!("{issuer}{path}");
-        let methods = ["none", "client_secret_basic", "client_secret_post"];
+        let mut methods = vec!["none", "client_secret_basic", "client_secret_post"];
+        if self.takes_assertions() {
+            methods.push("private_key_jwt");
+        }
         let mut metadata = json!({
             "issuer": issuer,
             "authorization_endpoint": at("/authorize"),
-            "token_endpoint": at("/token"),
+            "token_endpoint": self.token_endpoint(),
             "revocation_endpoint": at("/revoke"),
             "scopes_supported": self.scopes_supported(),
             "response_types_supported": ["code"],
@@ -182,10 +186,23 @@ impl AuthorizationServer {
             "client_id_metadata_document_supported": self.settings.client_documents,
             "protected_resources": [self.settings.resource().as_str()],
         });
+        if self.takes_assertions() {
+            let algorithms = SigningAlgorithm::ALL.map(SigningAlgorithm::as_str);
+            for endpoint in ["token", "revocation"] {
+                let name = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
+                metadata[name] = algorithms.as_slice().into();
+            }
+        }
         if self.settings.registration {
             metadata["registration_endpoint"] = at("/register").into();
         }
         metadata
+    }
+
+    /// Whether there can be a client that authenticates by assertion.
+    fn takes_assertions(&self) -> bool {
+        let mut configured = self.settings.clients.iter();
+        self.settings.client_documents || configured.any(|client| client.assertion_keys.is_some())
     }
 
     fn scopes_supported(&self) -> Vec<&str> {

@@ -1,5 +1,6 @@
 //! The revocation endpoint (RFC 7009).
 
+use crate::client_keys::ClientKeys;
 use crate::error::TokenError;
 use crate::grant::GrantId;
 use crate::parameters::Parameters;
@@ -20,9 +21,10 @@ impl AuthorizationServer {
         &self,
         form: &Parameters,
         authorization: Option<&str>,
+        keys: &dyn ClientKeys,
         now: Timestamp,
     ) -> Result<Option<GrantId>, TokenError> {
-        let client = self.authenticate(form, authorization, now).await?.0;
+        let client = self.authenticate(form, authorization, keys, now).await?.0;
         let token = form.get("token")?.ok_or(TokenError::Missing("token"))?;
         // A hint of the kind would only save a look-up (RFC 7009 section 2.1).
         form.get("token_type_hint")?;

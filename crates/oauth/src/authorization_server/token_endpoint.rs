@@ -6,7 +6,8 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::client::{Client, GrantType};
-use crate::client_authentication::{AuthenticatedClient, PresentedClient, PresentedFault};
+use crate::client_authentication::{AuthenticatedClient, PresentedClient, PresentedFault, Proof};
+use crate::client_keys::ClientKeys;
 use crate::environment::{BoxFuture, Random};
 use crate::error::{TokenError, json_response};
 use crate::grant::{
@@ -96,7 +97,8 @@ struct RefreshRequest {
 }
 
 impl AuthorizationServer {
-    /// Answers a token request: its form, and its header `Authorization`.
+    /// Answers a token request: its form, and its header `Authorization`. `keys` brings those with
+    /// which a client's assertion is checked.
     ///
     /// # Errors
     /// [`TokenError`]. If it says that a grant was revoked, streams and caches are to be told.
@@ -104,6 +106,7 @@ impl AuthorizationServer {
         &self,
         form: &Parameters,
         authorization: Option<&str>,
+        keys: &dyn ClientKeys,
         check: &dyn RefreshCheck,
         now: Timestamp,
         random: &dyn Random,
@@ -116,7 +119,7 @@ impl AuthorizationServer {
             "refresh_token" => GrantType::RefreshToken,
             _ => return Err(TokenError::UnsupportedGrantType),
         };
-        let client = self.authenticate(form, authorization, now).await?.0;
+        let client = self.authenticate(form, authorization, keys, now).await?.0;
         if !client.may_use(grant_type) {
             return Err(TokenError::GrantTypeNotAllowed);
         }
@@ -143,11 +146,14 @@ impl AuthorizationServer {
         &self,
         form: &Parameters,
         authorization: Option<&str>,
+        keys: &dyn ClientKeys,
         now: Timestamp,
     ) -> Result<AuthenticatedClient, TokenError> {
-        let presented = PresentedClient::read(form, authorization)?;
-        let known = self.known_client(&presented.id, now).await?;
-        Ok(presented.authenticate(known)?)
+        let PresentedClient { id, proof } = PresentedClient::read(form, authorization)?;
+        match proof {
+            Proof::Secret(secret) => Ok(secret.check(self.known_client(&id, now).await?)?),
+            Proof::Assertion(assertion) => self.check_assertion(&id, &assertion, keys, now).await,
+        }
     }
 
     async fn redeem(

@@ -10,6 +10,7 @@
 //! ```
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod assertions;
 mod authorizations;
 mod clients;
 mod codes;
@@ -181,6 +182,11 @@ cases! { $
         a_repeated_rotation_extends_the_successor,
         replay_is_noticed_after_many_rotations,
         refreshing_renews_a_registered_client,
+    }
+    assertions {
+        an_assertion_works_once,
+        one_of_many_concurrent_uses_of_an_assertion_wins,
+        a_used_assertion_is_kept_until_it_is_over,
     }
     grants {
         an_access_token_is_found_with_its_grant,

@@ -71,6 +71,7 @@ pub(super) fn client(name: &str) -> Client {
             "http://127.0.0.1/callback".to_owned(),
         ],
         auth: ClientAuthMethod::None,
+        assertion_keys: None,
         secret: None,
         scope: Some(scopes("tools:read tools:write")),
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],

@@ -20,7 +20,7 @@ use super::rows::{
 const INSTANT: Duration = Duration::from_millis(1);
 
 /// Sweeps until nothing is left to sweep.
-async fn sweep(store: &dyn Store, now: Timestamp) -> Swept {
+pub(super) async fn sweep(store: &dyn Store, now: Timestamp) -> Swept {
     let mut all = Swept::default();
     loop {
         let swept = store.sweep(now).await.unwrap();
@@ -30,6 +30,7 @@ async fn sweep(store: &dyn Store, now: Timestamp) -> Swept {
         all.codes += swept.codes;
         all.access_tokens += swept.access_tokens;
         all.refresh_tokens += swept.refresh_tokens;
+        all.assertions += swept.assertions;
         all.grants += swept.grants;
         if !swept.more {
             return all;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod authorize;
+mod client_assertions;
 mod client_documents;
 mod codes;
 mod consent;

@@ -22,6 +22,7 @@ fn configured(auth: ClientAuthMethod) -> Client {
         tos_uri: None,
         redirect_uris: vec![CALLBACK.to_owned()],
         auth,
+        assertion_keys: None,
         secret: Some(PlainToken::presented(SECRET).hash()),
         scope: None,
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
@@ -148,7 +149,14 @@ async fn a_wrong_or_missing_secret_is_invalid_client_and_consumes_nothing() {
         let (people, random) = (&world.people, &world.random);
         let answer = world
             .server
-            .token(&form, header.as_deref(), people, world.now(), random)
+            .token(
+                &form,
+                header.as_deref(),
+                &world.web,
+                people,
+                world.now(),
+                random,
+            )
             .await;
         let response = answer.unwrap_err().response();
         assert_eq!(
@@ -166,7 +174,14 @@ async fn a_wrong_or_missing_secret_is_invalid_client_and_consumes_nothing() {
     let (people, random) = (&world.people, &world.random);
     let answer = world
         .server
-        .token(&redeem(&[]), Some(&header), people, world.now(), random)
+        .token(
+            &redeem(&[]),
+            Some(&header),
+            &world.web,
+            people,
+            world.now(),
+            random,
+        )
         .await;
     assert!(answer.is_ok());
 }
@@ -309,12 +324,18 @@ async fn revocation_ends_the_grant_by_either_token_and_says_which() {
             ("token", token.reveal()),
             ("token_type_hint", hint),
         ];
-        let revoked = world.server.revoke(&form(&pairs), None, world.now()).await;
+        let revoked = world
+            .server
+            .revoke(&form(&pairs), None, &world.web, world.now())
+            .await;
         assert_eq!(revoked, Ok(Some(tokens.grant.id.clone())));
         assert!(!world.lets_in(&tokens.access_token).await);
         let answer = world.refresh(&client, refresh_token(&tokens)).await;
         assert_eq!(refusal(answer), (400, "invalid_grant"));
-        let again = world.server.revoke(&form(&pairs), None, world.now()).await;
+        let again = world
+            .server
+            .revoke(&form(&pairs), None, &world.web, world.now())
+            .await;
         assert_eq!(again, Ok(None), "200 all the same");
     }
 }
@@ -329,17 +350,23 @@ async fn revocation_by_another_client_does_nothing() {
         ("token", tokens.access_token.reveal()),
     ];
     assert_eq!(
-        world.server.revoke(&form(&pairs), None, world.now()).await,
+        world
+            .server
+            .revoke(&form(&pairs), None, &world.web, world.now())
+            .await,
         Ok(None)
     );
     assert!(world.lets_in(&tokens.access_token).await);
     let nobody = [("client_id", "nobody"), ("token", "x")];
-    let refused = world.server.revoke(&form(&nobody), None, world.now()).await;
+    let refused = world
+        .server
+        .revoke(&form(&nobody), None, &world.web, world.now())
+        .await;
     assert_eq!(refusal(refused), (401, "invalid_client"));
     let nothing = [("client_id", other.as_str())];
     let refused = world
         .server
-        .revoke(&form(&nothing), None, world.now())
+        .revoke(&form(&nothing), None, &world.web, world.now())
         .await;
     assert_eq!(refusal(refused), (400, "invalid_request"));
 }
@@ -384,6 +411,7 @@ fn futures_are_send() {
     drop(boxed(world.server.token(
         &form(&[]),
         None,
+        &world.web,
         &world.people,
         START,
         &world.random,

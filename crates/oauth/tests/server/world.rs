@@ -1,17 +1,18 @@
 //! A server, a clock that stands where it is put, and clients and people that behave.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clerk_mcp_oauth::{
-    Answer, AuthorizationServer, AuthorizeFault, BoxFuture, Callback, ClientId, FetchDocument,
-    FetchFault, FetchedDocument, Grant, MemoryStore, Next, Parameters, PlainToken, Random,
-    RefreshCheck, RefreshRefusal, ScopeSet, ServerKey, ServerKeys, Settings, SignedIn, StepFault,
-    Timestamp, TokenError, TokenKind, TokenResponse, UpstreamRequest,
+    Answer, AuthorizationServer, AuthorizeFault, BoxFuture, Callback, ClientId, ClientKeys,
+    FetchDocument, FetchFault, FetchedDocument, Grant, MemoryStore, Next, Parameters, PlainToken,
+    PublicKey, Random, RefreshCheck, RefreshRefusal, ScopeSet, ServerKey, ServerKeys, Settings,
+    SignedIn, StepFault, Timestamp, TokenError, TokenKind, TokenResponse, UpstreamRequest,
 };
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 pub(crate) const ISSUER: &str = "https://mcp.example.com";
 pub(crate) const RESOURCE: &str = "https://mcp.example.com/mcp";
@@ -47,6 +48,9 @@ impl Random for Counter {
 pub(crate) struct Web {
     pub(crate) documents: Mutex<HashMap<String, FetchedDocument>>,
     pub(crate) fetched: AtomicU64,
+    pub(crate) key_sets_fetched: AtomicU64,
+    /// Whether no host answers.
+    pub(crate) is_down: AtomicBool,
 }
 
 impl Web {
@@ -56,10 +60,65 @@ impl Web {
             cache_control: cache_control.map(str::to_owned),
             body: body.to_string().into_bytes(),
         };
-        self.documents
-            .lock()
-            .unwrap()
-            .insert(url.to_owned(), document);
+        self.put(url, document);
+    }
+
+    pub(crate) fn put(&self, url: &str, document: FetchedDocument) {
+        let mut documents = self.documents.lock().unwrap();
+        documents.insert(url.to_owned(), document);
+    }
+
+    fn find(&self, url: &url::Url) -> Result<FetchedDocument, FetchFault> {
+        let fault = |message: &str, is_temporary| FetchFault {
+            message: message.to_owned(),
+            is_temporary,
+        };
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(fault("no answer", true));
+        }
+        let found = self.documents.lock().unwrap().get(url.as_str()).cloned();
+        found.ok_or_else(|| fault("status 404", false))
+    }
+}
+
+/// A signature that everybody can make who has the public key: what is tested is whose key counts.
+pub(crate) fn toy_signature(key: &[u8], message: &[u8]) -> Vec<u8> {
+    Sha256::new()
+        .chain_update(key)
+        .chain_update(message)
+        .finalize()
+        .to_vec()
+}
+
+impl ClientKeys for Web {
+    fn document<'a>(
+        &'a self,
+        url: &'a url::Url,
+    ) -> BoxFuture<'a, Result<FetchedDocument, FetchFault>> {
+        self.fetch(url)
+    }
+
+    fn key_set<'a>(
+        &'a self,
+        url: &'a url::Url,
+    ) -> BoxFuture<'a, Result<FetchedDocument, FetchFault>> {
+        self.key_sets_fetched.fetch_add(1, Ordering::Relaxed);
+        let found = self.find(url);
+        Box::pin(async move { found })
+    }
+
+    fn has_signed<'a>(
+        &'a self,
+        key: &'a PublicKey,
+        message: &'a [u8],
+        signature: &'a [u8],
+    ) -> BoxFuture<'a, bool> {
+        let bytes = match key {
+            PublicKey::Rsa { n, .. } => n.as_slice(),
+            PublicKey::P256 { x, .. } => x,
+        };
+        let right = toy_signature(bytes, message) == signature;
+        Box::pin(async move { right })
     }
 }
 
@@ -69,11 +128,8 @@ impl FetchDocument for Web {
         url: &'a url::Url,
     ) -> BoxFuture<'a, Result<FetchedDocument, FetchFault>> {
         self.fetched.fetch_add(1, Ordering::Relaxed);
-        let found = self.documents.lock().unwrap().get(url.as_str()).cloned();
-        let fault = || FetchFault {
-            message: "status 404".to_owned(),
-        };
-        Box::pin(async move { found.ok_or_else(fault) })
+        let found = self.find(url);
+        Box::pin(async move { found })
     }
 }
 
@@ -294,7 +350,14 @@ impl World {
     ) -> Result<TokenResponse, TokenError> {
         let form = form(pairs);
         self.server
-            .token(&form, authorization, &self.people, self.now(), &self.random)
+            .token(
+                &form,
+                authorization,
+                &self.web,
+                &self.people,
+                self.now(),
+                &self.random,
+            )
             .await
     }
 

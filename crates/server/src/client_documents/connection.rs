@@ -127,7 +127,7 @@ impl Connections {
         let client = builder.build().map_err(|error| {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "client metadata documents cannot be fetched; hint: are the CA certificates installed?"
+                "client metadata documents and key sets cannot be fetched; hint: are the CA certificates installed?"
             );
             Fault::SetUp
         })?;
@@ -280,7 +280,7 @@ mod tests {
     /// Fetches while the listener cuts off whoever connects to it.
     async fn fetch_cut_off(connections: &Connections, checked: &TcpListener) -> (Fault, usize) {
         let url = document(checked);
-        let fetch = exchange::get(connections.to(&url).unwrap(), &url);
+        let fetch = exchange::get(connections.to(&url).unwrap(), &url, 1024);
         let mut fetch = std::pin::pin!(fetch);
         let mut accepted = 0;
         loop {
@@ -305,7 +305,10 @@ mod tests {
         // The next fetch looks again, and sees that the name has moved.
         let url = document(&checked);
         let client = connections.to(&url).unwrap();
-        assert_eq!(exchange::get(client, &url).await, Err(Fault::NotPublic));
+        assert_eq!(
+            exchange::get(client, &url, 1024).await,
+            Err(Fault::NotPublic)
+        );
         assert!(hidden.accept().is_err() && checked.accept().is_err());
     }
 
@@ -315,7 +318,10 @@ mod tests {
             let (connections, _, checked, hidden) = rebinding(&[&addresses]);
             let url = document(&checked);
             let client = connections.to(&url).unwrap();
-            assert_eq!(exchange::get(client, &url).await, Err(Fault::NotPublic));
+            assert_eq!(
+                exchange::get(client, &url, 1024).await,
+                Err(Fault::NotPublic)
+            );
             assert!(hidden.accept().is_err() && checked.accept().is_err());
         }
     }

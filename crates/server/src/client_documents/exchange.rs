@@ -1,13 +1,17 @@
 //! One request and its answer.
 
 use http::{HeaderMap, StatusCode, header};
-use oauth::{FetchedDocument, MAX_DOCUMENT_BYTES};
+use oauth::FetchedDocument;
 use url::Url;
 
 use super::fault::Fault;
 
-/// Asks for a document.
-pub(super) async fn get(client: &reqwest::Client, url: &Url) -> Result<FetchedDocument, Fault> {
+/// Asks for a document of at most so many bytes.
+pub(super) async fn get(
+    client: &reqwest::Client,
+    url: &Url,
+    most_bytes: usize,
+) -> Result<FetchedDocument, Fault> {
     let request = client
         .get(url.clone())
         .header(header::ACCEPT, "application/json")
@@ -28,13 +32,16 @@ pub(super) async fn get(client: &reqwest::Client, url: &Url) -> Result<FetchedDo
         return Err(Fault::Encoded);
     }
     let declared = answer.content_length().unwrap_or_default();
-    if declared > MAX_DOCUMENT_BYTES as u64 {
-        return Err(Fault::TooLarge);
+    let too_large = Fault::TooLarge {
+        kilobytes: most_bytes / 1024,
+    };
+    if declared > most_bytes as u64 {
+        return Err(too_large);
     }
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| Fault::of(&error))? {
-        if body.len() + chunk.len() > MAX_DOCUMENT_BYTES {
-            return Err(Fault::TooLarge);
+        if body.len() + chunk.len() > most_bytes {
+            return Err(too_large);
         }
         body.extend_from_slice(&chunk);
     }

@@ -28,8 +28,8 @@ pub(super) enum Fault {
     ContentType,
     #[error("it is served compressed, though that was not asked for")]
     Encoded,
-    #[error("it is larger than 5 KB")]
-    TooLarge,
+    #[error("it is larger than {kilobytes} KB")]
+    TooLarge { kilobytes: usize },
     #[error("too many documents are being fetched now\nhint: try again in a few seconds")]
     Busy,
     #[error("this server cannot make TLS connections\nhint: its log says why")]
@@ -44,6 +44,23 @@ impl Fault {
         fault.cloned().unwrap_or_else(|| Self::Unreachable {
             cause: innermost(error),
         })
+    }
+
+    /// Whether the same may come later, without anybody changing what is wrong.
+    fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unresolved
+            | Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Busy
+            | Self::SetUp => true,
+            Self::Status { status } => matches!(status, 408 | 429 | 500..),
+            Self::Url
+            | Self::NotPublic
+            | Self::ContentType
+            | Self::Encoded
+            | Self::TooLarge { .. } => false,
+        }
     }
 }
 
@@ -63,6 +80,7 @@ impl From<Fault> for FetchFault {
     fn from(fault: Fault) -> Self {
         Self {
             message: fault.to_string(),
+            is_temporary: fault.is_temporary(),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Fetches Client ID Metadata Documents, from hosts that anybody may name: nothing of this server's
-//! network is reached, and no host is flooded.
+//! Fetches Client ID Metadata Documents, and the key sets that they name, from hosts that anybody may
+//! name: nothing of this server's network is reached, and no host is flooded.
 //!
 //! - `https` alone, to public addresses alone. The connection is made to the very addresses that
 //!   were checked: the check is part of the connection's own name lookup (`connection.rs`).
-//! - No redirect, cookie, credential, proxy or compression; 5 KB and 10 s in all (`exchange.rs`).
+//! - No redirect, cookie, credential, proxy or compression; 5 KB (32 KB for key sets) and 10 s in all
+//!   (`exchange.rs`).
 //! - Whoever asks for a document that is being fetched gets the same answer. Answers are remembered
 //!   for a short while, failures too; how long a document is believed is `oauth`'s business.
 //! - Few fetches at a time, fewer of one host, so that a slow host does not keep out the others.
@@ -20,7 +21,10 @@ use std::{
 };
 
 use moka::{Expiry, future::Cache};
-use oauth::{BoxFuture, DOCUMENT_TIMEOUT, FetchDocument, FetchFault, FetchedDocument};
+use oauth::{
+    BoxFuture, DOCUMENT_TIMEOUT, FetchDocument, FetchFault, FetchedDocument, MAX_DOCUMENT_BYTES,
+    MAX_KEY_SET_BYTES,
+};
 use tokio::sync::{AcquireError, Semaphore};
 use url::Url;
 
@@ -28,8 +32,6 @@ pub use self::connection::{Lookup, SystemLookup};
 use self::{connection::Connections, fault::Fault};
 use crate::config::CimdTest;
 
-/// How many answers are remembered: at most some 7 KB each, document and URL.
-const MOST_ANSWERS: u64 = 512;
 /// How many hosts' places are kept, and for how long after the last use.
 const MOST_HOSTS: u64 = 1024;
 const HOST_KEPT: Duration = Duration::from_secs(60);
@@ -37,6 +39,8 @@ const HOST_KEPT: Duration = Duration::from_secs(60);
 /// Bounds on what clients can make the server fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchLimits {
+    /// The largest document.
+    pub most_bytes: usize,
     /// How long a fetch may take in all, the wait for its turn included; that may take half of it.
     pub whole: Duration,
     /// Fetches at the same time. One address can start 2 a second (`rate_limit`), so that it
@@ -44,6 +48,8 @@ pub struct FetchLimits {
     pub at_once: usize,
     /// Of those, from one host.
     pub at_once_per_host: usize,
+    /// How many answers are remembered.
+    pub answers_remembered: u64,
     /// How long a document is given out without asking its host again.
     pub document_remembered: Duration,
     /// How long a host is not asked again for a document that it did not give.
@@ -53,18 +59,35 @@ pub struct FetchLimits {
 impl Default for FetchLimits {
     fn default() -> Self {
         Self {
+            most_bytes: MAX_DOCUMENT_BYTES,
             whole: DOCUMENT_TIMEOUT,
             at_once: 64,
             at_once_per_host: 4,
+            // With their URLs, some 3.5 MB at most.
+            answers_remembered: 512,
             document_remembered: Duration::from_secs(10),
             failure_remembered: Duration::from_secs(30),
         }
     }
 }
 
-/// Fetches Client ID Metadata Documents.
+impl FetchLimits {
+    /// Those of key sets, which have places of their own.
+    #[must_use]
+    pub fn of_key_sets() -> Self {
+        Self {
+            most_bytes: MAX_KEY_SET_BYTES,
+            // `oauth` keeps what was fetched, and asks again only for a reason. Whoever asks at the
+            // same moment shares the answer all the same.
+            document_remembered: Duration::ZERO,
+            ..Self::default()
+        }
+    }
+}
+
+/// Fetches Client ID Metadata Documents, or key sets.
 pub struct ClientDocuments {
-    connections: Connections,
+    connections: Arc<Connections>,
     limits: FetchLimits,
     answers: Cache<Arc<str>, Answer>,
     places: Semaphore,
@@ -92,11 +115,22 @@ impl ClientDocuments {
         lookup: Arc<dyn Lookup>,
         limits: FetchLimits,
     ) -> Result<Self, TestHostsError> {
-        Ok(Self {
-            connections: Connections::new(test, lookup)?,
+        let connections = Connections::new(test, lookup)?;
+        Ok(Self::over(Arc::new(connections), limits))
+    }
+
+    /// Fetches key sets from the same hosts.
+    #[must_use]
+    pub fn of_key_sets(&self) -> Self {
+        Self::over(Arc::clone(&self.connections), FetchLimits::of_key_sets())
+    }
+
+    fn over(connections: Arc<Connections>, limits: FetchLimits) -> Self {
+        Self {
+            connections,
             limits,
             answers: Cache::builder()
-                .max_capacity(MOST_ANSWERS)
+                .max_capacity(limits.answers_remembered)
                 .expire_after(Remembered(limits))
                 .build(),
             places: Semaphore::new(limits.at_once),
@@ -104,7 +138,7 @@ impl ClientDocuments {
                 .max_capacity(MOST_HOSTS)
                 .time_to_idle(HOST_KEPT)
                 .build(),
-        })
+        }
     }
 
     async fn attempt(&self, url: &Url) -> Answer {
@@ -118,7 +152,7 @@ impl ClientDocuments {
             let turn = tokio::time::timeout(self.limits.whole / 2, turn).await;
             let turn: Result<_, AcquireError> = turn.map_err(|_| Fault::Busy)?;
             let _places = turn.map_err(|_| Fault::Busy)?;
-            exchange::get(connection, url).await
+            exchange::get(connection, url, self.limits.most_bytes).await
         };
         let answer = tokio::time::timeout(self.limits.whole, fetch).await;
         answer.unwrap_or_else(|_| {

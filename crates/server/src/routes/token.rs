@@ -5,10 +5,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{body::Body, extract::State};
 use http::{HeaderMap, Request, Response, StatusCode, header};
-use oauth::{ErrorResponse, Parameters, TokenError};
+use oauth::{ClientAuthFault, ErrorResponse, Parameters, TokenError};
 
 use super::{address_of, answer, authorize::collect};
-use crate::{app::App, refresh::Refreshing};
+use crate::{app::App, client_keys::KeysOfClients, refresh::Refreshing};
 
 /// The most bytes of a token or revocation request.
 const MAX_FORM_BYTES: usize = 32 * 1024;
@@ -32,11 +32,13 @@ pub(super) async fn token(State(app): Shared, request: Request<Body>) -> Respons
         let app = Arc::clone(&app);
         async move {
             let refreshing = Refreshing::new(&app);
+            let keys = KeysOfClients { app: &app, address };
             let authorization = single_authorization(&headers);
             app.oauth
                 .token(
                     &form,
                     authorization,
+                    &keys,
                     &refreshing,
                     app.now(),
                     app.random.as_ref(),
@@ -65,9 +67,10 @@ pub(super) async fn revoke(State(app): Shared, request: Request<Body>) -> Respon
         Ok(read) => read,
         Err(refusal) => return answer::open_to_all(refusal),
     };
+    let keys = KeysOfClients { app: &app, address };
     let revoked = app
         .oauth
-        .revoke(&form, single_authorization(&headers), app.now())
+        .revoke(&form, single_authorization(&headers), &keys, app.now())
         .await;
     answer::open_to_all(match revoked {
         Ok(ended) => {
@@ -110,6 +113,9 @@ fn refused(app: &App, error: &TokenError, address: IpAddr) -> ErrorResponse {
     let response = error.response();
     if response.status.is_client_error() {
         app.limits.token_call_failed(address, app.now());
+    } else if let TokenError::Client(ClientAuthFault::KeysUnavailable { .. }) = error {
+        // Anybody can publish a document whose keys are nowhere.
+        tracing::info!(%error, "a client could not be authenticated");
     } else {
         // Clerk or the database: no fault of the client's, whose address may be many people's.
         tracing::error!(%error, "a token request could not be answered");

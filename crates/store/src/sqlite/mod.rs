@@ -6,6 +6,7 @@
 //! is the business of `oauth`'s pure functions.
 
 mod access_tokens;
+mod assertions;
 mod audit;
 mod authorizations;
 mod clients;

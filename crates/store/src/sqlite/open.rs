@@ -27,9 +27,10 @@ const OPENING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Every change of the schema, the one to version 1 first. The file's version (`PRAGMA
 /// user_version`) says how many of them it has. What was released is never edited.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/0001_oauth_state.sql"),
     include_str!("../../migrations/0002_tool_state.sql"),
+    include_str!("../../migrations/0003_used_assertions.sql"),
 ];
 
 /// Why a store cannot be opened.

@@ -19,6 +19,7 @@ async fn frequent_queries_read_no_whole_table() {
         sweep::ACCESS_TOKENS,
         sweep::REFRESH_TOKENS,
         sweep::CODES,
+        sweep::ASSERTIONS,
         sweep::WITHOUT_TOKENS,
         sweep::GRANTS,
         sweep::AUTHORIZATIONS,

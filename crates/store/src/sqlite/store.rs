@@ -17,7 +17,8 @@ use super::error::{Failure, Outcome};
 use super::open::{OpenError, open};
 use super::writer::Writer;
 use super::{
-    access_tokens, audit, authorizations, clients, codes, consents, grants, refresh_tokens, sweep,
+    access_tokens, assertions, audit, authorizations, clients, codes, consents, grants,
+    refresh_tokens, sweep,
 };
 
 /// Keeps the OAuth state in one SQLite file, which several processes of one machine may share. It
@@ -261,6 +262,12 @@ impl Store for SqliteStore {
         let client_id = client_id.clone();
         self.write(move |connection| {
             Box::pin(async move { grants::revoke_token(connection, token, &client_id, now).await })
+        })
+    }
+
+    fn use_assertion(&self, assertion: TokenHash, until: Timestamp) -> StoreResult<'_, bool> {
+        self.write(move |connection| {
+            Box::pin(async move { assertions::use_up(connection, assertion, until).await })
         })
     }
 

@@ -20,6 +20,9 @@ pub(super) const REFRESH_TOKENS: &str = "DELETE FROM refresh_tokens WHERE hash I
 pub(super) const CODES: &str = "DELETE FROM codes WHERE hash IN
              (SELECT hash FROM codes WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
          RETURNING grant_id";
+pub(super) const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE hash IN
+             (SELECT hash FROM used_assertions WHERE until <= ? ORDER BY until LIMIT ?)
+         RETURNING hex(hash)";
 pub(super) const WITHOUT_TOKENS: &str =
     "DELETE FROM grants WHERE id IN (SELECT value FROM json_each(?))
              AND NOT EXISTS (SELECT 1 FROM codes WHERE grant_id = grants.id)
@@ -44,6 +47,7 @@ pub(super) enum Part {
     AccessTokens,
     RefreshTokens,
     Codes,
+    Assertions,
     Grants,
     Authorizations,
     Clients,
@@ -51,10 +55,11 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::AccessTokens,
         Self::RefreshTokens,
         Self::Codes,
+        Self::Assertions,
         Self::Grants,
         Self::Authorizations,
         Self::Clients,
@@ -71,6 +76,7 @@ pub(super) async fn sweep(
         Part::AccessTokens => access_tokens(connection, now).await,
         Part::RefreshTokens => refresh_tokens(connection, now).await,
         Part::Codes => codes(connection, now).await,
+        Part::Assertions => assertions(connection, now).await,
         Part::Grants => grants(connection, now).await,
         Part::Authorizations => authorizations(connection, now).await,
         Part::Clients => clients(connection, now).await,
@@ -87,6 +93,7 @@ pub(super) fn add(total: Swept, part: Swept) -> Swept {
         codes: total.codes + part.codes,
         access_tokens: total.access_tokens + part.access_tokens,
         refresh_tokens: total.refresh_tokens + part.refresh_tokens,
+        assertions: total.assertions + part.assertions,
         grants: total.grants + part.grants,
         more: total.more || part.more,
     }
@@ -118,6 +125,15 @@ async fn codes(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swe
         codes: count(&of),
         grants: grants_without_tokens(connection, &of).await?,
         more: is_full(&of),
+        ..Swept::default()
+    })
+}
+
+async fn assertions(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
+    let deleted = delete(connection, ASSERTIONS, now).await?;
+    Ok(Swept {
+        assertions: count(&deleted),
+        more: is_full(&deleted),
         ..Swept::default()
     })
 }
