@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::client_authentication::ClientAuthFault;
+use crate::client_metadata::ClientMetadataFault;
 use crate::client_metadata_document::{FetchFault, FetchedDocument, freshness, is_json};
 use crate::environment::BoxFuture;
 use crate::json_web_key::{KeySet, PublicKey, SigningAlgorithm};
@@ -16,6 +17,7 @@ use crate::time::Timestamp;
 
 /// The largest key set that is read.
 pub const MAX_KEY_SET_BYTES: usize = 32 * 1024;
+const MAX_URL_BYTES: usize = 2048;
 /// Keys are not asked for again before this, however new the key is that an assertion names: nobody
 /// can make this server call a host more often.
 pub(crate) const SHORTEST_FRESH: Duration = Duration::from_secs(30);
@@ -66,6 +68,25 @@ pub enum KeySource {
     /// At an `https` URL.
     #[serde(rename = "jwks_uri", with = "url_as_text")]
     At(Url),
+}
+
+impl KeySource {
+    /// The keys at the URL that this text is.
+    ///
+    /// # Errors
+    /// [`ClientMetadataFault::KeySetUrl`] unless it is `https`, without user name and fragment, and of
+    /// at most 2,048 bytes.
+    pub fn at(text: &str) -> Result<Self, ClientMetadataFault> {
+        let right = |url: &Url| {
+            url.scheme() == "https"
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.fragment().is_none()
+                && text.len() <= MAX_URL_BYTES
+        };
+        let url = Url::parse(text).ok().filter(right);
+        url.map(Self::At).ok_or(ClientMetadataFault::KeySetUrl)
+    }
 }
 
 mod url_as_text {

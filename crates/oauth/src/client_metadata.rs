@@ -217,7 +217,7 @@ impl UnverifiedClientMetadata {
     fn assertion_keys(&self) -> Result<AssertionKeys, ClientMetadataFault> {
         let source = match (&self.jwks, &self.jwks_uri) {
             (Some(keys), None) => KeySource::Inline(KeySet::from_json(keys)?),
-            (None, Some(url)) => KeySource::At(key_set_url(url)?),
+            (None, Some(url)) => KeySource::at(url)?,
             _ => return Err(ClientMetadataFault::KeySource),
         };
         let several = &self.token_endpoint_auth_signing_alg_values_supported;
@@ -240,18 +240,6 @@ impl UnverifiedClientMetadata {
 fn choices<'a>(several: Option<&'a [String]>, one: &'a Option<String>) -> Option<Vec<&'a str>> {
     let of_list = several.map(|several| several.iter().map(String::as_str).collect());
     of_list.or_else(|| one.as_deref().map(|one| vec![one]))
-}
-
-fn key_set_url(text: &str) -> Result<Url, ClientMetadataFault> {
-    let right = |url: &Url| {
-        url.scheme() == "https"
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.fragment().is_none()
-            && text.len() <= MAX_LINK_BYTES
-    };
-    let url = Url::parse(text).ok().filter(right);
-    url.ok_or(ClientMetadataFault::KeySetUrl)
 }
 
 fn redirect_uris(

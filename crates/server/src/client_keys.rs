@@ -65,3 +65,74 @@ fn has_signed(key: &PublicKey, message: &[u8], signature: &[u8]) -> Option<bool>
     let verifier = (DEFAULT_PROVIDER.verifier_factory)(&algorithm, &key).ok()?;
     Some(verifier.verify(message, &signature.to_vec()).is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use aws_lc_rs::{
+        rand::SystemRandom,
+        rsa::KeySize,
+        signature::{
+            ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+            RSA_PKCS1_SHA512, RsaKeyPair,
+        },
+    };
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"header.claims";
+
+    #[test]
+    fn assertions_are_verified_with_rsa() {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let public = pair.public_key();
+        let key = PublicKey::Rsa {
+            n: public.modulus().big_endian_without_leading_zero().to_vec(),
+            e: public.exponent().big_endian_without_leading_zero().to_vec(),
+        };
+        let sign = |padding| {
+            let mut signature = vec![0; pair.public_modulus_len()];
+            let random = SystemRandom::new();
+            pair.sign(padding, &random, MESSAGE, &mut signature)
+                .unwrap();
+            signature
+        };
+        let right = sign(&RSA_PKCS1_SHA256);
+        assert_eq!(has_signed(&key, MESSAGE, &right), Some(true));
+        assert_eq!(has_signed(&key, b"header.Claims", &right), Some(false));
+        assert_eq!(
+            has_signed(&key, MESSAGE, &sign(&RSA_PKCS1_SHA512)),
+            Some(false)
+        );
+        assert_eq!(has_signed(&key, MESSAGE, &right[1..]), Some(false));
+        assert_eq!(has_signed(&key, MESSAGE, &[]), Some(false));
+        let nonsense = PublicKey::Rsa {
+            n: vec![0xff; 256],
+            e: vec![2],
+        };
+        assert_eq!(has_signed(&nonsense, MESSAGE, &right), Some(false));
+    }
+
+    #[test]
+    fn assertions_are_verified_with_p256() {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let point = pair.public_key().as_ref();
+        let key = PublicKey::P256 {
+            x: point[1..33].try_into().unwrap(),
+            y: point[33..].try_into().unwrap(),
+        };
+        let signed = pair.sign(&SystemRandom::new(), MESSAGE).unwrap();
+        let right = signed.as_ref();
+        assert_eq!(has_signed(&key, MESSAGE, right), Some(true));
+        assert_eq!(has_signed(&key, b"header.Claims", right), Some(false));
+        assert_eq!(has_signed(&key, MESSAGE, &right[1..]), Some(false));
+        // The signature of every message, if nobody looks (CVE-2022-21449).
+        assert_eq!(has_signed(&key, MESSAGE, &[0; 64]), Some(false));
+        let beside_the_curve = PublicKey::P256 {
+            x: [1; 32],
+            y: [1; 32],
+        };
+        assert_ne!(has_signed(&beside_the_curve, MESSAGE, right), Some(true));
+    }
+}

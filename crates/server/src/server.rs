@@ -14,8 +14,9 @@ use mcp::{
     rmcp_adapter::{ClerkMcpServer, PrincipalOfRequest},
 };
 use oauth::{
-    AuthorizationServer, ClientAuthMethod, ClientId, ClientOrigin, FetchDocument, GrantType,
-    Lifetimes, PlainToken, Random, ServerKeys, Settings, Store, Timestamp,
+    AssertionKeys, AuthorizationServer, ClientAuthMethod, ClientId, ClientOrigin, FetchDocument,
+    GrantType, Lifetimes, PlainToken, Random, ServerKeys, Settings, SigningAlgorithm, Store,
+    Timestamp,
 };
 use store::tool_state::ToolStateStore;
 use tokio::net::TcpListener;
@@ -278,11 +279,15 @@ fn configured_client(client: &ClientConfig) -> oauth::Client {
         policy_uri: None,
         tos_uri: None,
         redirect_uris: client.redirect_uris.clone(),
-        auth: match secret {
-            Some(_) => ClientAuthMethod::ClientSecretBasic,
-            None => ClientAuthMethod::None,
+        auth: match (secret, &client.keys) {
+            (Some(_), _) => ClientAuthMethod::ClientSecretBasic,
+            (None, Some(_)) => ClientAuthMethod::PrivateKeyJwt,
+            (None, None) => ClientAuthMethod::None,
         },
-        assertion_keys: None,
+        assertion_keys: client.keys.clone().map(|source| AssertionKeys {
+            source,
+            algorithms: SigningAlgorithm::ALL.to_vec(),
+        }),
         secret: secret.map(|secret| PlainToken::presented(secret.expose()).hash()),
         scope: None,
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],

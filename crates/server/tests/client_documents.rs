@@ -323,6 +323,42 @@ async fn cimd_five_kilobytes_are_read_at_most() {
 }
 
 #[tokio::test]
+async fn cimd_key_sets_are_larger_and_not_remembered() {
+    let host = Host::new().await;
+    let key_sets = host.documents().of_key_sets();
+    for requests in 1..=2 {
+        let fetched = path(&key_sets, "/too-large").await.unwrap();
+        assert_eq!(fetched.body.len(), MAX_DOCUMENT_BYTES + 1);
+        assert_eq!(host.seen.requests(), requests);
+    }
+    refused(&key_sets, "/endless", "larger than 32 KB").await;
+    // At the same moment they are asked for once.
+    let before = host.seen.requests();
+    let together = (0..8).map(|_| path(&key_sets, "/client.json"));
+    assert!(join_all(together).await.iter().all(Result::is_ok));
+    assert_eq!(host.seen.requests(), before + 1);
+    let url = Url::parse("https://127.0.0.1/jwks.json").unwrap();
+    let fault = key_sets.fetch(&url).await.unwrap_err();
+    assert!(!fault.is_temporary, "{fault}");
+}
+
+#[tokio::test]
+async fn cimd_only_what_may_pass_by_itself_is_temporary() {
+    let host = Host::new().await;
+    let documents = host.documents();
+    let is_temporary = async |at: &str| {
+        let url = Url::parse(&format!("https://{NAME}{at}")).unwrap();
+        documents.fetch(&url).await.unwrap_err().is_temporary
+    };
+    assert!(is_temporary("/cut").await);
+    for at in ["/missing", "/redirect", "/page", "/gzip", "/too-large"] {
+        assert!(!is_temporary(at).await, "{at}");
+    }
+    let unknown = Url::parse("https://unknown.example/client.json").unwrap();
+    assert!(documents.fetch(&unknown).await.unwrap_err().is_temporary);
+}
+
+#[tokio::test]
 async fn cimd_a_slow_host_is_given_up() {
     assert_eq!(FetchLimits::default().whole, Duration::from_secs(10));
     let host = Host::new().await;

@@ -15,6 +15,7 @@ mod consent;
 mod cors;
 mod limits;
 mod mcp_endpoint;
+mod private_key_jwt;
 mod registration;
 mod revocation;
 mod secrets;

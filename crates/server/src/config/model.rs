@@ -9,7 +9,7 @@ use std::{
 
 use clerk::{ApiUrl, ApiVersion, SecretKey};
 use ipnet::IpNet;
-use oauth::ScopePolicy;
+use oauth::{KeySource, ScopePolicy};
 use toolkit::pattern::Patterns;
 use url::Url;
 
@@ -152,8 +152,10 @@ pub struct ClientConfig {
     pub name: String,
     /// Its redirect URIs, as written: absolute URIs; `oauth` has the rules for them.
     pub redirect_uris: Vec<String>,
-    /// Its secret; `None` for a public client.
+    /// Its secret, if it has one.
     pub secret: Option<Secret>,
+    /// Where its keys are, if it authenticates by assertion. Without either it is a public client.
+    pub keys: Option<KeySource>,
 }
 
 /// Hosts of Client ID Metadata Documents that are this machine.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use oauth::{RedirectUri, ScopeDefinition, ScopePolicy, ScopeSet};
+use oauth::{KeySet, KeySource, RedirectUri, ScopeDefinition, ScopePolicy, ScopeSet};
 
 use super::{
     document::{Entry, Raw},
@@ -198,12 +198,50 @@ fn client(
         let hint = "make one with `openssl rand -base64 32`";
         reading.fault(Wrong::new(problem, hint).at(place.clone()));
     }
+    let keys = client_keys(reading, entry)?;
+    if let (Some((place, _)), Some(_)) = (&secret, &keys) {
+        let problem = "the client has both a secret and keys";
+        let hint = "remove one of them: it proves who it is in one way";
+        reading.fault(Wrong::new(problem, hint).at(place.clone()));
+    }
     Some(ClientConfig {
         client_id,
         name: name?,
         redirect_uris: redirect_uris?,
         secret: secret.map(|(_, secret)| secret),
+        keys,
     })
+}
+
+/// `Some(None)` when there are none.
+fn client_keys(reading: &Reading<'_>, entry: &Entry) -> Option<Option<KeySource>> {
+    let file = reading.given_in(entry, &settings::CLIENT_JWKS_FILE);
+    let uri = reading.given_in(entry, &settings::CLIENT_JWKS_URI);
+    match (file, uri) {
+        (None, None) => Some(None),
+        (None, Some(given)) => {
+            let source = reading.parsed(&given, |text| {
+                KeySource::at(text).map_err(|fault| Wrong::of(&fault))
+            });
+            source.map(Some)
+        }
+        (Some(given), None) => {
+            let text = reading.file(&given.place, &reading.path(&given)?)?;
+            match KeySet::parse(text.as_bytes()) {
+                Ok(keys) => Some(Some(KeySource::Inline(keys))),
+                Err(fault) => {
+                    reading.fault(Wrong::of(&fault).at(given.place));
+                    None
+                }
+            }
+        }
+        (Some(given), Some(_)) => {
+            let problem = "the client's keys are in two places";
+            let hint = "remove `jwks_file` or `jwks_uri`";
+            reading.fault(Wrong::new(problem, hint).at(given.place));
+            None
+        }
+    }
 }
 
 fn client_id(text: &str) -> Result<String, Wrong> {

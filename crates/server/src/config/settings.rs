@@ -195,7 +195,15 @@ settings! {
     CLIENT_CLIENT_SECRET = Setting::new("oauth.clients[].secret", Kind::Secret,
         "Its secret, at least 20 characters. `<ID>` is the client id in capitals, `_` for all but \
          letters and digits")
-        .env("CLERK_MCP_CLIENT_SECRET_<ID>").otherwise("none: a public client");
+        .env("CLERK_MCP_CLIENT_SECRET_<ID>").otherwise("none");
+    CLIENT_JWKS_FILE = Setting::text("oauth.clients[].jwks_file",
+        "Instead of a secret: a file with its public keys (a JSON Web Key Set), with which it signs who \
+         it is (`private_key_jwt`, RS256 or ES256)")
+        .otherwise("none");
+    CLIENT_JWKS_URI = Setting::text("oauth.clients[].jwks_uri",
+        "Instead of a file: the `https` URL where it publishes them, on the public internet. With \
+         neither secret nor keys it is a public client")
+        .otherwise("none");
 
     CIMD_HOSTS = Setting::new("cimd.test.hosts", Kind::Map,
         "For tests, on a loopback `public_url` only: hosts of metadata documents that are this \

@@ -6,6 +6,7 @@ use super::*;
 use crate::access::PersonFacts;
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=";
+const KEY_SET: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
 /// `clerk.example.com$`
 const PUBLISHABLE_KEY: &str = "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k";
 const NEEDED: [(&str, &str); 3] = [
@@ -21,6 +22,8 @@ fn load_with(toml: Option<&str>, env: &[(&str, &str)], flags: Flags) -> Loaded {
         "/etc/clerk-mcp/secret" => Ok("a-client-secret-of-some-length\n".to_owned()),
         "/etc/clerk-mcp/key" => Ok(format!("{KEY}\n")),
         "/etc/clerk-mcp/empty" => Ok("\n".to_owned()),
+        "/etc/clerk-mcp/jwks.json" => Ok(KEY_SET.to_owned()),
+        "/etc/clerk-mcp/private.json" => Ok(KEY_SET.replace("\"x\"", "\"d\":\"AQAB\",\"x\"")),
         "/etc/clerk-mcp/ca.pem" => Ok("-----BEGIN CERTIFICATE-----\n".to_owned()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
@@ -598,4 +601,37 @@ fn a_scope_alone_gives_nobody_the_power_of_the_secret_key() {
         &format!("{rule}clerk = \"instance\"\nrole = \"admin\"\n"),
         &[],
     );
+}
+
+#[test]
+fn a_client_may_have_keys_instead_of_a_secret() {
+    let toml = |more: &str| {
+        format!(
+            "[[oauth.clients]]\nclient_id = \"a\"\nname = \"N\"\n\
+             redirect_uris = \"https://a.example/cb\"\n{more}\n"
+        )
+    };
+    let keys = |more: &str| good(&toml(more), &[]).oauth.clients[0].keys.clone();
+    assert!(keys("").is_none());
+    assert!(matches!(
+        keys("jwks_file = \"jwks.json\""),
+        Some(oauth::KeySource::Inline(_))
+    ));
+    let uri = "jwks_uri = \"https://a.example/jwks.json\"";
+    assert!(matches!(keys(uri), Some(oauth::KeySource::At(_))));
+    for (more, expected) in [
+        ("jwks_file = \"nowhere.json\"".to_owned(), "cannot be read"),
+        ("jwks_file = \"ca.pem\"".to_owned(), "JSON Web Key Set"),
+        ("jwks_file = \"private.json\"".to_owned(), "private key"),
+        (
+            "jwks_uri = \"http://a.example/\"".to_owned(),
+            "no URL of a key set",
+        ),
+        (format!("jwks_file = \"jwks.json\"\n{uri}"), "two places"),
+    ] {
+        let fault = fault(&toml(&more), &[]);
+        assert!(fault.contains(expected), "{fault}");
+    }
+    let secret = [("CLERK_MCP_CLIENT_SECRET_A", "0123456789012345678901")];
+    assert!(fault(&toml(uri), &secret).contains("both a secret and keys"));
 }

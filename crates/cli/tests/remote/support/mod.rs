@@ -4,4 +4,5 @@ pub(crate) mod actors;
 pub(crate) mod browser;
 pub(crate) mod http;
 pub(crate) mod mcp;
+pub(crate) mod published;
 pub(crate) mod server;
