@@ -8,7 +8,11 @@ use std::{
 };
 
 use emulator::Emulator;
-use server::{app::EmulatedPerson, config::Flags};
+use server::{
+    app::EmulatedPerson,
+    config::Flags,
+    process::{LocalServer, Neighbours},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -19,7 +23,6 @@ use crate::{
     logging,
     people::Table,
     printer::Printer,
-    remote::{Remote, Surrounded},
     serve, signals,
 };
 
@@ -83,12 +86,12 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
         printer,
     )?;
     let people = people(&emulator);
-    let surrounded = Surrounded {
+    let surrounded = Neighbours {
         env: Arc::new(EmulatedClock(Arc::clone(&emulator))),
         clerk: Arc::new(EmulatedClerk(Arc::clone(&emulator))),
         people: people.clone(),
     };
-    let remote = Remote::on(listener, address, &config, surrounded).await?;
+    let remote = LocalServer::on(listener, address, &config, surrounded).await?;
     let saving = Saving::begin(&emulator, Some(&folder.emulator()))?;
     printer.note(&banner(&public_url, &clerk_url, &people, &arguments.dir)?);
 
@@ -101,17 +104,15 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
         *printer,
     );
     let serving = async {
-        let served = remote
-            .serve(async {
-                terminated.await;
-            })
-            .await;
+        let stopped = async {
+            terminated.await;
+        };
+        remote.serve(stopped).await;
         // Open calls of the server still need their Clerk: it ends after them.
         stop.cancel();
-        served
     };
-    let (saved, served) = tokio::join!(clerk, serving);
-    served.and(saved)
+    let (saved, ()) = tokio::join!(clerk, serving);
+    saved
 }
 
 /// Where everything is kept.

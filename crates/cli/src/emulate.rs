@@ -93,16 +93,7 @@ pub(crate) async fn listen(
     address: SocketAddr,
     flag: &str,
 ) -> Result<(TcpListener, SocketAddr), Failure> {
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        Failure::failed(format!(
-            "cannot listen on {address}: {error}\n\
-             hint: choose another port with {flag}, or a free one with {flag} 0"
-        ))
-    })?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| Failure::failed(format!("the socket has no address: {error}")))?;
-    Ok((listener, address))
+    Ok(server::listen::bind(address, flag).await?)
 }
 
 /// A state file that holds the state as of a revision.

@@ -1,4 +1,4 @@
-//! Every environment variable the program reads, each declared once.
+//! Every environment variable the program reads besides those of the server, each declared once.
 
 use std::env;
 
@@ -10,8 +10,8 @@ pub(crate) const CLERK_SECRET_KEY: &str = "CLERK_SECRET_KEY";
 pub(crate) const CLERK_API_URL: &str = "CLERK_API_URL";
 /// `v1`, as Clerk's SDKs read it, or a date for the `Clerk-API-Version` header.
 pub(crate) const CLERK_API_VERSION: &str = "CLERK_API_VERSION";
-/// How much is logged to standard error: `error`, `warn` (default), `info`, `debug`, `trace`, `off`.
-pub(crate) const CLERK_MCP_LOG: &str = "CLERK_MCP_LOG";
+/// How much is logged.
+pub(crate) use server::process::logging::CLERK_MCP_LOG;
 /// Where the server listens; the configuration's own, which `healthcheck` asks for too.
 pub(crate) const CLERK_MCP_BIND: &str = "CLERK_MCP_BIND";
 

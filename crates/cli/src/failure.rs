@@ -1,5 +1,7 @@
 use std::fmt;
 
+use server::process::StartError;
+
 /// Why a command ends without having done its work: a sentence for a person, and an exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -31,6 +33,15 @@ impl Failure {
 
     pub(crate) fn code(&self) -> u8 {
         self.code
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self {
+            code: error.exit_code(),
+            message: error.to_string(),
+        }
     }
 }
 

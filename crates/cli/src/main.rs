@@ -16,20 +16,18 @@ mod healthcheck;
 mod impersonate;
 mod impersonation_journal;
 mod line_transport;
-mod logging;
 mod machine;
 mod people;
 mod printer;
-mod remote;
 mod serve;
 mod service;
-mod signals;
 mod stdio;
 mod tools;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use server::process::{logging, signals};
 
 use crate::{
     arguments::{Command, CommandLine},

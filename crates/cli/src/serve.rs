@@ -1,24 +1,13 @@
 //! `clerk-mcp serve`: the remote MCP server.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
+use std::path::{Path, PathBuf};
+
+use server::{
+    Serve,
+    config::{Config, Flags, Sources, Warning},
 };
 
-use clerk::HttpTransport;
-use server::config::{Config, Flags, Sources};
-
-use crate::{
-    check, environment,
-    failure::Failure,
-    logging,
-    printer::Printer,
-    remote::{Remote, Surrounded},
-    signals,
-};
-
-/// The configuration that is read where no other is named, if it is there.
-const DEFAULT_CONFIG: &str = "clerk-mcp.toml";
+use crate::{check, failure::Failure, printer::Printer};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArguments {
@@ -41,69 +30,30 @@ pub(crate) struct ServeArguments {
 
 /// Serves until SIGINT or SIGTERM.
 pub(crate) async fn run(arguments: ServeArguments, printer: &Printer) -> Result<(), Failure> {
-    let terminated = signals::terminated();
-    let check_only = arguments.check;
-    let config = read(arguments, printer)?;
-    if check_only {
-        return check::run(&config, printer).await;
+    let mut serve = Serve::new().flags(Flags {
+        public_url: arguments.public_url,
+        bind: arguments.bind,
+        database: arguments.database,
+    });
+    if let Some(file) = arguments.config {
+        serve = serve.config(file);
     }
-    logging::start(true)?;
-    let surrounded = Surrounded {
-        env: Arc::new(crate::machine::Machine),
-        clerk: Arc::new(HttpTransport::new()),
-        people: Vec::new(),
-    };
-    let remote = Remote::start(&config, surrounded).await?;
-    printer.note(&format!(
-        "clerk-mcp: serving {} on {}",
-        config.public_url.join(server::MCP_PATH),
-        remote.address()
-    ));
-    let stopped = async {
-        let signal = terminated.await;
-        printer.note(&format!("clerk-mcp: {signal}: finishing what is open"));
-    };
-    remote.serve(stopped).await
+    if arguments.check {
+        return check::run(&told(serve.load()?, printer), printer).await;
+    }
+    Ok(serve.run().await?)
 }
 
 /// The configuration in this file, with the environment over it.
 pub(crate) fn read_file(path: PathBuf, printer: &Printer) -> Result<Config, Failure> {
-    let arguments = ServeArguments {
-        config: Some(path),
-        public_url: None,
-        bind: None,
-        database: None,
-        check: false,
-    };
-    read(arguments, printer)
+    Ok(told(Serve::new().config(path).load()?, printer))
 }
 
-fn read(arguments: ServeArguments, printer: &Printer) -> Result<Config, Failure> {
-    let named = arguments.config.is_some();
-    let path = arguments.config.unwrap_or_else(|| DEFAULT_CONFIG.into());
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => Some(text),
-        Err(error) if !named && error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => {
-            return Err(Failure::usage(format!(
-                "{}: cannot be read: {error}\nhint: name the configuration file with --config",
-                path.display()
-            )));
-        }
-    };
-    let flags = Flags {
-        public_url: arguments.public_url,
-        bind: arguments.bind,
-        database: arguments.database,
-    };
-    let name = path.display().to_string();
-    load(
-        text.as_deref().map(|text| (name.as_str(), text)),
-        &environment::read_any,
-        flags,
-        path.parent().unwrap_or(Path::new("")),
-        printer,
-    )
+fn told((config, warnings): (Config, Vec<Warning>), printer: &Printer) -> Config {
+    for warning in warnings {
+        printer.warn(&warning.to_string());
+    }
+    config
 }
 
 /// Reads a configuration, prints its warnings, and fails with all of its faults.
@@ -120,14 +70,10 @@ pub(crate) fn load(
         flags,
         read_file: &|path| std::fs::read_to_string(path),
         base_dir,
+        tools: &[],
     };
     match Config::load(sources) {
-        Ok((config, warnings)) => {
-            for warning in warnings {
-                printer.warn(&warning.to_string());
-            }
-            Ok(config)
-        }
+        Ok(loaded) => Ok(told(loaded, printer)),
         Err(faults) => {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             Err(Failure::usage(faults.join("\n")))

@@ -191,6 +191,7 @@ fn the_guides_show_configurations_that_load() {
                 flags: Flags::default(),
                 read_file: &|path| std::fs::read_to_string(path),
                 base_dir: Path::new("."),
+                tools: &[],
             };
             let warnings = Config::load(sources)
                 .unwrap_or_else(|faults| panic!("{guide}: {faults:?}\n{block}"))

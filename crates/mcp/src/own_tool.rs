@@ -123,6 +123,32 @@ pub struct OwnToolError {
 }
 
 impl OwnToolError {
+    /// An error of this code.
+    #[must_use]
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same, with what to do.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// `tool_failed`: the model hears that the tool failed, and the log why.
+    #[must_use]
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        tracing::error!(%cause, "a tool failed");
+        Self::new("tool_failed", "the tool failed").hint("tell whoever runs this server")
+    }
+
     /// Arguments of another form than the schema's.
     #[must_use]
     pub fn invalid_arguments(message: impl Into<String>) -> Self {

@@ -1,4 +1,8 @@
 //! The remote MCP server: OAuth 2.1 for MCP clients, sign-in through Clerk.
+//!
+//! [`Serve`] is the whole program, to which [`Tool`]s written in Rust can be added
+//! (docs/guides/rust-tools.md). [`Server`] is the server alone, for whoever has a socket, a store and a
+//! clock of their own.
 
 pub mod access;
 pub mod app;
@@ -15,17 +19,25 @@ pub mod http_tools;
 pub mod listen;
 pub mod people;
 pub mod principals;
+pub mod process;
 pub mod rate_limit;
 mod refresh;
 mod routes;
+pub mod rust_tools;
+mod serve;
 mod server;
 pub mod sign_in;
 mod sweep;
 pub mod tool_state;
 pub mod tools;
 
+pub use mcp::{Content, OwnToolError as ToolError};
+pub use toolkit::operation::Hints;
+
 pub use self::{
     routes::Cookies,
+    rust_tools::{Context, Json, NoArguments, Tool},
+    serve::{DEFAULT_CONFIG, Serve},
     server::{Server, SetUpError, Surroundings, kept_key, provider},
 };
 

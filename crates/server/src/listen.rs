@@ -10,12 +10,34 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service as _;
 
+use crate::process::StartError;
+
 /// How long a client may take for the head of a request, the wait on a kept connection included.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// The most bytes of a request's head.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// How long to wait after an accept failed: the process may be out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Opens a socket; with port 0 on a free one.
+///
+/// # Errors
+/// [`StartError`] with the flag that names another port.
+pub async fn bind(
+    address: SocketAddr,
+    flag: &str,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        StartError::failed(format!(
+            "cannot listen on {address}: {error}\n\
+             hint: choose another port with {flag}, or a free one with {flag} 0"
+        ))
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| StartError::failed(format!("the socket has no address: {error}")))?;
+    Ok((listener, address))
+}
 
 /// The address at the other end of the connection, as an extension of each request.
 #[derive(Clone, Copy, Debug)]

@@ -31,12 +31,13 @@ use crate::{
     credentials::Credentials,
     ended::GrantEnds,
     front::{Front, FrontConfig, origin::Allowed},
-    http_tools::{self, ApiTool, SavedValues},
+    http_tools::{self, ApiTool, Credential, SavedValues},
     listen,
     people::People,
     principals::Principals,
     rate_limit::RateLimits,
     routes::{self, Cookies},
+    rust_tools,
     sign_in::{AppSignIn, ClerkOauth, SignIn},
     sweep,
     tool_state::ToolState,
@@ -126,10 +127,19 @@ impl Server {
         if config.demo_tools {
             own_tools.extend(tools::demonstration());
         }
+        let credentials: Arc<dyn Credential> = Arc::new(Credentials::new(client.clone()));
+        let lent = rust_tools::Surroundings {
+            credentials: Arc::clone(&credentials),
+            state: tool_state.clone(),
+        };
+        own_tools.extend(config.rust_tools.iter().map(|tool| {
+            let tool = tool.clone().placed(lent.clone());
+            Arc::new(tool) as Arc<dyn OwnTool>
+        }));
         if let Some(api) = &config.http_tools {
             let surroundings = http_tools::Surroundings {
                 transport: Arc::new(http_tools::HttpTransport::new()),
-                credentials: Arc::new(Credentials::new(client.clone())),
+                credentials,
                 saved: SavedValues::new(tool_state.clone(), &api.tools),
                 env: Arc::clone(&around.env),
             };
@@ -220,6 +230,8 @@ fn principals(
     let own_names = offered
         .filter(|tool| tool.own)
         .map(|tool| tool.name.clone().into_owned());
+    let of_rust_tools = config.rust_tools.iter();
+    let of_rust_tools = of_rust_tools.map(|tool| (tool.name().to_owned(), tool.scopes().to_vec()));
     let mut seal = [0; 32];
     around.random.fill(&mut seal);
     Principals {
@@ -237,6 +249,7 @@ fn principals(
             .iter()
             .flat_map(|api| &api.tools)
             .map(|tool| (tool.name().to_owned(), tool.scopes().to_vec()))
+            .chain(of_rust_tools)
             .collect(),
         allow_private_metadata: config.tools.allow_private_metadata,
         read_only: config.tools.read_only,

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use oauth::StoreError;
+use oauth::{Store, StoreError, Timestamp};
+use store::tool_state::ToolStateStore;
 
 use crate::app::App;
 
@@ -16,7 +17,8 @@ pub(crate) async fn forever(app: Arc<App>) {
     loop {
         tokio::time::sleep(INTERVAL).await;
         loop {
-            match part(&app).await {
+            let (store, values) = (app.oauth.store().as_ref(), app.tool_state.as_ref());
+            match part(store, values, app.tool_state_kept, app.now()).await {
                 Ok(true) => tokio::time::sleep(PAUSE).await,
                 Ok(false) => break,
                 Err(error) => {
@@ -28,12 +30,48 @@ pub(crate) async fn forever(app: Arc<App>) {
     }
 }
 
-/// Deletes a part; whether there is more.
-async fn part(app: &App) -> Result<bool, StoreError> {
-    let now = app.now();
-    let swept = app.oauth.store().sweep(now).await?;
-    let unused = now.before(app.tool_state_kept);
-    let values = app.tool_state.sweep_values(unused).await?;
+/// Deletes a part; whether there is more. Values of tools go when nobody has used them for `kept`.
+async fn part(
+    store: &dyn Store,
+    values: &dyn ToolStateStore,
+    kept: Duration,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let swept = store.sweep(now).await?;
+    let values = values.sweep_values(now.before(kept)).await?;
     tracing::debug!(?swept, ?values, "swept");
     Ok(swept.more || values.more)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use oauth::MemoryStore;
+    use serde_json::{Map, json};
+    use store::tool_state::{Changes, MemoryToolState, Owner};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn values_that_nobody_used_for_as_long_as_a_grant_lives_go() {
+        const KEPT: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+        let now = Timestamp(1_800_000_000_000);
+        let values = MemoryToolState::new();
+        for (user_id, age) in [("old", KEPT), ("young", KEPT - Duration::from_millis(1))] {
+            let owner = Owner {
+                user_id: user_id.to_owned(),
+                client_id: "client".to_owned(),
+            };
+            let changes = Map::from_iter([("cart".to_owned(), json!(1))]);
+            let changes = Changes::new(changes).unwrap();
+            let changed = values
+                .change_values(&owner, &changes, now.before(age))
+                .await;
+            changed.unwrap().unwrap();
+        }
+        let more = part(&MemoryStore::new(), &values, KEPT, now).await;
+        assert_eq!(more, Ok(false));
+        assert_eq!(values.forget_values("old").await, Ok(0));
+        assert_eq!(values.forget_values("young").await, Ok(1));
+    }
 }

@@ -31,7 +31,9 @@ pub(super) fn http_tools(
         read_file: &|path: &Path| (sources.read_file)(&sources.base_dir.join(path)),
         env: sources.env,
         is_taken: &|name| {
-            operations::find(name).is_some() || own.iter().any(|tool| tool.name == name)
+            operations::find(name).is_some()
+                || own.iter().any(|tool| tool.name == name)
+                || sources.tools.iter().any(|tool| tool.name() == name)
         },
     });
     let tools = match read {
@@ -62,30 +64,35 @@ pub(super) fn http_tools(
 pub(super) fn check_needs(reading: &Reading<'_>, tools: &HttpTools, sign_in: &SignIn) {
     check_state(reading, tools);
     for tool in &tools.tools {
-        let problem = match (&tool.credential, sign_in) {
-            (CredentialKind::Session | CredentialKind::JwtTemplate(_), SignIn::ClerkOauth(_)) => {
-                Some((
-                    "credential",
-                    "there are no session tokens where people sign in through clerk-oauth",
-                    "set sign_in.mode = \"app\"",
-                ))
-            }
-            (CredentialKind::Oauth | CredentialKind::M2m, _) => Some((
-                "credential",
-                "this version has no such credential yet",
-                "use \"session\", a JWT template, a header or \"none\"",
-            )),
-            _ => None,
-        };
-        if let Some((key, problem, hint)) = problem {
-            let place = Place::Setting(format!("tools.{}.{key}", tool.name()));
-            reading.fault(Wrong::new(problem, hint).at(place));
+        if let Some(wrong) = unavailable(&tool.credential, sign_in) {
+            let place = Place::Setting(format!("tools.{}.credential", tool.name()));
+            reading.fault(wrong.at(place));
         }
     }
 }
 
-/// A value that no tool saves is never there.
+/// Why a server where people sign in like this has no such credential.
+pub(super) fn unavailable(credential: &CredentialKind, sign_in: &SignIn) -> Option<Wrong> {
+    match (credential, sign_in) {
+        (CredentialKind::Session | CredentialKind::JwtTemplate(_), SignIn::ClerkOauth(_)) => {
+            Some(Wrong::new(
+                "there are no session tokens where people sign in through clerk-oauth",
+                "set sign_in.mode = \"app\"",
+            ))
+        }
+        (CredentialKind::Oauth | CredentialKind::M2m, _) => Some(Wrong::new(
+            "this version has no such credential yet",
+            "use \"session\", a JWT template, a header or \"none\"",
+        )),
+        _ => None,
+    }
+}
+
+/// A value that no tool saves is never there. What tools written in Rust save is not known here.
 fn check_state(reading: &Reading<'_>, tools: &HttpTools) {
+    if !reading.sources().tools.is_empty() {
+        return;
+    }
     let saved: BTreeSet<&str> = tools
         .tools
         .iter()

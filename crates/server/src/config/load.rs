@@ -14,6 +14,7 @@ use super::{
     oauth_section,
     origin::Origin,
     quantity::{duration, integer, size, switch},
+    rust_tools_section::rust_tools,
     settings, sign_in_section,
     sources::{Reading, Sources, missing},
     tools_section,
@@ -21,6 +22,7 @@ use super::{
 use crate::{
     access::{self, CatalogueTool},
     http_tools::HttpTools,
+    rust_tools::RustTool,
 };
 
 impl Config {
@@ -57,7 +59,8 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     if let (Some(Some(tools)), Some(sign_in)) = (&http_tools, &sign_in) {
         http_tools_section::check_needs(reading, tools, sign_in);
     }
-    let own = own_tools(demo_tools, http_tools.as_ref());
+    let rust_tools = rust_tools(reading, scopes, sign_in.as_ref());
+    let own = own_tools(demo_tools, rust_tools.as_deref(), http_tools.as_ref());
     let own = own.as_deref();
     let tools = tools_section::tools(reading, own);
     let access = tools_section::access(reading, tools.as_ref(), scopes, own);
@@ -84,15 +87,18 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         audit: audit?,
         demo_tools: demo_tools?,
         http_tools: http_tools?,
+        rust_tools: rust_tools?,
     })
 }
 
 /// Every tool that is no Clerk operation.
 fn own_tools(
     demo: Option<bool>,
+    rust_tools: Option<&[RustTool]>,
     http_tools: Option<&Option<HttpTools>>,
 ) -> Option<Vec<CatalogueTool>> {
     let mut own = access::own_tools(demo?);
+    own.extend(rust_tools?.iter().map(RustTool::catalogue));
     own.extend(http_tools?.iter().flat_map(HttpTools::catalogue));
     Some(own)
 }

@@ -16,6 +16,9 @@ mod origin;
 mod quantity;
 #[cfg(test)]
 mod reference;
+mod rust_tools_section;
+#[cfg(test)]
+mod rust_tools_tests;
 mod secret;
 mod settings;
 mod sign_in_section;

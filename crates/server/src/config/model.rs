@@ -14,7 +14,7 @@ use toolkit::pattern::Patterns;
 use url::Url;
 
 use super::{keys::Keys, origin::Origin, secret::Secret};
-use crate::{access::AccessPolicy, http_tools::HttpTools};
+use crate::{access::AccessPolicy, http_tools::HttpTools, rust_tools::RustTool};
 
 /// The configuration of `clerk-mcp serve`.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub struct Config {
     pub demo_tools: bool,
     /// The tools over the owner's API; `None` when there is no `[api]`.
     pub http_tools: Option<HttpTools>,
+    /// Tools written in Rust, which the program brought along.
+    pub rust_tools: Vec<RustTool>,
 }
 
 /// Whose `Forwarded` and `X-Forwarded-*` headers are believed.

@@ -13,6 +13,7 @@ use super::{
     secret::Secret,
     settings::{Kind, Setting},
 };
+use crate::rust_tools::RustTool;
 
 /// What a configuration is read from.
 pub struct Sources<'a> {
@@ -27,6 +28,8 @@ pub struct Sources<'a> {
     /// What relative paths in the configuration file start from: its folder. Those of variables and
     /// flags start from the working directory.
     pub base_dir: &'a Path,
+    /// Tools written in Rust, which the program brings along.
+    pub tools: &'a [RustTool],
 }
 
 impl fmt::Debug for Sources<'_> {

@@ -3,21 +3,30 @@
 use std::{io, path::Path};
 
 use super::*;
-use crate::access::PersonFacts;
+use crate::{access::PersonFacts, rust_tools::RustTool};
 
 const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=";
 const KEY_SET: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"a","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#;
 /// `clerk.example.com$`
 const PUBLISHABLE_KEY: &str = "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k";
-const NEEDED: [(&str, &str); 3] = [
+pub(super) const NEEDED: [(&str, &str); 3] = [
     ("CLERK_SECRET_KEY", "sk_test_0123456789abcdefghij"),
     ("CLERK_PUBLISHABLE_KEY", PUBLISHABLE_KEY),
     ("CLERK_CLIENT_ID", "client_1"),
 ];
 
-type Loaded = Result<(Config, Vec<Warning>), Vec<ConfigFault>>;
+pub(super) type Loaded = Result<(Config, Vec<Warning>), Vec<ConfigFault>>;
 
 fn load_with(toml: Option<&str>, env: &[(&str, &str)], flags: Flags) -> Loaded {
+    load_all(toml, env, flags, &[])
+}
+
+pub(super) fn load_all(
+    toml: Option<&str>,
+    env: &[(&str, &str)],
+    flags: Flags,
+    tools: &[RustTool],
+) -> Loaded {
     let read_file = |path: &Path| match path.to_str().unwrap() {
         "/etc/clerk-mcp/secret" => Ok("a-client-secret-of-some-length\n".to_owned()),
         "/etc/clerk-mcp/key" => Ok(format!("{KEY}\n")),
@@ -37,15 +46,16 @@ fn load_with(toml: Option<&str>, env: &[(&str, &str)], flags: Flags) -> Loaded {
         flags,
         read_file: &read_file,
         base_dir: Path::new("/etc/clerk-mcp"),
+        tools,
     })
 }
 
-fn load(toml: &str, more: &[(&str, &str)]) -> Loaded {
+pub(super) fn load(toml: &str, more: &[(&str, &str)]) -> Loaded {
     let env: Vec<_> = NEEDED.iter().chain(more).copied().collect();
     load_with(Some(toml), &env, Flags::default())
 }
 
-fn good(toml: &str, env: &[(&str, &str)]) -> Config {
+pub(super) fn good(toml: &str, env: &[(&str, &str)]) -> Config {
     load(toml, env)
         .unwrap_or_else(|faults| panic!("{faults:#?}"))
         .0
@@ -57,7 +67,7 @@ fn faults(toml: &str, env: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// The one fault.
-fn fault(toml: &str, env: &[(&str, &str)]) -> String {
+pub(super) fn fault(toml: &str, env: &[(&str, &str)]) -> String {
     let faults = faults(toml, env);
     assert_eq!(faults.len(), 1, "{faults:#?}");
     faults.concat()

@@ -70,6 +70,18 @@ impl CredentialHeader {
         value.set_sensitive(true);
         Some(Self { name, value })
     }
+
+    /// The header's name.
+    #[must_use]
+    pub fn name(&self) -> &HeaderName {
+        &self.name
+    }
+
+    /// The header's value, marked as sensitive.
+    #[must_use]
+    pub fn value(&self) -> &HeaderValue {
+        &self.value
+    }
 }
 
 /// Where credentials come from.

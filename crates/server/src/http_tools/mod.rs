@@ -20,20 +20,21 @@ mod credential_entry;
 mod definitions;
 mod entry;
 mod executor;
-mod fault;
+pub(crate) mod fault;
 mod fields;
 mod listing;
 mod openapi;
 mod pagination;
 mod path;
 mod reader;
-mod schema;
+pub(crate) mod schema;
 mod shape;
 mod source;
 mod template;
 mod tool;
 mod transport;
 
+pub(crate) use self::tool::title_of;
 pub use self::{
     base_url::{BaseUrl, BaseUrlError},
     build::{LARGEST_REQUEST, LONGEST_ADDRESS},

@@ -427,7 +427,7 @@ fn sources<'a>(
 }
 
 /// `listOpenOrders` → `List open orders`
-fn title_of(name: &str) -> String {
+pub(crate) fn title_of(name: &str) -> String {
     let mut title = String::new();
     let mut before = ' ';
     for character in name.chars() {

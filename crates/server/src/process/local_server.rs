@@ -1,34 +1,59 @@
 //! The remote MCP server on this machine: its socket, database, keys and audit log.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use clerk::{Env, Transport};
+use clerk::{Env, HttpTransport, Transport};
 use mcp::audit::Audit;
 use oauth::ServerKeys;
-use server::{
+use store::{SqliteStore, tool_state::ToolStateStore};
+use tokio::net::TcpListener;
+
+use super::{machine::Machine, start_error::StartError};
+use crate::{
     Server, Surroundings,
     app::EmulatedPerson,
     audit_batch::{AuditQueue, AuditSink, JsonLinesFile, StoreSink},
     client_documents::ClientDocuments,
     config::{Config, Keys},
+    listen,
 };
-use store::{SqliteStore, tool_state::ToolStateStore};
-use tokio::net::TcpListener;
-
-use crate::{emulate, failure::Failure, machine::Machine};
 
 /// How long what waits to be audited may take to be written at the end.
 const AUDIT_GRACE: Duration = Duration::from_secs(10);
 
 /// What differs between a server beside Clerk and one beside the emulator.
-pub(crate) struct Surrounded {
-    pub(crate) env: Arc<dyn Env>,
-    pub(crate) clerk: Arc<dyn Transport>,
-    pub(crate) people: Vec<EmulatedPerson>,
+pub struct Neighbours {
+    /// The clock that both live by.
+    pub env: Arc<dyn Env>,
+    /// The way to Clerk.
+    pub clerk: Arc<dyn Transport>,
+    /// Whom one can sign in as, when Clerk is emulated.
+    pub people: Vec<EmulatedPerson>,
+}
+
+impl Neighbours {
+    /// Clerk over HTTP, and this machine's clock.
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        Self {
+            env: Arc::new(Machine),
+            clerk: Arc::new(HttpTransport::new()),
+            people: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Neighbours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Neighbours")
+            .field("people", &self.people)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A server that listens, and serves once it is told to.
-pub(crate) struct Remote {
+#[derive(Debug)]
+pub struct LocalServer {
     server: Server,
     listener: TcpListener,
     address: SocketAddr,
@@ -36,27 +61,34 @@ pub(crate) struct Remote {
     audit: Arc<AuditQueue>,
 }
 
-impl Remote {
+impl LocalServer {
     /// Opens the socket and the database.
-    pub(crate) async fn start(config: &Config, around: Surrounded) -> Result<Self, Failure> {
-        let (listener, address) = emulate::listen(config.bind, "--bind").await?;
+    ///
+    /// # Errors
+    /// [`StartError`] when one of them, the audit log or the key cannot be used.
+    pub async fn start(config: &Config, around: Neighbours) -> Result<Self, StartError> {
+        let (listener, address) = listen::bind(config.bind, "--bind").await?;
         Self::on(listener, address, config, around).await
     }
 
     /// Opens the database, for a socket that is open already.
-    pub(crate) async fn on(
+    ///
+    /// # Errors
+    /// As [`LocalServer::start`].
+    pub async fn on(
         listener: TcpListener,
         address: SocketAddr,
         config: &Config,
-        around: Surrounded,
-    ) -> Result<Self, Failure> {
+        around: Neighbours,
+    ) -> Result<Self, StartError> {
         let store = SqliteStore::open(&config.storage.path)
             .await
-            .map_err(Failure::failed)?;
+            .map_err(StartError::failed)?;
         let store = Arc::new(store);
         let sink = audit_sink(config, &store)?;
         let audit = Arc::new(AuditQueue::new(config.limits.audit_queue, sink));
-        let documents = ClientDocuments::new(config.cimd_test.as_ref()).map_err(Failure::usage)?;
+        let documents =
+            ClientDocuments::new(config.cimd_test.as_ref()).map_err(StartError::usage)?;
         let surroundings = Surroundings {
             env: around.env,
             random: Arc::new(Machine),
@@ -70,7 +102,7 @@ impl Remote {
             version: env!("CARGO_PKG_VERSION"),
             emulated: around.people,
         };
-        let server = Server::new(config, surroundings).map_err(Failure::usage)?;
+        let server = Server::new(config, surroundings).map_err(StartError::usage)?;
         Ok(Self {
             server,
             listener,
@@ -81,28 +113,28 @@ impl Remote {
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Serves until `stopped` is done; then open calls are finished, and audit rows written.
-    pub(crate) async fn serve(self, stopped: impl Future<Output = ()>) -> Result<(), Failure> {
+    pub async fn serve(self, stopped: impl Future<Output = ()>) {
         self.server.serve(self.listener, stopped).await;
         self.audit.shut_down(AUDIT_GRACE).await;
         self.store.close().await;
-        Ok(())
     }
 }
 
 /// The file of the configuration, else the database.
-fn audit_sink(config: &Config, store: &Arc<SqliteStore>) -> Result<Arc<dyn AuditSink>, Failure> {
+fn audit_sink(config: &Config, store: &Arc<SqliteStore>) -> Result<Arc<dyn AuditSink>, StartError> {
     let Some(file) = &config.audit.file else {
         return Ok(Arc::new(StoreSink(
             Arc::clone(store) as Arc<dyn oauth::Store>
         )));
     };
     let lines = JsonLinesFile::open(file).map_err(|error| {
-        Failure::usage(format!(
+        StartError::usage(format!(
             "{}: the audit log cannot be opened: {error}\nhint: name another file as audit.file",
             file.display()
         ))
@@ -110,18 +142,18 @@ fn audit_sink(config: &Config, store: &Arc<SqliteStore>) -> Result<Arc<dyn Audit
     Ok(Arc::new(lines))
 }
 
-fn keys(config: &Config) -> Result<ServerKeys, Failure> {
+fn keys(config: &Config) -> Result<ServerKeys, StartError> {
     match &config.keys {
         Keys::Given(keys) => Ok(keys.clone()),
         Keys::KeptBeside(file) => {
             let cannot = |error: &dyn std::fmt::Display| {
-                Failure::failed(format!(
+                StartError::failed(format!(
                     "{}: the server's key cannot be kept there: {error}\n\
                      hint: set COOKIE_ENCRYPTION_KEY (openssl rand -base64 32)",
                     file.display()
                 ))
             };
-            let key = server::kept_key(file, &Machine).map_err(|error| cannot(&error))?;
+            let key = crate::kept_key(file, &Machine).map_err(|error| cannot(&error))?;
             ServerKeys::parse(&key).map_err(|error| cannot(&error))
         }
     }

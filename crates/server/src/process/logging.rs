@@ -1,10 +1,12 @@
+//! Log lines.
+
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{Layer as _, filter::Targets, fmt, layer::SubscriberExt as _};
 
-use crate::{
-    environment::{self, CLERK_MCP_LOG},
-    failure::Failure,
-};
+use super::start_error::StartError;
+
+/// How much is logged to standard error: `error`, `warn` (default), `info`, `debug`, `trace`, `off`.
+pub const CLERK_MCP_LOG: &str = "CLERK_MCP_LOG";
 
 /// Libraries whose lines below `warn` hold whole requests and results, and with them tickets and
 /// private metadata. The names also cover what begins with them, such as `hyper_util`.
@@ -13,14 +15,19 @@ const TOO_TALKATIVE: [&str; 5] = ["rmcp", "hyper", "h2", "rustls", "reqwest"];
 /// Sends log lines to standard error, from `CLERK_MCP_LOG` upwards (default `warn`). Audit rows are
 /// logged as well unless they go to a file. Of libraries that would log secrets, nothing below `warn`
 /// is logged, whatever the level.
-pub(crate) fn start(audit_to_stderr: bool) -> Result<(), Failure> {
-    let level = match environment::read(CLERK_MCP_LOG)? {
-        Some(text) => text.parse::<LevelFilter>().map_err(|_| {
-            Failure::usage(format!(
+///
+/// # Errors
+/// When the variable holds no level.
+pub fn start(audit_to_stderr: bool) -> Result<(), StartError> {
+    let given = std::env::var_os(CLERK_MCP_LOG).unwrap_or_default();
+    let text = given.to_string_lossy();
+    let level = match text.trim() {
+        "" => LevelFilter::WARN,
+        text => text.parse::<LevelFilter>().map_err(|_| {
+            StartError::usage(format!(
                 "{CLERK_MCP_LOG}={text:?} is no level\nhint: off, error, warn, info, debug or trace"
             ))
         })?,
-        None => LevelFilter::WARN,
     };
     let capped = level.min(LevelFilter::WARN);
     let mut targets = Targets::new()

@@ -1,9 +1,9 @@
 //! The signals that ask the program to end.
 
 /// Waits for such a signal. It listens from now on, not from when it is first awaited: no signal
-/// falls into the gap.
+/// falls into the gap. The result is its name.
 #[cfg(unix)]
-pub(crate) fn terminated() -> impl Future<Output = &'static str> {
+pub fn terminated() -> impl Future<Output = &'static str> {
     use tokio::signal::unix::{SignalKind, signal};
 
     let terminate = signal(SignalKind::terminate()).ok();
@@ -22,7 +22,7 @@ pub(crate) fn terminated() -> impl Future<Output = &'static str> {
 
 /// Waits for Ctrl-C.
 #[cfg(not(unix))]
-pub(crate) async fn terminated() -> &'static str {
+pub async fn terminated() -> &'static str {
     match tokio::signal::ctrl_c().await {
         Ok(()) => "Ctrl-C",
         Err(_) => std::future::pending().await,
