@@ -145,12 +145,6 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         }
     }
 
-    /// The sessions.
-    #[must_use]
-    pub fn sessions(&self) -> &Arc<OwnedSessions> {
-        &self.sessions
-    }
-
     /// Answers a request.
     pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();

@@ -124,12 +124,6 @@ impl OwnedSessions {
             .map(|(id, _)| id.clone())
     }
 
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.owners().len()
-    }
-
     /// Handles a request of `principal`: sessions created within it are theirs.
     pub(super) async fn owned_by<F: Future>(principal: PrincipalKey, handling: F) -> F::Output {
         OWNER.scope(principal, handling).await
