@@ -123,8 +123,12 @@ impl Service {
             }),
             // Boxed: in place, what a request to Clerk needs would be moved around with every call.
             Some(Found::Clerk(toolkit)) => Box::pin(self.run_clerk(toolkit, request, host)).await,
-            // The session's toolkit has the words for a tool that it does not know.
-            None => Box::pin(self.run_clerk(&self.toolkit, request, host)).await,
+            // The session's toolkit has the words for a tool that nobody here knows.
+            None => {
+                let definitions = self.definitions();
+                let names = definitions.iter().map(|tool| tool.name.as_ref());
+                clerk_failed(&self.toolkit.unknown_tool(&request.name, names))
+            }
         }
     }
 
@@ -186,14 +190,7 @@ impl Service {
                 let result = ToolResult::structured(structured);
                 (CallAnswer::Result(result), "ok".to_owned(), clerk_trace_id)
             }
-            Err(error) => {
-                let trace_id = error
-                    .clerk()
-                    .and_then(clerk::Error::trace_id)
-                    .map(str::to_owned);
-                let code = error.code().to_owned();
-                (CallAnswer::Result(failed(&error)), code, trace_id)
-            }
+            Err(error) => clerk_failed(&error),
         }
     }
 
@@ -380,6 +377,13 @@ fn failed(error: &ToolError) -> ToolResult {
         is_error: true,
         ..ToolResult::structured(error.to_json())
     }
+}
+
+fn clerk_failed(error: &ToolError) -> (CallAnswer, String, Option<String>) {
+    let trace_id = error.clerk().and_then(clerk::Error::trace_id);
+    let trace_id = trace_id.map(str::to_owned);
+    let code = error.code().to_owned();
+    (CallAnswer::Result(failed(error)), code, trace_id)
 }
 
 fn own_failed(error: &OwnToolError) -> (CallAnswer, String, Option<String>) {

@@ -541,6 +541,14 @@ fn tools_over_the_instance_stand_beside_those_of_the_session() {
         "unknown_tool"
     );
     let both = bound.with_instance_tools(instance);
+    // A misspelt name may have meant either's tool.
+    for (misspelt, meant) in [("getUserLst", "getUserList"), ("getUsr", "getUser")] {
+        let CallAnswer::Result(refused) = call(&both, &ALONE, misspelt, json!({})) else {
+            panic!()
+        };
+        let hint = format!("did you mean {meant}?");
+        assert_eq!(refused.structured.unwrap()["error"]["hint"], hint);
+    }
     let CallAnswer::Result(list) = call(&both, &ALONE, "getUserList", json!({"limit": 1})) else {
         panic!()
     };

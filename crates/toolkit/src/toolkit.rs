@@ -281,7 +281,7 @@ impl ClerkToolkit {
     /// # Errors
     /// Whatever [`ToolError`] says.
     pub async fn prepare(&self, name: &str, given: &Value) -> Result<Prepared, ToolError> {
-        let tool = *self.tool(name).ok_or_else(|| self.unknown_tool(name))?;
+        let tool = *self.tool(name).ok_or_else(|| self.unknown_tool(name, []))?;
         let mut arguments = arguments::check(&tool, given, self.client.env().now())
             .map_err(ToolError::Arguments)?;
         if let Some(session) = &self.session {
@@ -391,31 +391,39 @@ impl ClerkToolkit {
         }
     }
 
-    fn misspelt_tool(&self, name: &str) -> ToolError {
-        let names: Vec<&str> = self.tools.iter().map(Tool::name).collect();
-        let hint = match pattern::nearest(name, names.iter().copied()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("the tools here are {}", names.join(", ")),
+    /// The error of a tool that is not here. `others` are what the caller has beside this toolkit's
+    /// tools: a misspelt name may have meant one of them.
+    pub fn unknown_tool<'a>(
+        &self,
+        name: &str,
+        others: impl IntoIterator<Item = &'a str>,
+    ) -> ToolError {
+        let hint = match operations::find(name) {
+            Some(row) if self.read_only && !row.hints.read_only => {
+                "the server runs with --read-only, which leaves out tools that change anything"
+                    .to_owned()
+            }
+            Some(_) => {
+                "it is left out here: see --tools, the access rules, and whom the session is bound to"
+                    .to_owned()
+            }
+            None => {
+                let mut names: Vec<&str> = self.tools.iter().map(Tool::name).collect();
+                for other in others {
+                    if !names.contains(&other) {
+                        names.push(other);
+                    }
+                }
+                match pattern::nearest(name, names.iter().copied()) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None if names.is_empty() => "there are no tools here for you".to_owned(),
+                    None => format!("the tools here are {}", names.join(", ")),
+                }
+            }
         };
         ToolError::UnknownTool {
             name: name.to_owned(),
             hint,
-        }
-    }
-
-    fn unknown_tool(&self, name: &str) -> ToolError {
-        let hint = match operations::find(name) {
-            Some(row) if self.read_only && !row.hints.read_only => {
-                "the server runs with --read-only, which leaves out tools that change anything"
-            }
-            Some(_) => {
-                "it is left out here: see --tools, the access rules, and whom the session is bound to"
-            }
-            None => return self.misspelt_tool(name),
-        };
-        ToolError::UnknownTool {
-            name: name.to_owned(),
-            hint: hint.to_owned(),
         }
     }
 }
