@@ -114,15 +114,19 @@ fn whole_seconds(wait: Duration) -> u64 {
 }
 
 /// `error_description` may hold `%x20-21 / %x23-5B / %x5D-7E` alone (RFC 6749 section 5.2): quotes
-/// become `'`, everything else becomes a space or a question mark.
+/// become `'`, an ellipsis three dots, everything else a space or a question mark.
 pub(crate) fn wire_text(text: &str) -> String {
-    let wire = |character: char| match character {
-        '"' | '`' => '\'',
-        '\n' | '\r' | '\t' => ' ',
-        ' '..='~' if character != '\\' => character,
-        _ => '?',
-    };
-    text.chars().map(wire).collect()
+    let mut wire = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '"' | '`' => wire.push('\''),
+            '\n' | '\r' | '\t' => wire.push(' '),
+            ' '..='~' if character != '\\' => wire.push(character),
+            '…' => wire.push_str("..."),
+            _ => wire.push('?'),
+        }
+    }
+    wire
 }
 
 /// Why the token or revocation endpoint refused.
@@ -234,5 +238,19 @@ impl TokenError {
             Self::Store(error) => return ErrorResponse::store(error),
         };
         ErrorResponse::bad_request(code, self.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_ascii_that_can_be_read() {
+        let text = "the scheme `x` is \"bad\"\nhint: use https://… or a \\ 🔑";
+        assert_eq!(
+            wire_text(text),
+            "the scheme 'x' is 'bad' hint: use https://... or a ? ?"
+        );
     }
 }
