@@ -210,6 +210,10 @@ pub trait Store: Send + Sync {
 
     // --- Records and upkeep ----------------------------------------------------------------------
 
+    /// Whether the store can do its work now, reading and writing: for a readiness probe. It changes
+    /// nothing and waits for no writer.
+    fn check(&self) -> StoreResult<'_, ()>;
+
     /// Appends to the audit log, all of it or nothing, in this order.
     fn append_audit<'a>(&'a self, records: &'a [AuditRecord]) -> StoreResult<'a, ()>;
 

@@ -54,27 +54,6 @@ impl SqliteStore {
         &self.file
     }
 
-    /// Whether the store can answer now: for a readiness probe. It reads, and so waits for no writer.
-    ///
-    /// # Errors
-    /// [`StoreError`] says what is wrong.
-    pub async fn check(&self) -> Result<(), StoreError> {
-        if !self.writer.is_open() {
-            return Err(self.writer.closed());
-        }
-        if !self.file.exists() {
-            return Err(StoreError::Unavailable {
-                message: format!(
-                    "{} is gone\nhint: was it moved or deleted? Stop the server and put it back",
-                    self.file.display()
-                ),
-            });
-        }
-        let mut reader = self.reader().await?;
-        let read = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(&mut *reader);
-        self.told(read.await.map(drop).map_err(Failure::from))
-    }
-
     /// Finishes the writes that are waiting, and closes the file. What comes later is refused.
     pub async fn close(&self) {
         // The writer last: whoever closes the file last empties the log into it.
@@ -308,6 +287,25 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let mut reader = self.reader().await?;
             self.told(grants::of_user(&mut reader, user_id, now).await)
+        })
+    }
+
+    fn check(&self) -> StoreResult<'_, ()> {
+        Box::pin(async move {
+            if !self.writer.is_open() {
+                return Err(self.writer.closed());
+            }
+            if !self.file.exists() {
+                return Err(StoreError::Unavailable {
+                    message: format!(
+                        "{} is gone\nhint: was it moved or deleted? Stop the server and put it back",
+                        self.file.display()
+                    ),
+                });
+            }
+            let mut reader = self.reader().await?;
+            let read = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(&mut *reader);
+            self.told(read.await.map(drop).map_err(Failure::from))
         })
     }
 
