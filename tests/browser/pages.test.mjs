@@ -88,6 +88,70 @@ for (const colorScheme of ['light', 'dark']) {
   }
 }
 
+for (const [colorScheme, viewport] of [['light', DESKTOP], ['dark', DESKTOP], ['light', PHONE], ['dark', PHONE]]) {
+  test(`a person sees what they allowed, and takes it back: ${colorScheme}, ${viewport.width} wide`, async (t) => {
+    const callback = 'https://reports.example.com/callback';
+    const web = await startClient(dev.issuer, `Reports for ${colorScheme} ${viewport.width}`, callback);
+    t.after(web.stop);
+    const terminal = await startClient(dev.issuer, `Terminal for ${colorScheme} ${viewport.width}`);
+    t.after(terminal.stop);
+    const { page, complaints, picture } = await visitor(t, { colorScheme, viewport, name: 'allowed' });
+    await page.route(`${callback}**`, (route) => route.fulfill({ contentType: 'text/html', body: '<title>Reports</title><h1>Back at the client</h1>' }));
+    const atClerk = async () => {
+      // Whoever is signed in at Clerk is not asked again who they are.
+      const allow = page.getByRole('button', { name: /allow/i });
+      const person = page.locator('button, label, a').filter({ hasText: 'Ava Mitchell' }).first();
+      await allow.or(person).or(page.getByRole('heading', { name: /Back at the client|What you allowed/ })).first().waitFor();
+      if (await person.isVisible() && !(await allow.isVisible())) await person.click();
+      await allow.or(page.getByRole('heading', { name: /Back at the client|What you allowed/ })).first().waitFor();
+      if (await allow.isVisible()) await allow.click();
+    };
+    const connect = async (client, remember) => {
+      await page.goto(client.authorizeUrl());
+      assert.equal(await page.getByLabel(/Do not ask me again/).count(), remember ? 1 : 0);
+      if (remember) await page.getByLabel(/Do not ask me again/).check();
+      await page.getByRole('button', { name: 'Approve' }).click();
+      await atClerk();
+      await page.getByRole('heading', { name: 'Back at the client' }).waitFor();
+    };
+    await connect(web, true);
+    const { body: tokens } = await web.redeem(new URL(page.url()).searchParams.get('code'));
+    await connect(terminal, false);
+
+    await page.goto(dev.issuer);
+    await page.getByRole('link', { name: 'What you allowed' }).click();
+    await atClerk();
+    await page.getByRole('heading', { level: 1, name: 'What you allowed' }).waitFor();
+    await fits(page);
+    await picture('list');
+    assert.match(await page.textContent('main'), /Ava Mitchell/);
+    const entry = (name) => page.getByRole('region', { name: `${name} for ${colorScheme} ${viewport.width}` });
+    assert.match(await entry('Reports').textContent(), /reports\.example\.com.*tools:read.*and remembered.*Signed in/s);
+    assert.doesNotMatch(await entry('Terminal').textContent(), /and remembered/);
+
+    await entry('Reports').getByRole('button', { name: 'Forget', exact: true }).click();
+    await page.getByRole('heading', { level: 1, name: 'What you allowed' }).waitFor();
+    assert.doesNotMatch(await entry('Reports').textContent(), /and remembered/);
+    assert.equal((await callTool(dev.issuer, tokens.access_token, 'userInfo')).status, 200);
+    await entry('Reports').getByRole('button', { name: 'Sign it out' }).focus();
+    await page.keyboard.press('Enter');
+    await entry('Reports').waitFor({ state: 'detached' });
+    assert.equal((await callTool(dev.issuer, tokens.access_token, 'userInfo')).status, 401);
+    await picture('after');
+    // Back, to a page whose form was used, is forth to the page as it is.
+    await page.goBack();
+    await page.getByRole('heading', { level: 1, name: 'What you allowed' }).waitFor();
+    assert.equal(await entry('Reports').count(), 0);
+    const every = page.getByRole('region', { name: 'All of them' });
+    const last = (await every.count()) > 0 ? every.getByRole('button', { name: 'Sign all out' }) : entry('Terminal').getByRole('button');
+    await last.click();
+    await page.getByText('No client is signed in as you').waitFor();
+    await fits(page);
+    await picture('nothing');
+    assert.deepEqual(complaints, []);
+  });
+}
+
 test('a box that is not ticked is a scope that is not granted', async (t) => {
   const client = await startClient(dev.issuer);
   t.after(client.stop);

@@ -9,6 +9,11 @@
 //!  Denied ◄─────────────────────────────────────────┤   Confirm ──────────┘
 //!     ▲                        declined or failed   ▼     │ deny
 //!     └───────────────────────────────────────── Failed   └──► Denied
+//!
+//!  a visit to a page of this server's own ends without a code:
+//!
+//!            sign in at Clerk            the person           a form was used
+//!  SignIn ───────────────────► Returned ────────────► Visiting ─────────────► Left
 //! ```
 //!
 //! Every step is a function of the value, the step and the time; a store makes it atomic. The whole
@@ -150,6 +155,16 @@ pub enum Stage {
     Denied,
     /// Something went wrong that is nobody's decision.
     Failed,
+    /// The person is at a page of this server's own, and signed in for it.
+    Visiting {
+        /// Who.
+        person: SignedIn,
+    },
+    /// A form of that page was used.
+    Left {
+        /// The visit that goes on from there.
+        next: AuthorizationId,
+    },
 }
 
 /// The approval that led to the sign-in.
@@ -178,6 +193,8 @@ pub enum ApprovedBy {
         /// Whom the cookie names.
         user_id: String,
     },
+    /// Nobody: the person comes to a page of this server's own, and no code is ever made.
+    OwnPage,
 }
 
 /// The answer on the consent page.
@@ -219,6 +236,16 @@ pub enum Step {
     Decline,
     /// `Returned` → `Failed`: what Clerk sent could not be redeemed.
     Fail,
+    /// `Returned` → `Visiting`, of a visit alone.
+    Arrive {
+        /// Who signed in.
+        person: SignedIn,
+    },
+    /// `Visiting` → `Left`: a form of the page is used, once. The same form again changes nothing.
+    Leave {
+        /// The visit that goes on from there.
+        next: AuthorizationId,
+    },
 }
 
 /// Why a step is refused. Nothing has changed then.
@@ -272,7 +299,9 @@ impl Authorization {
             (Step::TakeSignIn { since }, Stage::SignIn(approval)) if approval.since == *since => {
                 Stage::Returned(approval.clone())
             }
-            (Step::HoldForConfirmation { person, upstream }, Stage::Returned(_)) => {
+            (Step::HoldForConfirmation { person, upstream }, Stage::Returned(approval))
+                if approval.by != ApprovedBy::OwnPage =>
+            {
                 Stage::Confirm {
                     person: person.clone(),
                     upstream: upstream.clone(),
@@ -280,6 +309,17 @@ impl Authorization {
             }
             (Step::Decline, Stage::Returned(_)) => Stage::Denied,
             (Step::Fail, Stage::Returned(_)) => Stage::Failed,
+            (Step::Arrive { person }, Stage::Returned(approval))
+                if approval.by == ApprovedBy::OwnPage =>
+            {
+                Stage::Visiting {
+                    person: person.clone(),
+                }
+            }
+            (Step::Leave { next }, Stage::Visiting { .. }) => Stage::Left { next: next.clone() },
+            (Step::Leave { .. }, Stage::Left { .. }) => {
+                return Ok(Advanced::Repeated(self.clone()));
+            }
             _ => return Err(AuthorizationFault::AlreadyUsed),
         };
         Ok(Advanced::Moved(Self {
@@ -289,7 +329,7 @@ impl Authorization {
     }
 
     /// `Returned` or `Confirm` → `Finished` with this code. With the very same code it is a
-    /// repetition: the form of `Confirm` may come twice too.
+    /// repetition: the form of `Confirm` may come twice too. A visit gets no code.
     ///
     /// # Errors
     /// [`AuthorizationFault`].
@@ -301,6 +341,9 @@ impl Authorization {
     ) -> Result<Advanced, AuthorizationFault> {
         self.check(browser, now)?;
         match &self.stage {
+            Stage::Returned(approval) if approval.by == ApprovedBy::OwnPage => {
+                Err(AuthorizationFault::AlreadyUsed)
+            }
             Stage::Returned(_) | Stage::Confirm { .. } => Ok(Advanced::Moved(Self {
                 stage: Stage::Finished { code },
                 ..self.clone()

@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::authorization::{Authorization, AuthorizationId, Stage};
-use crate::client::ClientOrigin;
+use crate::client::{ClientId, ClientOrigin};
 use crate::redirect_uri::{RedirectKind, RedirectUri};
 use crate::scope::ScopeDefinition;
 use crate::settings::Settings;
@@ -69,12 +69,8 @@ impl ConsentPage {
         };
         Self {
             handle: authorization.id.clone(),
-            client_name: client
-                .name
-                .as_deref()
-                .map(visible)
-                .filter(|name| !name.is_empty()),
-            identity: identity(authorization),
+            client_name: shown_name(client.name.as_deref()),
+            identity: identity(client.origin, &request.client_id),
             client_uri: client.client_uri.clone(),
             logo_uri: client.logo_uri.clone(),
             policy_uri: client.policy_uri.clone(),
@@ -101,18 +97,24 @@ pub(crate) fn can_remember(kind: RedirectKind) -> bool {
     kind == RedirectKind::Https
 }
 
-fn identity(authorization: &Authorization) -> ClientIdentity {
-    match authorization.client.origin {
+/// How far the name of a client can be believed that became known in this way.
+pub(crate) fn identity(origin: ClientOrigin, id: &ClientId) -> ClientIdentity {
+    match origin {
         ClientOrigin::Configured => ClientIdentity::Configured,
         ClientOrigin::Registered => ClientIdentity::SelfRegistered,
         ClientOrigin::MetadataDocument => {
-            let url = Url::parse(authorization.request.client_id.as_str()).ok();
+            let url = Url::parse(id.as_str()).ok();
             match url.as_ref().and_then(Url::host_str) {
                 Some(host) => ClientIdentity::Domain(host.to_owned()),
                 None => ClientIdentity::SelfRegistered,
             }
         }
     }
+}
+
+/// What a client calls itself, as far as it can be shown to people.
+pub(crate) fn shown_name(name: Option<&str>) -> Option<String> {
+    name.map(visible).filter(|name| !name.is_empty())
 }
 
 /// `text` without control characters and without those that are invisible or change the direction

@@ -50,9 +50,9 @@ pub use authorization::{
     AuthorizationRequest, ClientSnapshot, Decision, SignedIn, Stage, Step,
 };
 pub use authorization_server::{
-    Access, Answer, AuthorizationServer, BearerFault, Callback, MAX_REGISTRATION_BYTES, Next,
-    RefreshCheck, RefreshRefusal, RegistrationError, RegistrationResponse, SignInFailure,
-    StepFault, TokenResponse,
+    Access, Allowed, Answer, AuthorizationServer, BearerFault, Callback, Forget, Forgotten,
+    MAX_REGISTRATION_BYTES, Next, RefreshCheck, RefreshRefusal, RegistrationError,
+    RegistrationResponse, Remembered, SignInFailure, StepFault, TokenResponse, Visitor,
 };
 pub use authorize::{AuthorizeFault, ShownFault, ValidRequest};
 pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, Fingerprint, GrantType};
@@ -80,7 +80,7 @@ pub use resource::Resource;
 pub use scope::{ScopeDefinition, ScopePolicy, ScopePolicyError, ScopeSet};
 pub use seal::{GrantKey, Sealed, Wrapped};
 pub use server_key::{ServerKey, ServerKeyError, ServerKeys};
-pub use settings::{Settings, SettingsError};
+pub use settings::{KNOWN_PRIVATE_USE_SCHEMES, Settings, SettingsError};
 pub use sign_in_state::UpstreamRequest;
 pub use store::{
     AUTHORIZATION_KEPT, AuditRecord, CODE_KEPT, ClientDocument, ConsentKey, DOCUMENT_KEPT,

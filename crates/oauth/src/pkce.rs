@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::base64url;
+use crate::environment::{Random, random_bytes};
 
 /// An S256 code challenge, that is the SHA-256 of the client's verifier (RFC 7636 section 4.2).
 ///
@@ -20,6 +21,11 @@ impl CodeChallenge {
     /// Reads `code_challenge`: 43 base64url characters. `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         base64url::decode_array(text).map(Self)
+    }
+
+    /// A challenge whose verifier nobody knows, for what gets no code.
+    pub(crate) fn unanswerable(random: &dyn Random) -> Self {
+        Self(random_bytes(random))
     }
 
     /// The challenge that `code_verifier` answers. `None` unless the verifier has 43 to 128

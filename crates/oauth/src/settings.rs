@@ -9,8 +9,12 @@ use crate::resource::Resource;
 use crate::scope::ScopePolicy;
 use crate::server_key::ServerKeys;
 
-/// The private-use schemes of well-known MCP clients.
-const KNOWN_PRIVATE_USE_SCHEMES: [&str; 5] =
+/// The private-use schemes of well-known MCP clients, each of which sends people back by it: Claude's
+/// desktop app (`claude://claude.ai/mcp-auth-callback/sdk`), Cursor
+/// (`cursor://anysphere.cursor-mcp/oauth/callback`), and Cline in whichever editor it runs
+/// (`vscode://saoudrizwan.claude-dev/mcp-auth/callback/…`, the same of VS Code Insiders and Windsurf).
+/// Any program can claim a scheme: the consent page says so, and consent is never remembered.
+pub const KNOWN_PRIVATE_USE_SCHEMES: [&str; 5] =
     ["claude", "cursor", "vscode", "vscode-insiders", "windsurf"];
 
 /// How one authorization server, and the resource it protects, are set up.

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::allowed::ALLOWED_PATH;
 use crate::security::STYLE;
 use crate::text;
 
@@ -149,7 +150,7 @@ impl<'a> ClientView<'a> {
 
 impl PersonView<'_> {
     /// "Ada Lovelace (ada@example.com)", or the part of it that is known.
-    fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         let (name, email) = (text::sentence(self.name), text::address(self.email));
         match (name.is_empty(), email.is_empty()) {
             (false, false) => format!("{} ({email})", text::name(self.name)),

@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::allowed::ALLOWED_PATH;
 use crate::connect::{ConnectGuide, connect_guides};
 use crate::security::STYLE;
 use crate::text;

@@ -12,6 +12,7 @@
 //! [`samples`] renders each page in each of its forms: for tests, and to look at them
 //! (`cargo run -p clerk-mcp-pages --example samples -- <folder>`).
 
+mod allowed;
 mod connect;
 mod consent;
 mod done;
@@ -23,6 +24,7 @@ mod security;
 mod sign_in;
 mod text;
 
+pub use allowed::{ALLOWED_PATH, AllowedPage, AllowedView, EVERY_ENTRY, RememberedView};
 pub use connect::{ConnectGuide, ConnectStep, InstallLink, connect_guides};
 pub use consent::{
     ClientIdentity, ClientView, ConsentPage, PersonView, RedirectKind, RedirectView, ScopeView,

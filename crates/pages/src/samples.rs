@@ -18,6 +18,9 @@ pub fn samples() -> Vec<Sample> {
     for (name, page) in ConsentPage::samples() {
         add(name, page.render());
     }
+    for (name, page) in AllowedPage::samples() {
+        add(name, page.render());
+    }
     for (name, page) in SignInFailedPage::samples() {
         add(name, page.render());
     }
@@ -254,6 +257,86 @@ impl DonePage<'static> {
             ("done-approved", Self::sample()),
             ("done-denied", denied),
             ("done-no-link", unlinked),
+        ]
+    }
+}
+
+impl AllowedPage<'static> {
+    /// A client that is remembered and signed in, one that is remembered, and one that is signed in.
+    pub fn sample() -> Self {
+        let scope = |value, title| ScopeView {
+            value,
+            title,
+            description: "",
+            is_new: false,
+            ticked: true,
+            required: false,
+        };
+        let read = scope("tools:read", "Look things up");
+        Self {
+            server_name: SERVER,
+            action: ALLOWED_PATH,
+            handle: "Q7n4AJ3kq8s0mYw2c5PpVt",
+            person: PersonView {
+                name: "Ada Lovelace",
+                email: "ada@example.com",
+                switch_url: None,
+            },
+            entries: vec![
+                AllowedView {
+                    entry: "kB2pYx3mV0sT1qLw9nRz8cGh5jDf7aEe4uIoPyTrWqM",
+                    client_name: "Claude",
+                    identity: Some(ClientIdentity::VerifiedDomain("claude.ai")),
+                    remembered: Some(RememberedView {
+                        redirect_host: "claude.ai",
+                        scopes: vec![read.clone(), scope("tools:write", "Change things")],
+                        at: 1_790_000_000_000,
+                    }),
+                    signed_in_at: Some(1_790_086_400_000),
+                },
+                AllowedView {
+                    entry: "Zx9cVb8nMa7sDf6gHj5kLq4wEr3tYu2iOp1lKjHgFdS",
+                    client_name: "Reporting",
+                    identity: None,
+                    remembered: Some(RememberedView {
+                        redirect_host: "reports.example.com",
+                        scopes: vec![read],
+                        at: 1_780_000_000_000,
+                    }),
+                    signed_in_at: None,
+                },
+                AllowedView {
+                    entry: "Mn1bVc2xZa3sDq4wEr5tGf6hYj7uKi8lOp9mNjBhVgC",
+                    client_name: "Claude Code",
+                    identity: Some(ClientIdentity::Registered),
+                    remembered: None,
+                    signed_in_at: Some(1_790_000_000_000),
+                },
+            ],
+        }
+    }
+
+    /// Three clients, one that is signed in, one whose names are long, and nobody.
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let page = |entries| Self {
+            entries,
+            ..Self::sample()
+        };
+        let one = Self::sample().entries.split_off(2);
+        let mut long = Self::sample().entries;
+        long.truncate(1);
+        for entry in &mut long {
+            entry.client_name =
+                "The extraordinarily long name of a client that wants to be noticed";
+            entry.identity = Some(ClientIdentity::VerifiedDomain(
+                "a-host-name-without-end.of-a-department.of-a-company.example.com",
+            ));
+        }
+        vec![
+            ("allowed", Self::sample()),
+            ("allowed-signed-in-alone", page(one)),
+            ("allowed-long-names", page(long)),
+            ("allowed-nothing", page(Vec::new())),
         ]
     }
 }

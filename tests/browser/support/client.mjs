@@ -6,8 +6,8 @@ import { once } from 'node:events';
 
 const base64url = (bytes) => Buffer.from(bytes).toString('base64url');
 
-/** Listens for the way back; `stop` ends it. */
-export async function startClient(issuer, name = 'Browser test') {
+/** Listens for the way back, unless that is `elsewhere`; `stop` ends it. */
+export async function startClient(issuer, name = 'Browser test', elsewhere) {
   const returned = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://client');
@@ -15,7 +15,7 @@ export async function startClient(issuer, name = 'Browser test') {
     response.setHeader('Content-Type', 'text/html').end('<title>Back at the client</title><h1>Back at the client</h1>');
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const redirectUri = `http://127.0.0.1:${server.address().port}/callback`;
+  const redirectUri = elsewhere ?? `http://127.0.0.1:${server.address().port}/callback`;
   const registration = await fetch(`${issuer}/register`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },

@@ -46,6 +46,11 @@ pub enum Next {
         /// Where to.
         location: String,
     },
+    /// A redirect to the page of this server's own for which the person has signed in.
+    Visiting {
+        /// Where to.
+        location: String,
+    },
 }
 
 /// What the consent page's form says, not verified.
@@ -277,7 +282,7 @@ impl AuthorizationServer {
     }
 
     /// What the browser gets at an authorization's stage.
-    fn next(&self, authorization: Authorization) -> Next {
+    pub(super) fn next(&self, authorization: Authorization) -> Next {
         match &authorization.stage {
             Stage::SignIn(approval) => {
                 let key = self.settings.keys.first();

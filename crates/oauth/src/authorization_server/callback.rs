@@ -113,6 +113,10 @@ impl AuthorizationServer {
                         let location = self.repeated_location(&authorization, browser, now).await?;
                         Ok(Callback::Repeated { location })
                     }
+                    Stage::Visiting { .. } | Stage::Left { .. } => {
+                        let location = self.visit_location(&authorization);
+                        Ok(Callback::Repeated { location })
+                    }
                     _ => Err(AuthorizationFault::AlreadyUsed.into()),
                 }
             }
@@ -124,7 +128,8 @@ impl AuthorizationServer {
     /// once, and never readable without one of the grant's tokens.
     ///
     /// If the consent page was left out and this person has not consented to all of it before, the
-    /// page comes now ([`Next::Consent`]).
+    /// page comes now ([`Next::Consent`]). Of a sign-in for a page of this server's own nothing is
+    /// kept but who it was ([`Next::Visiting`]).
     ///
     /// # Errors
     /// [`StepFault`].
@@ -141,6 +146,9 @@ impl AuthorizationServer {
             return Err(AuthorizationFault::AlreadyUsed.into());
         };
         let remember = match approval.by {
+            ApprovedBy::OwnPage => {
+                return self.arrive(authorization, person, browser, now).await;
+            }
             ApprovedBy::Person { remember } => remember,
             ApprovedBy::Remembered { .. } => {
                 let key = consent_key(authorization, &person.user_id);

@@ -4,6 +4,7 @@
 mod authorization_endpoint;
 mod callback;
 mod client_assertions;
+mod own_page;
 mod person_cookie;
 mod protected_resource;
 mod registration;
@@ -25,6 +26,7 @@ use crate::time::Timestamp;
 
 pub use authorization_endpoint::{Answer, Next};
 pub use callback::{Callback, SignInFailure};
+pub use own_page::{Allowed, Forget, Forgotten, Remembered, Visitor};
 pub use protected_resource::{Access, BearerFault};
 pub use registration::{MAX_REGISTRATION_BYTES, RegistrationError, RegistrationResponse};
 pub use token_endpoint::{RefreshCheck, RefreshRefusal, TokenResponse};

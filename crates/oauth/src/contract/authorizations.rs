@@ -3,6 +3,7 @@
 use crate::authorization::{
     Advanced, Approval, ApprovedBy, Authorization, AuthorizationFault, Decision, Stage, Step,
 };
+use crate::scope::ScopeSet;
 use crate::store::{FinishSignIn, Store};
 use crate::time::Timestamp;
 
@@ -100,6 +101,26 @@ pub(super) async fn an_authorization_is_kept_as_it_is(subject: &Subject) {
                 },
                 ..approval("tools:read")
             }),
+        ),
+        (
+            "own page",
+            Stage::SignIn(Approval {
+                scopes: ScopeSet::default(),
+                by: ApprovedBy::OwnPage,
+                since: START,
+            }),
+        ),
+        (
+            "visiting",
+            Stage::Visiting {
+                person: person("user_1"),
+            },
+        ),
+        (
+            "left",
+            Stage::Left {
+                next: authorization("next").id,
+            },
         ),
     ] {
         let authorization = Authorization {
@@ -292,6 +313,61 @@ pub(super) async fn one_of_many_concurrent_callbacks_wins(subject: &Subject) {
         .filter(|one| **one == Err(AuthorizationFault::AlreadyUsed))
         .count();
     assert_eq!((won, won + lost), (1, outcomes.len()));
+}
+
+pub(super) async fn a_visit_gets_no_code_and_its_form_works_once(subject: &Subject) {
+    let store = &*subject.store;
+    let visit = Authorization {
+        stage: Stage::SignIn(Approval {
+            scopes: ScopeSet::default(),
+            by: ApprovedBy::OwnPage,
+            since: START,
+        }),
+        ..authorization("a")
+    };
+    store.begin_authorization(&visit).await.unwrap();
+    let arrive = Step::Arrive {
+        person: person("user_1"),
+    };
+    let early = step(store, &visit, &arrive, START).await;
+    assert_eq!(early, Err(AuthorizationFault::AlreadyUsed));
+    step(store, &visit, &TAKE, START).await.unwrap();
+    let hold = Step::HoldForConfirmation {
+        person: person("user_1"),
+        upstream: sealed("for the browser"),
+    };
+    let held = step(store, &visit, &hold, START).await;
+    assert_eq!(held, Err(AuthorizationFault::AlreadyUsed));
+    let no_code = async || {
+        let refused = store.finish_sign_in(&finish(&visit, "a"), START).await;
+        assert_eq!(refused, Ok(Err(AuthorizationFault::AlreadyUsed)));
+        assert_eq!(store.grants_of_user("user_1", START).await, Ok(Vec::new()));
+    };
+    no_code().await;
+    step(store, &visit, &arrive, START).await.unwrap();
+    no_code().await;
+    let outcomes = subject
+        .race(|store, number| {
+            let visit = visit.clone();
+            let next = authorization(&format!("next {number}")).id;
+            let leave = Step::Leave { next };
+            Box::pin(async move { step(&*store, &visit, &leave, START).await })
+        })
+        .await;
+    let mut moved = outcomes.iter().filter_map(|one| match one {
+        Ok(Advanced::Moved(visit)) => Some(&visit.stage),
+        _ => None,
+    });
+    let (Some(won), None) = (moved.next(), moved.next()) else {
+        panic!("one wins: {outcomes:?}")
+    };
+    for one in &outcomes {
+        let Ok(Advanced::Moved(visit) | Advanced::Repeated(visit)) = one else {
+            panic!("{one:?}")
+        };
+        assert_eq!(visit.stage, *won, "all are told the same");
+    }
+    no_code().await;
 }
 
 pub(super) async fn a_held_sign_in_waits_for_confirmation(subject: &Subject) {

@@ -6,6 +6,7 @@ mod client_assertions;
 mod client_documents;
 mod codes;
 mod consent;
+mod own_page;
 mod properties;
 mod protected_resource;
 mod refresh;

@@ -62,7 +62,7 @@ fn row(text: &mut String, setting: &Setting, name: &str) {
     };
     let default = match (setting.kind, setting.default) {
         (Kind::List, Some("")) => "`[]`".to_owned(),
-        (Kind::List, Some(value)) => format!("`[\"{value}\"]`"),
+        (Kind::List, Some(value)) => format!("`[\"{}\"]`", value.replace(',', "\", \"")),
         (_, Some(value)) => format!("`{value}`"),
         (_, None) => setting.otherwise.to_owned(),
     };

@@ -176,8 +176,9 @@ settings! {
     REGISTRATIONS_PER_HOUR = Setting::new("oauth.registrations_per_hour", Kind::Integer,
         "How many registrations one address may make in an hour; 1 to 100000").default("20");
     PRIVATE_USE_SCHEMES = Setting::new("oauth.private_use_schemes", Kind::List,
-        "URI schemes of applications that redirect URIs may have, such as `com.example.app`")
-        .default("");
+        "URI schemes of applications that redirect URIs may have, such as `com.example.app`. The \
+         default are those of well-known clients; `[]` allows none")
+        .default("claude,cursor,vscode,vscode-insiders,windsurf");
     CLIENT_ID_METADATA_DOCUMENTS = Setting::new("oauth.client_id_metadata_documents", Kind::Switch,
         "Whether a client id may be the URL of the client's metadata document").default("true");
 

@@ -74,6 +74,14 @@ pub(super) fn fault(toml: &str, env: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn the_private_use_schemes_of_well_known_clients_are_the_default() {
+    assert_eq!(
+        settings::PRIVATE_USE_SCHEMES.default,
+        Some(&*oauth::KNOWN_PRIVATE_USE_SCHEMES.join(","))
+    );
+}
+
+#[test]
 fn defaults_on_this_machine() {
     let (config, warnings) = load("", &[]).unwrap();
     assert_eq!(config.public_url.as_str(), "http://127.0.0.1:8788");

@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use pages::{EmulatedPerson, HomePage, NotFoundPage};
 use serde_json::Value;
 
-use super::answer;
+use super::{answer, authorize::to_public_name};
 use crate::{MCP_PATH, app::App};
 
 type Shared = State<Arc<App>>;
@@ -32,10 +32,8 @@ pub(super) async fn readiness(State(app): Shared) -> Response<Body> {
     if app.stop.is_cancelled() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
     }
-    // Any read will do: it needs the database and changes nothing.
-    let probe = app.oauth.store().grants_of_user("user_readyz", app.now());
-    match probe.await {
-        Ok(_) => text(StatusCode::OK, "ready\n"),
+    match app.oauth.store().check().await {
+        Ok(()) => text(StatusCode::OK, "ready\n"),
         Err(error) => {
             tracing::error!(%error, "not ready: the store failed");
             text(
@@ -47,7 +45,10 @@ pub(super) async fn readiness(State(app): Shared) -> Response<Body> {
 }
 
 /// `/`: what this is and how to connect.
-pub(super) async fn home(State(app): Shared) -> Response<Body> {
+pub(super) async fn home(State(app): Shared, request: Request<Body>) -> Response<Body> {
+    if let Some(redirect) = to_public_name(&app, request.uri(), request.headers()) {
+        return redirect;
+    }
     let mcp_url = app.url(MCP_PATH);
     let people = app.emulated.iter().map(|person| EmulatedPerson {
         name: &person.name,
@@ -66,6 +67,9 @@ pub(super) async fn home(State(app): Shared) -> Response<Body> {
 
 /// Everything else.
 pub(super) async fn not_found(State(app): Shared, request: Request<Body>) -> Response<Body> {
+    if !app.allowed.host(request.uri(), request.headers()) {
+        return answer::status(StatusCode::FORBIDDEN);
+    }
     let page = NotFoundPage {
         server_name: &app.name,
         path: request.uri().path(),

@@ -20,7 +20,7 @@ use crate::{app::App, front::BODY_TIMEOUT, rate_limit::Limited};
 /// Where the consent form is posted, and where it is shown.
 pub(super) const CONSENT_PATH: &str = "/authorize/consent";
 /// The most bytes of a form: a handle and a few scopes.
-const MAX_FORM_BYTES: usize = 16 * 1024;
+pub(super) const MAX_FORM_BYTES: usize = 16 * 1024;
 
 type Shared = State<Arc<App>>;
 
@@ -164,6 +164,7 @@ pub(super) async fn follow(app: &App, next: Next) -> Response<Body> {
             response
         }
         Next::Denied { location } => to_client(app, &location, Outcome::Denied),
+        Next::Visiting { location } => answer::see_other(&location),
     }
 }
 
@@ -189,7 +190,7 @@ pub(super) fn to_client(app: &App, location: &str, outcome: Outcome) -> Response
 }
 
 /// On another loopback name a cookie would be out of reach for the rest of the way.
-fn to_public_name(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
+pub(super) fn to_public_name(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
     if app.allowed.is_public_host(uri, headers) {
         return None;
     }
@@ -310,7 +311,7 @@ pub(super) fn store_fault(app: &App, error: &oauth::StoreError) -> Response<Body
     response
 }
 
-fn too_many(app: &App, limited: Limited) -> Response<Body> {
+pub(super) fn too_many(app: &App, limited: Limited) -> Response<Body> {
     let retry_after = limited.retry_after();
     let hint = format!(
         "try again in {} seconds",
@@ -324,7 +325,7 @@ fn too_many(app: &App, limited: Limited) -> Response<Body> {
     response
 }
 
-fn foreign_form(app: &App) -> String {
+pub(super) fn foreign_form(app: &App) -> String {
     ErrorPage {
         server_name: &app.name,
         status: 403,

@@ -4,6 +4,7 @@ mod about;
 mod answer;
 mod authorize;
 mod callback;
+mod consents;
 mod cookies;
 mod token;
 
@@ -43,6 +44,10 @@ where
         .route(
             "/callback",
             get(callback::callback).post(callback::posted_callback),
+        )
+        .route(
+            pages::ALLOWED_PATH,
+            get(consents::show).post(consents::forget),
         )
         .route("/token", open(post(token::token)))
         .route("/revoke", open(post(token::revoke)))

@@ -116,3 +116,11 @@ pub(crate) fn is_refused(response: &Response) -> bool {
     let answer = response.rpc();
     answer.get("error").is_some() || answer["result"]["isError"] == true
 }
+
+/// The status that a request with this token gets: 200, or 401 when it is not taken (any more).
+pub(crate) fn status_with(server: &Server, token: &str) -> u16 {
+    at_mcp(server, "POST", token)
+        .json(&initialize_message())
+        .send()
+        .status
+}

@@ -1,0 +1,53 @@
+//! What probes and passers-by are told.
+
+use crate::support::http::{get, post};
+use crate::support::server::{CONFIG, Server, shared};
+
+/// A read that happens to be answered from memory says nothing of the disk.
+#[test]
+fn a_server_whose_database_is_gone_is_not_ready() {
+    let server = Server::start("not-ready", CONFIG);
+    assert!(server.is_ready());
+    let database = server.kept_files();
+    let database = database
+        .iter()
+        .find(|file| file.extension().is_some_and(|extension| extension == "db"));
+    let database = database.unwrap();
+    let away = database.with_extension("away");
+    std::fs::rename(database, &away).unwrap();
+    let response = get(&server.at("/readyz")).send();
+    assert_eq!(response.status, 503, "{}", response.text());
+    assert_eq!(get(&server.at("/healthz")).send().status, 200, "it runs");
+    std::fs::rename(&away, database).unwrap();
+    assert!(server.is_ready());
+}
+
+#[test]
+fn no_page_is_shown_under_a_foreign_name() {
+    let server = shared();
+    let port = server.url.rsplit(':').next().unwrap();
+    for path in ["/", "/no/such/page", "/consents", "/authorize"] {
+        let url = server.at(path);
+        for name in ["evil.example", "127.0.0.1.evil.example"] {
+            for host in [name.to_owned(), format!("{name}:{port}")] {
+                let response = get(&url).header("host", &host).send();
+                assert_eq!(response.status, 403, "{path} as {host}");
+                assert!(!response.has("location") && !response.has("set-cookie"));
+            }
+        }
+    }
+    let home = server.at("/");
+    let other_name = get(&home)
+        .header("host", &format!("localhost:{port}"))
+        .send();
+    assert_eq!(other_name.location(), home);
+    let missing = get(&server.at("/no/such/page")).header("host", &format!("localhost:{port}"));
+    assert_eq!(missing.send().status, 404);
+    // Probes name whatever address they have.
+    for path in ["/healthz", "/readyz"] {
+        let probe = get(&server.at(path)).header("host", "10.0.0.7:8788").send();
+        assert_eq!(probe.status, 200, "{path}");
+    }
+    let form = post(&server.at("/consents")).header("host", "evil.example");
+    assert_eq!(form.form(&[("do", "forget")]).send().status, 403);
+}

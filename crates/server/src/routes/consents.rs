@@ -1,0 +1,219 @@
+//! `/consents`: what a person allowed, and taking it back. Who they are is asked of Clerk each time, in
+//! this browser; the page and its forms work for ten minutes then.
+
+use std::{net::IpAddr, sync::Arc};
+
+use axum::{body::Body, extract::State};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use oauth::{Allowed, Forget, Parameters, PlainToken, StepFault, StoreError, TokenKind, Visitor};
+use pages::{
+    ALLOWED_PATH, AllowedPage, AllowedView, ClientIdentity, EVERY_ENTRY, PersonView,
+    RememberedView, ScopeView, SignInFailedPage,
+};
+
+use super::{
+    address_of, answer,
+    authorize::{
+        MAX_FORM_BYTES, error_page, follow, foreign_form, step_fault, store_fault, to_public_name,
+        too_many,
+    },
+};
+use crate::app::App;
+
+type Shared = State<Arc<App>>;
+
+/// `GET /consents`: the page, after a sign-in for it.
+pub(super) async fn show(State(app): Shared, request: Request<Body>) -> Response<Body> {
+    if let Some(redirect) = to_public_name(&app, request.uri(), request.headers()) {
+        return redirect;
+    }
+    let query = Parameters::parse(request.uri().query().unwrap_or_default().as_bytes());
+    let only = |name| query.get(name).ok().flatten();
+    if let Some(error) = only("error") {
+        return not_signed_in(&app, error);
+    }
+    let browser = app.cookies.browser(request.headers());
+    let address = address_of(&app, &request);
+    if let (Some(handle), Some(browser)) = (only("handle"), &browser) {
+        match app.oauth.visitor(handle, browser, app.now()).await {
+            Ok(Visitor::Here { handle, person }) => {
+                return page(&app, handle.as_str(), &person).await;
+            }
+            Ok(Visitor::Gone { next }) => return to_page(next.as_str()),
+            // Whoever comes too late, or in another browser, signs in for a page of their own.
+            Err(StepFault::Authorization(_)) => {}
+            Err(fault) => return step_fault(&app, &fault),
+        }
+    }
+    begin(&app, address, browser).await
+}
+
+/// Sends the person to Clerk, from where they come back to the page.
+async fn begin(app: &App, address: IpAddr, browser: Option<PlainToken>) -> Response<Body> {
+    if let Err(limited) = app.limits.authorization(address, app.now()) {
+        return too_many(app, limited);
+    }
+    let browser = browser
+        .unwrap_or_else(|| PlainToken::generate(TokenKind::BrowserSecret, app.random.as_ref()));
+    let begun = app
+        .oauth
+        .begin_visit(ALLOWED_PATH, &browser, app.now(), app.random.as_ref())
+        .await;
+    let mut response = match begun {
+        Ok(next) => follow(app, next).await,
+        Err(error) => return store_fault(app, &error),
+    };
+    if let Some(cookie) = app.cookies.set_browser(&browser) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// `POST /consents`: forgets, and signs out where that is wished.
+pub(super) async fn forget(State(app): Shared, request: Request<Body>) -> Response<Body> {
+    let headers = request.headers();
+    let is_own = app.allowed.host(request.uri(), headers) && app.allowed.is_own_form(headers);
+    if !is_own {
+        return answer::page(StatusCode::FORBIDDEN, foreign_form(&app));
+    }
+    let Some(browser) = app.cookies.browser(request.headers()) else {
+        return too_late(&app);
+    };
+    let form = match super::body(request, MAX_FORM_BYTES).await {
+        Ok(form) => Parameters::parse(&form),
+        Err(status) => return answer::status(status),
+    };
+    let only = |name| form.get(name).ok().flatten().unwrap_or_default().to_owned();
+    let (handle, entry, wish) = (only("handle"), only("entry"), only("do"));
+    if entry.is_empty() || !["forget", "sign-out"].contains(&wish.as_str()) {
+        let hint = "go back and use one of the page's buttons";
+        return error_page(
+            &app,
+            StatusCode::BAD_REQUEST,
+            "the form does not say what to forget",
+            Some(hint),
+        );
+    }
+    let wish = Forget {
+        entry: Some(entry).filter(|entry| entry != EVERY_ENTRY),
+        sign_out: wish == "sign-out",
+    };
+    // The form is used up: a browser that gives up now must not stop the rest half way.
+    let task = {
+        let app = Arc::clone(&app);
+        async move {
+            let forgotten = app
+                .oauth
+                .forget(&handle, &browser, &wish, app.now(), app.random.as_ref())
+                .await?;
+            for grant in &forgotten.ended {
+                tracing::info!(%grant, "a grant was revoked by its person");
+                app.ends.end(grant);
+            }
+            Ok::<_, StepFault>(forgotten.next)
+        }
+    };
+    match tokio::spawn(task).await {
+        Ok(Ok(next)) => to_page(next.as_str()),
+        Ok(Err(StepFault::Authorization(_))) => too_late(&app),
+        Ok(Err(fault)) => step_fault(&app, &fault),
+        Err(error) => {
+            tracing::error!(%error, "the task that forgets failed");
+            answer::status(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+fn to_page(handle: &str) -> Response<Body> {
+    answer::see_other(&format!("{ALLOWED_PATH}?handle={handle}"))
+}
+
+fn too_late(app: &App) -> Response<Body> {
+    let hint = format!(
+        "open {} again: you sign in anew for it",
+        app.url(ALLOWED_PATH)
+    );
+    error_page(
+        app,
+        StatusCode::BAD_REQUEST,
+        "this page is too old, or was opened in another browser, and nothing was changed",
+        Some(&hint),
+    )
+}
+
+/// Back from Clerk without a person. What the query says is a stranger's word: it chooses one of our
+/// sentences and is not shown.
+fn not_signed_in(app: &App, error: &str) -> Response<Body> {
+    let (status, reason) = match error {
+        "access_denied" => (StatusCode::FORBIDDEN, pages::SignInFailure::Declined),
+        _ => (
+            StatusCode::BAD_GATEWAY,
+            pages::SignInFailure::ClerkUnreachable,
+        ),
+    };
+    let page = SignInFailedPage {
+        server_name: &app.name,
+        reason,
+        retry: Some(ALLOWED_PATH),
+        trace_id: None,
+    };
+    let mut response = answer::page(status, page.render());
+    if status == StatusCode::BAD_GATEWAY {
+        let soon = HeaderValue::from_static("10");
+        response.headers_mut().insert(header::RETRY_AFTER, soon);
+    }
+    response
+}
+
+async fn page(app: &App, handle: &str, person: &oauth::SignedIn) -> Response<Body> {
+    let allowed: Result<Vec<Allowed>, StoreError> =
+        app.oauth.allowed(&person.user_id, app.now()).await;
+    let allowed = match allowed {
+        Ok(allowed) => allowed,
+        Err(error) => return store_fault(app, &error),
+    };
+    let page = AllowedPage {
+        server_name: &app.name,
+        action: ALLOWED_PATH,
+        handle,
+        person: PersonView {
+            name: person.display_name.as_deref().unwrap_or(&person.user_id),
+            email: "",
+            switch_url: None,
+        },
+        entries: allowed.iter().map(view).collect(),
+    };
+    answer::page(StatusCode::OK, page.render())
+}
+
+fn view(allowed: &Allowed) -> AllowedView<'_> {
+    AllowedView {
+        entry: &allowed.entry,
+        client_name: allowed
+            .client_name
+            .as_deref()
+            .unwrap_or("A client without a name"),
+        identity: allowed.identity.as_ref().map(|identity| match identity {
+            oauth::ClientIdentity::Configured => ClientIdentity::Configured,
+            oauth::ClientIdentity::Domain(host) => ClientIdentity::VerifiedDomain(host),
+            oauth::ClientIdentity::SelfRegistered => ClientIdentity::Registered,
+        }),
+        remembered: allowed.remembered.as_ref().map(|consent| RememberedView {
+            redirect_host: &consent.redirect_host,
+            scopes: consent
+                .scopes
+                .iter()
+                .map(|scope| ScopeView {
+                    value: &scope.value,
+                    title: &scope.title,
+                    description: &scope.description,
+                    is_new: false,
+                    ticked: true,
+                    required: false,
+                })
+                .collect(),
+            at: consent.at.0,
+        }),
+        signed_in_at: allowed.signed_in_at.map(|at| at.0),
+    }
+}
