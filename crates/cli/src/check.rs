@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use bytes::Bytes;
 use clerk::{
     Client, HttpTransport, Request, Transport,
-    oauth::{OAuthApplication, list_oauth_applications},
+    oauth::{OAuthApplication, Secret, list_oauth_applications},
 };
 use http::Method;
 use server::{
@@ -55,6 +55,7 @@ pub(crate) async fn run(config: &Config, printer: &Printer) -> Result<(), Failur
             app_route(config, app, &transport, &mut report).await;
         }
     }
+    credentials(config, &transport, &mut report).await;
     report.print(printer)
 }
 
@@ -85,6 +86,45 @@ impl Report {
             1 => Err(Failure::failed("1 fault")),
             count => Err(Failure::failed(format!("{count} faults"))),
         }
+    }
+}
+
+/// What tools over the owner's API are called with, as far as trying it changes nothing.
+async fn credentials(config: &Config, transport: &Arc<dyn Transport>, report: &mut Report) {
+    if matches!(&config.sign_in, SignIn::ClerkOauth(oauth) if oauth.ticket_sessions) {
+        ticket_sessions(config, transport, report).await;
+    }
+    let machine = config
+        .http_tools
+        .iter()
+        .find_map(|api| api.machine.as_ref());
+    if let Some(machine) = machine {
+        let machine = server::machine(config, machine, transport);
+        match machine.check().await {
+            Ok(()) => report.good("M2M tokens: Clerk takes the machine's secret key".to_owned()),
+            Err(error) => report.fault(format!("M2M tokens: {error}")),
+        }
+    }
+}
+
+/// A ticket that is none: an instance that takes tickets says so, and nothing comes of it.
+async fn ticket_sessions(config: &Config, transport: &Arc<dyn Transport>, report: &mut Report) {
+    let frontend = match server::frontend(config, transport) {
+        Ok(frontend) => frontend,
+        Err(error) => return report.fault(format!("ticket sessions: {error}")),
+    };
+    let nobodys = Secret::new("not-a-ticket");
+    match frontend.sign_in_with_ticket(&nobodys).await {
+        Err(error) if error.code() == "ticket_invalid_code" => report.good(format!(
+            "ticket sessions: {} takes tickets of native applications",
+            frontend.api()
+        )),
+        Err(error) => report.fault(format!("ticket sessions: {error}")),
+        Ok(_) => report.fault(
+            "ticket sessions: the Frontend API takes any ticket\n\
+             hint: check CLERK_FRONTEND_API: this is not Clerk"
+                .to_owned(),
+        ),
     }
 }
 

@@ -5,7 +5,7 @@
 mod common;
 
 use common::browser::{Browser, Page, claims};
-use common::{AVA, FJORD, Fixture, NORTHWIND, QUARRY, pluck, seed};
+use common::{AVA, FJORD, Fixture, NORTHWIND, PRIYA, QUARRY, pluck, seed};
 use http::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -188,7 +188,7 @@ fn a_development_browser_is_a_client_of_the_frontend_api_but_of_no_page() {
     let made = script.send(Method::POST, "/v1/dev_browser", "", &[]).ok();
     let query = format!("__clerk_db_jwt={}", made["id"].as_str().unwrap());
     let ticket = fixture
-        .post("/v1/sign_in_tokens", json!({ "user_id": AVA }))
+        .post("/v1/sign_in_tokens", json!({ "user_id": PRIYA }))
         .ok();
     let fields = [
         ("strategy", "ticket"),
@@ -199,12 +199,12 @@ fn a_development_browser_is_a_client_of_the_frontend_api_but_of_no_page() {
         .ok();
     let other = Browser::plain(&fixture);
     let client = other.get(&format!("/v1/client?{query}")).ok();
-    assert_eq!(pluck(&client["response"]["sessions"], "user_id"), [AVA]);
+    assert_eq!(pluck(&client["response"]["sessions"], "user_id"), [PRIYA]);
     assert_eq!(other.get("/v1/client").ok()["response"], Value::Null);
     assert!(
         !other
             .get(&format!("/?{query}"))
             .text
-            .contains("Ava Mitchell")
+            .contains("Priya Raman")
     );
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::browser::{Browser, Page, claims};
-use common::{AVA, DAY, FJORD, Fixture, LIAM, NORTHWIND, PRIYA};
+use common::{AVA, DAY, FJORD, Fixture, LIAM, NOAH, NORTHWIND, PRIYA};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -207,7 +207,7 @@ fn a_sign_in_token_signs_in_and_may_choose_the_organization() {
     let made = fixture
         .post(
             "/v1/sign_in_tokens",
-            json!({ "user_id": AVA, "org_id": NORTHWIND }),
+            json!({ "user_id": PRIYA, "org_id": NORTHWIND }),
         )
         .ok();
     assert_eq!(made["object"], "sign_in_token");
@@ -241,7 +241,7 @@ fn a_sign_in_token_signs_in_and_may_choose_the_organization() {
     assert_eq!(ended["response"]["status"], "ended");
     assert_eq!(ended["client"]["sessions"], json!([]));
     let revoked = fixture
-        .post("/v1/sign_in_tokens", json!({ "user_id": AVA }))
+        .post("/v1/sign_in_tokens", json!({ "user_id": PRIYA }))
         .ok();
     let uri = format!(
         "/v1/sign_in_tokens/{}/revoke",
@@ -251,16 +251,50 @@ fn a_sign_in_token_signs_in_and_may_choose_the_organization() {
     fixture
         .post(
             "/v1/sign_in_tokens",
-            json!({ "user_id": AVA, "org_id": FJORD }),
+            json!({ "user_id": PRIYA, "org_id": FJORD }),
         )
         .refused(404, "organization_not_found_or_unauthorized");
+}
+
+#[test]
+fn a_sign_in_token_is_no_second_factor_and_an_actor_token_needs_none() {
+    let fixture = Fixture::new();
+    let made = fixture
+        .post("/v1/sign_in_tokens", json!({ "user_id": AVA }))
+        .ok();
+    let ticket = made["token"].as_str().unwrap();
+    let app = native(&fixture);
+    let body = format!("strategy=ticket&ticket={ticket}");
+    let asked = app.post("/v1/client/sign_ins", &body).ok();
+    let sign_in = &asked["response"];
+    assert_eq!(sign_in["status"], "needs_second_factor");
+    assert_eq!(
+        sign_in["supported_second_factors"],
+        json!([{ "strategy": "totp" }])
+    );
+    assert_eq!(sign_in["created_session_id"], Value::Null);
+    let path = format!("/v1/sessions?user_id={AVA}&status=active");
+    let sessions = fixture.get(&path).ok();
+    let own = sessions.as_array().unwrap().len();
+    app.post("/v1/client/sign_ins", &body)
+        .clerk_refused(400, "sign_in_token_already_used_code");
+
+    let acting = actor_token(&fixture);
+    let body = format!(
+        "strategy=ticket&ticket={}",
+        acting["token"].as_str().unwrap()
+    );
+    let signed_in = app.post("/v1/client/sign_ins", &body).ok();
+    assert_eq!(signed_in["response"]["status"], "complete");
+    let sessions = fixture.get(&path).ok();
+    assert_eq!(sessions.as_array().unwrap().len(), own + 1);
 }
 
 #[test]
 fn nobody_else_uses_a_clients_sessions() {
     let fixture = Fixture::new();
     let made = fixture
-        .post("/v1/sign_in_tokens", json!({ "user_id": AVA }))
+        .post("/v1/sign_in_tokens", json!({ "user_id": NOAH }))
         .ok();
     let app = native(&fixture);
     let body = format!("strategy=ticket&ticket={}", made["token"].as_str().unwrap());

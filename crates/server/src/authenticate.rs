@@ -6,11 +6,13 @@ use std::{sync::Arc, time::Duration};
 use axum::body::Body;
 use clerk::BoxFuture;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
+use mcp::Attached;
 use moka::future::Cache;
 use oauth::{BearerFault, ErrorResponse, PlainToken, ScopeSet, Timestamp, TokenHash, TokenKind};
 
 use crate::{
     app::App,
+    credentials::SignInsInUse,
     ended::GrantEnd,
     front::{Authenticate, Principal},
     people::{PersonError, Standing},
@@ -31,6 +33,7 @@ pub struct BearerTokens {
     app: Arc<App>,
     principals: Principals,
     known: Cache<TokenHash, Known>,
+    in_use: SignInsInUse,
 }
 
 /// A token that was good when it was looked at.
@@ -54,6 +57,7 @@ impl BearerTokens {
                 .max_capacity(MOST_PRINCIPALS)
                 .time_to_live(PRINCIPAL_LIFETIME)
                 .build(),
+            in_use: SignInsInUse::default(),
         }
     }
 
@@ -96,7 +100,12 @@ impl BearerTokens {
                 ));
             }
         };
-        let served = match self.principals.serve(grant, &access.scopes, &person) {
+        let in_use = self.in_use.of(app, access.clone(), Arc::clone(&ended));
+        let attached = Attached::new(in_use);
+        let served = self
+            .principals
+            .serve(grant, &access.scopes, &person, attached);
+        let served = match served {
             Ok(served) => served,
             Err(error) => {
                 tracing::error!(%error, grant = %grant.id, "a grant cannot be served");

@@ -38,7 +38,7 @@ pub use self::{
     routes::Cookies,
     rust_tools::{Context, Json, NoArguments, Tool},
     serve::{DEFAULT_CONFIG, Serve},
-    server::{Server, SetUpError, Surroundings, kept_key, provider},
+    server::{Server, SetUpError, Surroundings, frontend, kept_key, machine, provider},
 };
 
 /// Where the MCP endpoint is: the one resource that tokens are for.

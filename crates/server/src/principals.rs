@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use clerk::{Client, IdError};
-use mcp::{Caller, OwnTool, Service, Shared, rmcp_adapter::Served};
+use mcp::{Attached, Caller, OwnTool, Service, Shared, rmcp_adapter::Served};
 use oauth::{Grant, ScopeSet};
 use toolkit::{AuthContext, BuildError, ClerkToolkit};
 
@@ -60,7 +60,8 @@ impl fmt::Display for PrincipalError {
 impl std::error::Error for PrincipalError {}
 
 impl Principals {
-    /// What this grant's person is served through an access token of these scopes.
+    /// What this grant's person is served through an access token of these scopes. `attached` goes
+    /// along with their calls.
     ///
     /// # Errors
     /// [`PrincipalError`].
@@ -69,6 +70,7 @@ impl Principals {
         grant: &Grant,
         scopes: &ScopeSet,
         person: &Person,
+        attached: Attached,
     ) -> Result<Served, PrincipalError> {
         let scopes: Vec<String> = scopes.iter().map(str::to_owned).collect();
         let facts = PersonFacts {
@@ -107,7 +109,7 @@ impl Principals {
             role: None,
             client_id: Some(grant.client_id.as_str().to_owned()),
             scopes,
-            ..Caller::default()
+            attached,
         };
         Ok(Served::new(
             service

@@ -6,6 +6,8 @@ use axum::Router;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use clerk::{
     Client, Env, Transport,
+    frontend::FrontendClient,
+    machine::Machine,
     oauth::{FrontendApi, OAuthClient, Provider, Secret},
 };
 use mcp::{
@@ -31,7 +33,7 @@ use crate::{
     credentials::Credentials,
     ended::GrantEnds,
     front::{Front, FrontConfig, origin::Allowed},
-    http_tools::{self, ApiTool, Credential, SavedValues},
+    http_tools::{self, ApiTool, Credential, MachineConfig, SavedValues},
     listen,
     people::People,
     principals::Principals,
@@ -93,6 +95,7 @@ impl std::error::Error for SetUpError {}
 /// A server that only lacks its socket.
 pub struct Server {
     app: Arc<App>,
+    credentials: Arc<Credentials>,
     router: Router,
     stop: Arc<CancellationToken>,
     grace: std::time::Duration,
@@ -123,13 +126,13 @@ impl Server {
         let client = clerk_client(config, &around);
         let stop = Arc::new(CancellationToken::new());
         let tool_state = ToolState::new(Arc::clone(&around.tool_state), Arc::clone(&around.env));
+        let credentials = Arc::new(credentials(config, &around, &client)?);
         let mut own_tools: Vec<Arc<dyn OwnTool>> = Vec::new();
         if config.demo_tools {
             own_tools.extend(tools::demonstration());
         }
-        let credentials: Arc<dyn Credential> = Arc::new(Credentials::new(client.clone()));
         let lent = rust_tools::Surroundings {
-            credentials: Arc::clone(&credentials),
+            credentials: Arc::clone(&credentials) as Arc<dyn Credential>,
             state: tool_state.clone(),
         };
         own_tools.extend(config.rust_tools.iter().map(|tool| {
@@ -139,7 +142,7 @@ impl Server {
         if let Some(api) = &config.http_tools {
             let surroundings = http_tools::Surroundings {
                 transport: Arc::new(http_tools::HttpTransport::new()),
-                credentials,
+                credentials: Arc::clone(&credentials) as Arc<dyn Credential>,
                 saved: SavedValues::new(tool_state.clone(), &api.tools),
                 env: Arc::clone(&around.env),
             };
@@ -184,6 +187,7 @@ impl Server {
         Ok(Self {
             router: routes::router(Arc::clone(&app), Arc::new(front)),
             app,
+            credentials,
             stop,
             grace: config.limits.shutdown_grace,
         })
@@ -191,7 +195,8 @@ impl Server {
 
     /// Serves until `stopped` is done, then finishes what is open.
     pub async fn serve(self, listener: TcpListener, stopped: impl Future<Output = ()>) {
-        let sweeping = tokio::spawn(sweep::forever(Arc::clone(&self.app)));
+        let credentials = Arc::clone(&self.credentials);
+        let sweeping = tokio::spawn(sweep::forever(Arc::clone(&self.app), credentials));
         let until = CancellationToken::clone(&self.stop);
         let serving = listen::serve(listener, self.router, until, self.grace);
         let stopping = async {
@@ -200,6 +205,7 @@ impl Server {
         };
         tokio::join!(serving, stopping);
         sweeping.abort();
+        self.credentials.close().await;
     }
 }
 
@@ -218,6 +224,55 @@ fn clerk_client(config: &Config, around: &Surroundings) -> Client {
     .api_version(clerk.api_version.clone())
     .user_agent(USER_AGENT.to_owned())
     .build()
+}
+
+/// What calls of the owner's API can be sent with.
+fn credentials(
+    config: &Config,
+    around: &Surroundings,
+    client: &Client,
+) -> Result<Credentials, SetUpError> {
+    let mut credentials = Credentials::new(client.clone());
+    let has_tickets =
+        matches!(&config.sign_in, SignInConfig::ClerkOauth(oauth) if oauth.ticket_sessions);
+    if has_tickets {
+        let frontend = frontend(config, &around.clerk)?;
+        credentials = credentials.with_ticket_sessions(client.clone(), frontend);
+    }
+    let machine_config = config.http_tools.iter().find_map(|api| api.machine.clone());
+    if let Some(machine_config) = machine_config {
+        let machine = machine(config, &machine_config, &around.clerk);
+        let env = Arc::clone(&around.env);
+        credentials = credentials.with_machine(machine, machine_config, env);
+    }
+    Ok(credentials)
+}
+
+/// Clerk's Frontend API, as a native application sees it.
+///
+/// # Errors
+/// [`SetUpError`] when its address is none.
+pub fn frontend(
+    config: &Config,
+    transport: &Arc<dyn Transport>,
+) -> Result<FrontendClient, SetUpError> {
+    let api = FrontendApi::parse(config.clerk.frontend_api.as_str()).map_err(wrong)?;
+    Ok(FrontendClient::new(api, Arc::clone(transport)))
+}
+
+/// The machine that this server is, to Clerk.
+pub fn machine(
+    config: &Config,
+    machine: &MachineConfig,
+    transport: &Arc<dyn Transport>,
+) -> Machine {
+    let clerk = &config.clerk;
+    Machine::new(
+        machine.key.clone(),
+        Arc::clone(transport),
+        clerk.api_url.clone(),
+        &clerk.api_version,
+    )
 }
 
 fn principals(

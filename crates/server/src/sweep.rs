@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use oauth::{Store, StoreError, Timestamp};
 use store::tool_state::ToolStateStore;
 
-use crate::app::App;
+use crate::{app::App, credentials::Credentials};
 
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(5 * 60);
@@ -13,9 +13,11 @@ const INTERVAL: Duration = Duration::from_secs(5 * 60);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Sweeps until it is dropped.
-pub(crate) async fn forever(app: Arc<App>) {
+pub(crate) async fn forever(app: Arc<App>, credentials: Arc<Credentials>) {
     loop {
         tokio::time::sleep(INTERVAL).await;
+        let store = app.oauth.store();
+        credentials.sweep(store.as_ref(), app.now()).await;
         loop {
             let (store, values) = (app.oauth.store().as_ref(), app.tool_state.as_ref());
             match part(store, values, app.tool_state_kept, app.now()).await {

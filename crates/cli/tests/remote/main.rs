@@ -9,6 +9,7 @@
 )]
 
 mod access_rules;
+mod api_credentials;
 mod api_tools;
 mod authorization_server;
 mod consent;

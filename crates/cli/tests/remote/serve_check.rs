@@ -232,3 +232,97 @@ fn faults_that_only_show_at_clerk_are_named() {
         &["database", "OAuth application", "2 faults"],
     );
 }
+
+const API: &str = "[api]\nbase_url = \"https://api.example.com\"\n";
+const TOOL: &str =
+    "[[tools]]\nname = \"t\"\ndescription = \"d\"\nmethod = \"GET\"\npath = \"/t\"\n";
+const TICKET: &str = "[sign_in]\nsession = \"ticket\"\n";
+
+/// A configuration with this credential for all tools.
+fn with_credential(sign_in: &str, credential: &str) -> String {
+    format!("{sign_in}{API}credential = {credential}\n{TOOL}")
+}
+
+#[test]
+fn credentials_that_the_way_of_signing_in_does_not_have_are_refused_with_their_line() {
+    let clerk = Clerk::start();
+    let app = "[sign_in]\nmode = \"app\"\napp_url = \"http://127.0.0.1:9\"\n";
+    for (sign_in, credential, line, words) in [
+        (
+            "",
+            "\"session\"",
+            3,
+            ["session tokens", "session = \"ticket\""],
+        ),
+        (
+            "",
+            "{ jwt_template = \"x\" }",
+            3,
+            ["session tokens", "mode = \"app\""],
+        ),
+        (app, "\"oauth\"", 6, ["OAuth provider", "\"session\""]),
+        (
+            app,
+            "\"m2m\"",
+            6,
+            ["machine's secret key", "CLERK_MACHINE_SECRET_KEY"],
+        ),
+        (
+            "",
+            "\"m2m\"",
+            3,
+            ["machine's secret key", "CLERK_MACHINE_SECRET_KEY"],
+        ),
+    ] {
+        let at = format!("clerk-mcp.toml:{line}");
+        let config = with_credential(sign_in, credential);
+        clerk.finds(&config, &[], &[&at, words[0], words[1]]);
+    }
+    // Of one tool alone.
+    let one = format!(
+        "{}credential = \"session\"\n",
+        with_credential("", "\"none\"")
+    );
+    clerk.finds(&one, &[], &["clerk-mcp.toml:9", "session tokens"]);
+    clerk.finds(
+        "[sign_in]\nsession = \"cookie\"",
+        &[],
+        &["clerk-mcp.toml:2", "session = \"ticket\""],
+    );
+    for credential in ["\"oauth\"", "\"none\""] {
+        let (code, said) = clerk.check(&with_credential("", credential), &[]);
+        assert_eq!(code, Some(0), "{credential}: {said}");
+    }
+}
+
+#[test]
+fn a_machines_key_and_the_way_of_tickets_are_tried_and_nothing_is_made() {
+    let clerk = Clerk::start();
+    let machine = clerk.api("POST", "/machines", &json!({ "name": "m" }));
+    let key = machine["secret_key"].as_str().unwrap();
+    let config = with_credential("", "\"m2m\"");
+    let variable = "CLERK_MACHINE_SECRET_KEY";
+    let (code, said) = clerk.check(&config, &[(variable, key)]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("M2M tokens") && !said.contains(key), "{said}");
+    for (key, words) in [
+        ("ak_of_another_instance_0123456789", ["M2M tokens", "401"]),
+        ("sk_test_emulate", [variable, "whole instance"]),
+        ("abc", [variable, "ak_"]),
+    ] {
+        clerk.finds(&config, &[(variable, key)], &words);
+    }
+    let tokens = format!("/m2m_tokens?subject={}", machine["id"].as_str().unwrap());
+    let made = clerk.api("GET", &tokens, &Value::Null);
+    assert_eq!(made["total_count"], 0);
+
+    let config = with_credential(TICKET, "\"session\"");
+    let (code, said) = clerk.check(&config, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("ticket sessions"), "{said}");
+    clerk.finds(
+        &config,
+        &[("CLERK_FRONTEND_API", &nobody())],
+        &["ticket sessions"],
+    );
+}

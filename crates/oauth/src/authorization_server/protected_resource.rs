@@ -37,6 +37,12 @@ impl Access {
         self.key.open(self.grant.upstream.as_ref()?, &self.grant.id)
     }
 
+    /// What the grant is to keep from now on, sealed: here alone, until
+    /// [`AuthorizationServer::keep_upstream`].
+    pub fn replace_upstream(&mut self, upstream: &[u8], random: &dyn Random) {
+        self.grant.upstream = Some(self.key.seal(upstream, &self.grant.id, random));
+    }
+
     /// Whether the token is good for all of `needed`.
     ///
     /// # Errors
@@ -97,22 +103,47 @@ impl AuthorizationServer {
         })
     }
 
-    /// Keeps what Clerk gave anew, if nobody else was faster.
+    /// Keeps what [`Access::replace_upstream`] has put there, if nobody else was faster; then `access`
+    /// has the new version. Nothing is kept when there is nothing.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn keep_upstream(
         &self,
-        access: &Access,
-        upstream: &[u8],
+        access: &mut Access,
         now: Timestamp,
-        random: &dyn Random,
     ) -> Result<UpstreamUpdate, StoreError> {
-        let sealed = access.key.seal(upstream, &access.grant.id, random);
-        let version = access.grant.upstream_version;
-        self.store
-            .update_upstream(&access.grant.id, version, &sealed, now)
-            .await
+        let grant = &mut access.grant;
+        let version = grant.upstream_version;
+        let Some(sealed) = &grant.upstream else {
+            return Ok(UpstreamUpdate::Updated { version });
+        };
+        let update = self
+            .store
+            .update_upstream(&grant.id, version, sealed, now)
+            .await?;
+        if let UpstreamUpdate::Updated { version } = update {
+            grant.upstream_version = version;
+        }
+        Ok(update)
+    }
+
+    /// The same proof with the grant as it is kept now; `None` when that is over. The token may have
+    /// expired meanwhile: it was live when the request came.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn check_again(
+        &self,
+        access: &Access,
+        now: Timestamp,
+    ) -> Result<Option<Access>, StoreError> {
+        let grant = self.store.grant(&access.grant.id).await?;
+        let live = grant.filter(|grant| grant.is_live(now));
+        Ok(live.map(|grant| Access {
+            grant,
+            ..access.clone()
+        }))
     }
 
     /// The answer to a request that is not let in, with its `WWW-Authenticate` (RFC 6750 section 3,

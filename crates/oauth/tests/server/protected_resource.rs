@@ -142,17 +142,28 @@ async fn what_clerk_gave_is_replaced_by_whoever_is_first() {
     let (_, tokens) = world.signed_in().await;
     let header = format!("Bearer {}", tokens.access_token.reveal());
     let (server, now) = (&world.server, world.now());
-    let access = server.check_access_token(Some(&header), now).await.unwrap();
-    let kept = server
-        .keep_upstream(&access, b"newer", now, &world.random)
-        .await;
-    assert_eq!(kept, Ok(UpstreamUpdate::Updated { version: 1 }));
-    let late = server
-        .keep_upstream(&access, b"too late", now, &world.random)
-        .await;
-    assert_eq!(late, Ok(UpstreamUpdate::Conflict));
-    let access = server.check_access_token(Some(&header), now).await.unwrap();
+    let mut access = server.check_access_token(Some(&header), now).await.unwrap();
+    let mut slower = access.clone();
+    access.replace_upstream(b"newer", &world.random);
     assert_eq!(access.open_upstream(), Some(b"newer".to_vec()));
+    let kept = server.keep_upstream(&mut access, now).await;
+    assert_eq!(kept, Ok(UpstreamUpdate::Updated { version: 1 }));
+    assert_eq!(access.grant.upstream_version, 1);
+    slower.replace_upstream(b"too late", &world.random);
+    let late = server.keep_upstream(&mut slower, now).await;
+    assert_eq!(late, Ok(UpstreamUpdate::Conflict));
+    let again = server.check_again(&slower, now).await.unwrap().unwrap();
+    assert_eq!(again.open_upstream(), Some(b"newer".to_vec()));
+    let fresh = server.check_access_token(Some(&header), now).await.unwrap();
+    assert_eq!(fresh.open_upstream(), Some(b"newer".to_vec()));
+    server
+        .store()
+        .revoke_grant(&access.grant.id, now)
+        .await
+        .unwrap();
+    assert!(server.check_again(&access, now).await.unwrap().is_none());
+    let gone = server.keep_upstream(&mut access, now).await;
+    assert_eq!(gone, Ok(UpstreamUpdate::Gone));
 }
 
 #[test]

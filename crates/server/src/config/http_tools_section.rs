@@ -19,6 +19,7 @@ use crate::{
 pub(super) fn http_tools(
     reading: &Reading<'_>,
     scopes: Option<&ScopePolicy>,
+    sign_in: Option<&SignIn>,
 ) -> Option<Option<HttpTools>> {
     let sources = reading.sources();
     let Some((name, text)) = sources.toml else {
@@ -35,6 +36,7 @@ pub(super) fn http_tools(
                 || own.iter().any(|tool| tool.name == name)
                 || sources.tools.iter().any(|tool| tool.name() == name)
         },
+        refuses: &|kind| sign_in.and_then(|sign_in| unavailable(kind, sign_in)),
     });
     let tools = match read {
         Ok(tools) => tools,
@@ -60,36 +62,30 @@ pub(super) fn http_tools(
     whole.then_some(tools)
 }
 
-/// What the tools ask for that this server does not have: it is told before anything starts.
-pub(super) fn check_needs(reading: &Reading<'_>, tools: &HttpTools, sign_in: &SignIn) {
-    check_state(reading, tools);
-    for tool in &tools.tools {
-        if let Some(wrong) = unavailable(&tool.credential, sign_in) {
-            let place = Place::Setting(format!("tools.{}.credential", tool.name()));
-            reading.fault(wrong.at(place));
-        }
-    }
-}
-
-/// Why a server where people sign in like this has no such credential.
-pub(super) fn unavailable(credential: &CredentialKind, sign_in: &SignIn) -> Option<Wrong> {
-    match (credential, sign_in) {
-        (CredentialKind::Session | CredentialKind::JwtTemplate(_), SignIn::ClerkOauth(_)) => {
-            Some(Wrong::new(
+/// Why a server where people sign in like this has no such credential, and what to do.
+pub(super) fn unavailable(
+    kind: &CredentialKind,
+    sign_in: &SignIn,
+) -> Option<(&'static str, &'static str)> {
+    match (kind, sign_in) {
+        (CredentialKind::Session | CredentialKind::JwtTemplate(_), SignIn::ClerkOauth(oauth))
+            if !oauth.ticket_sessions =>
+        {
+            Some((
                 "there are no session tokens where people sign in through clerk-oauth",
-                "set sign_in.mode = \"app\"",
+                "add session = \"ticket\" to [sign_in], use \"oauth\", or sign in with mode = \"app\"",
             ))
         }
-        (CredentialKind::Oauth | CredentialKind::M2m, _) => Some(Wrong::new(
-            "this version has no such credential yet",
-            "use \"session\", a JWT template, a header or \"none\"",
+        (CredentialKind::Oauth, SignIn::App(_)) => Some((
+            "Clerk's OAuth provider gives no tokens where people sign in through your application",
+            "use \"session\" or a JWT template, or sign in with mode = \"clerk-oauth\"",
         )),
         _ => None,
     }
 }
 
 /// A value that no tool saves is never there. What tools written in Rust save is not known here.
-fn check_state(reading: &Reading<'_>, tools: &HttpTools) {
+pub(super) fn check_state(reading: &Reading<'_>, tools: &HttpTools) {
     if !reading.sources().tools.is_empty() {
         return;
     }

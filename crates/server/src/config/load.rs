@@ -55,11 +55,15 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let cimd_test = oauth_section::cimd_test(reading, public_url.as_ref());
     let demo_tools = reading.required(&settings::DEMO_TOOLS, switch);
     let scopes = oauth.as_ref().map(|oauth| &oauth.scopes);
-    let http_tools = http_tools(reading, scopes);
-    if let (Some(Some(tools)), Some(sign_in)) = (&http_tools, &sign_in) {
-        http_tools_section::check_needs(reading, tools, sign_in);
+    let http_tools = http_tools(reading, scopes, sign_in.as_ref());
+    if let Some(Some(tools)) = &http_tools {
+        http_tools_section::check_state(reading, tools);
     }
-    let rust_tools = rust_tools(reading, scopes, sign_in.as_ref());
+    // What could not be read may well have one.
+    let has_machine = http_tools
+        .as_ref()
+        .is_none_or(|tools| tools.as_ref().is_some_and(|tools| tools.machine.is_some()));
+    let rust_tools = rust_tools(reading, scopes, sign_in.as_ref(), has_machine);
     let own = own_tools(demo_tools, rust_tools.as_deref(), http_tools.as_ref());
     let own = own.as_deref();
     let tools = tools_section::tools(reading, own);

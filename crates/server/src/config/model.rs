@@ -111,6 +111,8 @@ pub struct ClerkOauth {
     pub client_secret: Option<Secret>,
     /// Whether Clerk is asked for `user:org:read`, so that the person picks an organization.
     pub organizations: bool,
+    /// Whether a Clerk session is started for sign-ins whose tools need one (`session = "ticket"`).
+    pub ticket_sessions: bool,
 }
 
 /// Where grants, clients and audit rows are kept.

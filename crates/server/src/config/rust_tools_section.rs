@@ -9,13 +9,18 @@ use super::{
     model::SignIn,
     sources::Reading,
 };
-use crate::{access, http_tools, rust_tools::RustTool};
+use crate::{
+    access,
+    http_tools::{self, CredentialKind},
+    rust_tools::RustTool,
+};
 
 /// The tools that the program brings along, each good by itself and beside the others.
 pub(super) fn rust_tools(
     reading: &Reading<'_>,
     scopes: Option<&ScopePolicy>,
     sign_in: Option<&SignIn>,
+    has_machine: bool,
 ) -> Option<Vec<RustTool>> {
     let tools = reading.sources().tools;
     let own = access::own_tools(true);
@@ -63,9 +68,17 @@ pub(super) fn rust_tools(
                 fault(problem, "define it in [[oauth.scopes]]");
             }
         }
-        let wrong = sign_in.and_then(|sign_in| unavailable(tool.credential(), sign_in));
-        if let Some(Wrong { problem, hint }) = wrong {
-            fault(problem, &hint);
+        let credential = tool.credential();
+        let wrong = sign_in.and_then(|sign_in| unavailable(credential, sign_in));
+        if let Some((problem, hint)) = wrong {
+            fault(problem.to_owned(), hint);
+        }
+        if *credential == CredentialKind::M2m && !has_machine {
+            let problem = "there is no machine's secret key to make M2M tokens with";
+            fault(
+                problem.to_owned(),
+                "add [api] with base_url and credential, and set CLERK_MACHINE_SECRET_KEY or [api.m2m]",
+            );
         }
     }
     whole.then(|| tools.to_vec())

@@ -84,6 +84,14 @@ rust_tool!(
     [],
     CredentialKind::Session
 );
+rust_tool!(
+    OfMachine,
+    "peek",
+    "shop",
+    Hints::READ,
+    [],
+    CredentialKind::M2m
+);
 
 fn with_tools(toml: &str, tools: &[RustTool]) -> Loaded {
     load_all(Some(toml), &NEEDED, Flags::default(), tools)
@@ -133,6 +141,7 @@ fn rust_tools_that_do_not_fit_are_refused() {
             "nobody can grant the scope `shop:read`",
         ),
         (RustTool::new(Session), "there are no session tokens"),
+        (RustTool::new(OfMachine), "there is no machine's secret key"),
     ] {
         let name = tool.name().to_owned();
         let faults = with_tools("", &[RustTool::new(Good), tool]).unwrap_err();

@@ -51,6 +51,7 @@ fn clerk_oauth(reading: &Reading<'_>) -> Option<ClerkOauth> {
     });
     let client_secret = reading.global_secret(&settings::CLIENT_SECRET);
     let organizations = reading.required(&settings::ORGANIZATIONS, switch);
+    let ticket_sessions = ticket_sessions(reading);
     for setting in [&settings::APP_URL, &settings::AUTHORIZED_PARTIES] {
         if let Some(place) = given_at(reading, setting) {
             reading.warn(
@@ -64,13 +65,30 @@ fn clerk_oauth(reading: &Reading<'_>) -> Option<ClerkOauth> {
         client_id: client_id?,
         client_secret: client_secret?.map(|(_, secret)| secret),
         organizations: organizations?,
+        ticket_sessions: ticket_sessions?,
     })
+}
+
+/// `session = "ticket"`.
+fn ticket_sessions(reading: &Reading<'_>) -> Option<bool> {
+    let given = reading.optional(&settings::SIGN_IN_SESSION, |text| match text {
+        "ticket" => Ok(()),
+        _ => Err(Wrong::new(
+            "it is no way to get a session",
+            "write session = \"ticket\", or leave it out",
+        )),
+    });
+    Some(given?.is_some())
 }
 
 fn app(reading: &Reading<'_>) -> Option<OwnersApp> {
     let app = reading.required(&settings::APP_URL, app_url);
     let more = reading.list(reading.given(&settings::AUTHORIZED_PARTIES), origin);
-    for setting in [&settings::CLIENT_ID, &settings::ORGANIZATIONS] {
+    for setting in [
+        &settings::CLIENT_ID,
+        &settings::ORGANIZATIONS,
+        &settings::SIGN_IN_SESSION,
+    ] {
         // A variable may be there for something else.
         if let Some(place @ Place::File { .. }) = given_at(reading, setting) {
             reading.warn(

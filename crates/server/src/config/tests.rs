@@ -1,6 +1,6 @@
 //! Whole configurations, read and refused.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
 use super::*;
 use crate::{access::PersonFacts, rust_tools::RustTool};
@@ -591,20 +591,74 @@ fn faults_of_tools_over_an_api_stand_beside_the_others() {
 }
 
 #[test]
-fn a_credential_that_nobody_could_lend_is_refused() {
-    let with = |credential: &str| API.replace("\"none\"", credential);
-    let no_session = fault(&with("\"session\""), &[]);
-    assert!(
-        no_session.contains("tools.listOrders.credential"),
-        "{no_session}"
+fn each_way_to_sign_in_lends_what_it_has_and_nothing_else() {
+    const APP: &str = "[sign_in]\nmode = \"app\"\napp_url = \"https://app.example.com\"\n";
+    const TICKET: &str = "[sign_in]\nsession = \"ticket\"\n";
+    let with = |sign_in: &str, credential: &str| {
+        format!("{}{sign_in}", API.replace("\"none\"", credential))
+    };
+    let machine = [("CLERK_MACHINE_SECRET_KEY", "ak_0123456789abcdef")];
+    let [session, template] = ["\"session\"", "{ jwt_template = \"api\" }"];
+    let [oauth, m2m, none] = ["\"oauth\"", "\"m2m\"", "\"none\""];
+    for (sign_in, lent, refused) in [
+        ("", &[oauth, m2m, none][..], &[session, template][..]),
+        (APP, &[session, template, m2m, none], &[oauth]),
+        (TICKET, &[session, template, oauth, m2m, none], &[]),
+    ] {
+        for credential in lent {
+            good(&with(sign_in, credential), &machine);
+        }
+        for credential in refused {
+            let text = fault(&with(sign_in, credential), &machine);
+            assert!(text.contains("(api/credential)"), "{text}");
+            assert!(text.contains("clerk-oauth"), "{text}");
+        }
+    }
+    assert!(fault(&with("", m2m), &[]).contains("CLERK_MACHINE_SECRET_KEY"));
+    let wrong = [("CLERK_MACHINE_SECRET_KEY", "sk_test_0123456789abcdef")];
+    assert!(fault(&with("", m2m), &wrong).contains("the whole instance"));
+    // Whatever it is for, if no tool is called with it.
+    good(&with("", none), &wrong);
+}
+
+#[test]
+fn where_machine_tokens_come_from_is_read_and_its_faults_are_told() {
+    let with = |table: &str| {
+        let api = API.replace("\"none\"", "\"m2m\"");
+        api.replace("[[tools]]", &format!("[api.m2m]\n{table}\n[[tools]]"))
+    };
+    let variables = [
+        ("OWN_KEY", "ak_0123456789abcdef"),
+        ("INSTANCE", "sk_test_0123456789abcdef"),
+    ];
+    let config = good(
+        &with("secret_env = \"OWN_KEY\"\nformat = \"jwt\"\nlifetime = \"1h\""),
+        &variables,
     );
-    assert!(
-        no_session.contains("sign_in.mode = \"app\""),
-        "{no_session}"
-    );
-    assert!(fault(&with("{ jwt_template = \"api\" }"), &[]).contains("clerk-oauth"));
-    for not_yet in ["\"oauth\"", "\"m2m\""] {
-        assert!(fault(&with(not_yet), &[]).contains("no such credential yet"));
+    let machine = config.http_tools.unwrap().machine.unwrap();
+    assert_eq!(machine.lifetime, Some(Duration::from_secs(3600)));
+    assert!(!format!("{machine:?}").contains("0123456789"));
+    for (table, words) in [
+        ("secret_env = \"NONE\"", "this variable is not set"),
+        ("secret_env = \"INSTANCE\"", "the whole instance"),
+        ("secret_file = \"none\"", "cannot be read"),
+        (
+            "secret_env = \"OWN_KEY\"\nsecret_file = \"x\"",
+            "two secrets",
+        ),
+        (
+            "secret_env = \"OWN_KEY\"\nformat = \"paseto\"",
+            "no such form",
+        ),
+        ("secret_env = \"OWN_KEY\"\nlifetime = \"1s\"", "60s to 365d"),
+        (
+            "secret_env = \"OWN_KEY\"\nsecret = \"ak_0123456789abcdef\"",
+            "is no setting",
+        ),
+    ] {
+        let text = fault(&with(table), &variables);
+        assert!(text.contains(words), "{table}: {text}");
+        assert!(!text.contains("0123456789abcdef"), "{text}");
     }
 }
 

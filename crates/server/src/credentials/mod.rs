@@ -4,20 +4,29 @@
 //! Each is made once for as long as it lives, however many calls want it at once ([`slot`]), and is
 //! kept in memory alone. The token that the MCP client sent is not within reach of anything here.
 
+mod in_use;
+mod machine_tokens;
 mod session_tokens;
 mod slot;
+mod ticket_sessions;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use clerk::{BoxFuture, Client};
+use clerk::{BoxFuture, Client, Env, frontend::FrontendClient, machine::Machine};
 use http::HeaderValue;
 use mcp::Caller;
+use oauth::{GrantId, Store, Timestamp};
 use serde_json::Value;
 
-use self::session_tokens::SessionTokens;
+pub(crate) use self::in_use::{SignInUse, SignInsInUse};
+use self::{
+    machine_tokens::MachineTokens,
+    session_tokens::SessionTokens,
+    ticket_sessions::{TicketSessions, Whose},
+};
 use crate::http_tools::{
-    Credential, CredentialFault, CredentialHeader, CredentialKind, FixedCredentials,
+    Credential, CredentialFault, CredentialHeader, CredentialKind, FixedCredentials, MachineConfig,
 };
 
 /// A credential so young is not renewed when an API refuses it (401): it does so for another reason.
@@ -28,6 +37,9 @@ const YOUNG: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Credentials {
     sessions: SessionTokens,
+    /// Makes sessions for sign-ins that have none.
+    tickets: Option<TicketSessions>,
+    machine: Option<MachineTokens>,
 }
 
 impl Credentials {
@@ -35,6 +47,52 @@ impl Credentials {
     pub(crate) fn new(client: Client) -> Self {
         Self {
             sessions: SessionTokens::new(client),
+            tickets: None,
+            machine: None,
+        }
+    }
+
+    /// With Clerk sessions started through `frontend` for sign-ins that have none.
+    pub(crate) fn with_ticket_sessions(self, client: Client, frontend: FrontendClient) -> Self {
+        Self {
+            tickets: Some(TicketSessions::new(client, frontend)),
+            ..self
+        }
+    }
+
+    /// With tokens of this machine.
+    pub(crate) fn with_machine(
+        self,
+        machine: Machine,
+        config: MachineConfig,
+        env: Arc<dyn Env>,
+    ) -> Self {
+        Self {
+            machine: Some(MachineTokens::new(machine, config, env)),
+            ..self
+        }
+    }
+
+    /// Ends what nobody needs any more.
+    pub(crate) async fn sweep(&self, store: &dyn Store, now: Timestamp) {
+        if let Some(tickets) = &self.tickets {
+            let is_live = |grant: GrantId| async move {
+                match store.grant(&grant).await {
+                    Ok(kept) => kept.is_some_and(|grant| grant.is_live(now)),
+                    Err(error) => {
+                        tracing::warn!(%error, "the store failed");
+                        true
+                    }
+                }
+            };
+            tickets.sweep(is_live).await;
+        }
+    }
+
+    /// Ends what this server has started at Clerk: it stops.
+    pub(crate) async fn close(&self) {
+        if let Some(tickets) = &self.tickets {
+            tickets.close().await;
         }
     }
 
@@ -44,8 +102,45 @@ impl Credentials {
         template: Option<&str>,
         refused: Refused<'_>,
     ) -> Result<Token, CredentialFault> {
-        let session = caller.session_id.as_deref().ok_or_else(sign_in_again)?;
-        self.sessions.token(session, template, refused).await
+        if let Some(session) = &caller.session_id {
+            return self.sessions.token(session, template, refused).await;
+        }
+        let in_use = caller.attached.get::<SignInUse>();
+        let (Some(tickets), Some(in_use)) = (&self.tickets, in_use) else {
+            return Err(sign_in_again());
+        };
+        let whose = || {
+            let grant = in_use.grant();
+            Whose {
+                grant: grant.id,
+                user_id: grant.user_id,
+                organization_id: grant.organization_id,
+                ended: Arc::clone(in_use.ended()),
+            }
+        };
+        let session = tickets.session(whose(), None).await?;
+        match self.sessions.token(&session, template, refused).await {
+            Ok(token) => Ok(token),
+            Err(fault) => {
+                let other = tickets.session(whose(), Some(&session)).await?;
+                if other == session {
+                    return Err(fault);
+                }
+                self.sessions.token(&other, template, refused).await
+            }
+        }
+    }
+
+    async fn oauth_token(
+        &self,
+        caller: &Caller,
+        refused: Refused<'_>,
+    ) -> Result<Token, CredentialFault> {
+        let in_use = caller.attached.get::<SignInUse>();
+        in_use
+            .ok_or_else(sign_in_again)?
+            .access_token(refused)
+            .await
     }
 }
 
@@ -63,7 +158,18 @@ impl Credential for Credentials {
                 CredentialKind::JwtTemplate(name) => {
                     self.session_token(caller, Some(name), before).await?
                 }
-                _ => return FixedCredentials.header(caller, kind, refused).await,
+                CredentialKind::Oauth => self.oauth_token(caller, before).await?,
+                CredentialKind::M2m => {
+                    let none = || unavailable("this server has no machine-to-machine token");
+                    self.machine
+                        .as_ref()
+                        .ok_or_else(none)?
+                        .token(before)
+                        .await?
+                }
+                CredentialKind::Header(_) | CredentialKind::None => {
+                    return FixedCredentials.header(caller, kind, refused).await;
+                }
             };
             Ok(Some(token.header))
         })

@@ -86,6 +86,16 @@ impl<T: Clone + Send + Sync + 'static> Slot<T> {
         making.await
     }
 
+    /// Forgets what is kept, or what is just being made once it is, and gives it back.
+    pub(super) async fn take(&self) -> Option<T> {
+        let making = self.state().making.clone();
+        if let Some(making) = making {
+            // Whatever comes of it is told to whom it was made for.
+            let _ = making.await;
+        }
+        self.state().kept.take()
+    }
+
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -161,5 +171,19 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let never = |_| async { Err(super::super::unavailable("not made again")) };
         assert_eq!(slot.get(|_| true, never).await, Ok(7));
+        assert_eq!(slot.take().await, Some(7));
+        assert_eq!(slot.take().await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_being_made_is_taken_once_it_is() {
+        let slot = Arc::<Slot<usize>>::default();
+        let make = |_| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(7)
+        };
+        let given_up = tokio::time::timeout(Duration::from_millis(1), slot.get(|_| true, make));
+        assert!(given_up.await.is_err());
+        assert_eq!(slot.take().await, Some(7));
     }
 }

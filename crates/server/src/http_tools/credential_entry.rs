@@ -13,8 +13,20 @@ use super::{
 use crate::config::Secret;
 
 impl Reading<'_> {
-    /// What `credential` says, if it is there.
+    /// What `credential` says, if it is there and this server has it.
     pub(super) fn credential(&self, table: &Table<'_>) -> Option<CredentialKind> {
+        let kind = self.named_credential(table)?;
+        if let Some((problem, hint)) = (self.definitions.refuses)(&kind) {
+            table.fault("credential", problem, hint);
+            return None;
+        }
+        if kind == CredentialKind::M2m && !self.has_machine(table) {
+            return None;
+        }
+        Some(kind)
+    }
+
+    fn named_credential(&self, table: &Table<'_>) -> Option<CredentialKind> {
         const WORDS: &str = "use \"session\", \"oauth\", \"m2m\", \"none\", { jwt_template = \"…\" } or { header \
                              = \"…\", secret_env = \"…\" }";
         let value = table.get("credential")?;

@@ -11,6 +11,7 @@ use super::{
     credential::CredentialKind,
     entry::{TOOL_KEYS, own_header},
     fault::{DefinitionFault, Fault, Faults, shown},
+    machine_entry::{Machine, MachineConfig},
     openapi::{self, Imported},
     reader::{Table, kind, token},
     source::{self, toml_line, toml_table},
@@ -33,6 +34,8 @@ pub struct Definitions<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Whether a name is taken by another tool of the server.
     pub is_taken: &'a dyn Fn(&str) -> bool,
+    /// Why the server has no such credential, and what to do; `None` when it has.
+    pub refuses: &'a dyn Fn(&CredentialKind) -> Option<(&'static str, &'static str)>,
 }
 
 impl std::fmt::Debug for Definitions<'_> {
@@ -49,6 +52,8 @@ pub struct HttpTools {
     pub api: Arc<Api>,
     /// The tools: the file's, then those of its OpenAPI file.
     pub tools: Vec<Arc<HttpTool>>,
+    /// Where machine-to-machine tokens come from, if it is said.
+    pub machine: Option<MachineConfig>,
 }
 
 impl HttpTools {
@@ -65,6 +70,7 @@ impl HttpTools {
         let mut reading = Reading {
             definitions,
             elsewhere: Vec::new(),
+            machine: None,
         };
         let faults = Faults::default();
         let tools = reading.tools(&root, &faults);
@@ -96,6 +102,8 @@ pub(super) struct Reading<'a> {
     pub(super) definitions: Definitions<'a>,
     /// Faults of other files.
     elsewhere: Vec<DefinitionFault>,
+    /// `[api.m2m]`, or what stands for it.
+    pub(super) machine: Option<Machine>,
 }
 
 const API_KEYS: &[&str] = &[
@@ -107,7 +115,9 @@ const API_KEYS: &[&str] = &[
     "max_response",
     "headers",
     "credential",
+    "m2m",
 ];
+
 impl Reading<'_> {
     fn tools(&mut self, root: &Value, faults: &Faults) -> Option<HttpTools> {
         let (given_api, given_tools) = (root.get("api"), root.get("tools"));
@@ -128,6 +138,7 @@ impl Reading<'_> {
             return None;
         };
         let table = Table::new(given_api, "/api", API_KEYS, faults)?;
+        self.machine = self.machine(&table);
         let api = self.api(&table);
         let imported = self.import(&table);
         // A stand-in lets faults of the tools be found when the API has some itself.
@@ -173,7 +184,15 @@ impl Reading<'_> {
             let problem = format!("there are {} tools, more than {MOST_TOOLS}", tools.len());
             faults.add("/api", problem, "choose with `include` and `exclude`");
         }
-        Some(HttpTools { api: api?, tools })
+        let machine = match self.machine.take() {
+            Some(Machine::Ready(machine)) => Some(machine),
+            _ => None,
+        };
+        Some(HttpTools {
+            api: api?,
+            tools,
+            machine,
+        })
     }
 
     fn elsewhere(&mut self, file: &str, text: &str, faults: Vec<Fault>) {

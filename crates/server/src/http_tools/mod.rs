@@ -23,6 +23,7 @@ mod executor;
 pub(crate) mod fault;
 mod fields;
 mod listing;
+mod machine_entry;
 mod openapi;
 mod pagination;
 mod path;
@@ -46,6 +47,7 @@ pub use self::{
     executor::{ApiTool, SavedValues, Surroundings},
     fault::{ArgumentFault, DefinitionFault, ToolFault},
     listing::CATEGORY,
+    machine_entry::MachineConfig,
     openapi::LARGEST_FILE,
     template::Values,
     tool::{Api, DEFAULT_MAX_RESPONSE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, HttpTool, OutputKind},

@@ -164,6 +164,17 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// How long something lives that is kept.
+    pub(crate) fn lifetime(&self, key: &str) -> Option<Duration> {
+        self.parsed(key, |text| {
+            let units = [("s", 1), ("m", 60), ("h", 60 * 60), ("d", 24 * 60 * 60)];
+            quantity(text, &units)
+                .filter(|seconds| (60..=365 * 24 * 60 * 60).contains(seconds))
+                .map(Duration::from_secs)
+                .ok_or("it is no lifetime from 60s to 365d\nhint: write it like 10m, 1h or 1d")
+        })
+    }
+
     pub(crate) fn size(&self, key: &str) -> Option<usize> {
         self.parsed(key, |text| {
             quantity(text, &[("KiB", 1 << 10), ("MiB", 1 << 20)])

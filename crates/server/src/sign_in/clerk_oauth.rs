@@ -114,9 +114,7 @@ impl ClerkOauth {
         if tokens.is_fresh(self.env.now(), margin) {
             return Ok(None);
         }
-        let version = (grant.id.clone(), grant.upstream_version);
-        let asking = self.refreshed.try_get_with(version, self.ask(tokens));
-        match asking.await {
+        match self.refreshed(grant, tokens).await {
             Ok(refreshed) => Ok(refreshed.map(|bytes| bytes.to_vec())),
             Err(error) if error.is_dead_refresh_token() => Err(RefreshRefusal::Ended),
             Err(error) => {
@@ -127,6 +125,23 @@ impl ClerkOauth {
                 })
             }
         }
+    }
+
+    /// What Clerk gives for what `grant` keeps, `tokens`: to be kept by the grant, which may hold
+    /// tokens that are used up otherwise. `None` when there is no refresh token. Whoever asks for the
+    /// same state of the grant within a minute gets the same, for Clerk is asked once.
+    ///
+    /// Not to be given up half way: Clerk may have answered already.
+    ///
+    /// # Errors
+    /// [`OAuthError`].
+    pub(crate) async fn refreshed(
+        &self,
+        grant: &Grant,
+        tokens: TokenSet,
+    ) -> Result<Option<Arc<Vec<u8>>>, Arc<OAuthError>> {
+        let version = (grant.id.clone(), grant.upstream_version);
+        self.refreshed.try_get_with(version, self.ask(tokens)).await
     }
 
     /// Without a refresh token there is nothing to ask for: the person is read again all the same.

@@ -25,8 +25,13 @@ fn read(toml: &str, files: &[(&str, &str)]) -> Result<HttpTools, Vec<DefinitionF
         name: "clerk-mcp.toml",
         text: toml,
         read_file: &read_file,
-        env: &|name| (name == "API_KEY").then(|| "s3cret-of-the-owner-0123456789".to_owned()),
+        env: &|name| match name {
+            "API_KEY" => Some("s3cret-of-the-owner-0123456789".to_owned()),
+            "CLERK_MACHINE_SECRET_KEY" => Some("ak_0123456789abcdef".to_owned()),
+            _ => None,
+        },
         is_taken: &|name| name == "getUser",
+        refuses: &|_| None,
     });
     found.map(|tools| tools.unwrap())
 }

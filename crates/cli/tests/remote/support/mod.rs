@@ -1,6 +1,7 @@
 //! What the attacks are made with.
 
 pub(crate) mod actors;
+pub(crate) mod api;
 pub(crate) mod browser;
 pub(crate) mod http;
 pub(crate) mod mcp;

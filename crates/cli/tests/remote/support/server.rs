@@ -92,6 +92,22 @@ impl Server {
 
     /// Starts on free ports and reads the addresses from the banner.
     pub(crate) fn start_in(folder: PathBuf, config: &str, level: &str) -> Self {
+        Self::start_at(folder, config, level, "0")
+    }
+
+    /// Starts where a server was before: to its clients it is the same one.
+    pub(crate) fn start_again(self, config: &str, level: &str) -> Self {
+        let port = self.url.rsplit(':').next().unwrap().to_owned();
+        let mut before = self;
+        before.terminate();
+        assert!(before.wait().success());
+        let folder = before.folder.clone();
+        // Its folder stays.
+        before.folder = PathBuf::new();
+        Self::start_at(folder, config, level, &port)
+    }
+
+    fn start_at(folder: PathBuf, config: &str, level: &str, port: &str) -> Self {
         std::fs::write(folder.join("clerk-mcp.toml"), config).unwrap();
         std::fs::write(folder.join("configured.secret"), CONFIGURED_SECRET).unwrap();
         // A shared server is never dropped: the shell ends it when its standard input closes.
@@ -100,7 +116,7 @@ impl Server {
                       (cat <&3 >/dev/null; kill -TERM $server 2>/dev/null) & wait $server";
         let mut child = Command::new("sh")
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_clerk-mcp"), "dev"])
-            .args(["--port", "0", "--clerk-port", "0", "--dir", "state"])
+            .args(["--port", port, "--clerk-port", "0", "--dir", "state"])
             .args(["--config", "clerk-mcp.toml"])
             .env("CLERK_MCP_LOG", level)
             .current_dir(&folder)
@@ -284,6 +300,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.terminate();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
+        if !self.folder.as_os_str().is_empty() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }
