@@ -30,8 +30,8 @@ impl AuditLog {
 }
 
 impl Audit for AuditLog {
-    fn record(&self, row: &AuditRow) {
-        let mut line = serde_json::to_string(row).unwrap_or_default();
+    fn record(&self, row: AuditRow) {
+        let mut line = serde_json::to_string(&row).unwrap_or_default();
         line.push('\n');
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // One write a row, so that rows of several processes do not mix.

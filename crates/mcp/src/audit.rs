@@ -36,7 +36,7 @@ pub struct AuditRow {
 /// Where audit rows go.
 pub trait Audit: Send + Sync {
     /// Takes one row. It must not block for long: the call's answer waits for it.
-    fn record(&self, row: &AuditRow);
+    fn record(&self, row: AuditRow);
 }
 
 /// Audit rows as `tracing` events of target `audit`.
@@ -44,7 +44,7 @@ pub trait Audit: Send + Sync {
 pub struct TracingAudit;
 
 impl Audit for TracingAudit {
-    fn record(&self, row: &AuditRow) {
+    fn record(&self, row: AuditRow) {
         tracing::info!(
             target: "audit",
             user = row.user_id.as_deref(),

@@ -293,13 +293,13 @@ impl<'a> Record<'a> {
         arguments: &Value,
         client: Option<String>,
     ) -> Self {
-        let caller = service.caller.clone();
+        let caller = &service.caller;
         let row = AuditRow {
             at: 0,
             duration_ms: 0,
-            user_id: caller.user_id,
-            organization_id: caller.organization_id,
-            client_id: caller.client_id,
+            user_id: caller.user_id.clone(),
+            organization_id: caller.organization_id.clone(),
+            client_id: caller.client_id.clone(),
             client,
             tool: tool.to_owned(),
             arguments: audited(tool, arguments),
@@ -326,7 +326,7 @@ impl Drop for Record<'_> {
         if let Some(mut row) = self.row.take() {
             row.at = self.service.toolkit.client().env().now();
             row.duration_ms = row.at.saturating_sub(self.started);
-            self.service.shared.audit.record(&row);
+            self.service.shared.audit.record(row);
         }
     }
 }

@@ -13,6 +13,12 @@ pub trait OwnTool: Send + Sync {
     /// What clients are told about it.
     fn definition(&self) -> &Definition;
 
+    /// Whether it answers from what is at hand: it sends nothing and waits for nothing, so that there
+    /// is nothing to cancel, to stream or to take up again. Such calls are answered sooner.
+    fn is_immediate(&self) -> bool {
+        false
+    }
+
     /// Calls it with arguments as the client sent them: checking them is the tool's part. Dropping
     /// the future cancels the call.
     fn call<'a>(

@@ -170,6 +170,29 @@ impl Service {
         self.find(name).is_some()
     }
 
+    /// Whether a call of this tool never asks the person anything. One that nobody knows, or that lacks
+    /// a scope, is none.
+    #[must_use]
+    pub fn never_asks(&self, name: &str) -> bool {
+        match self.find(name) {
+            Some(Found::Own(tool)) => !tool.definition().hints.destructive,
+            Some(Found::Clerk(toolkit)) => toolkit
+                .tool(name)
+                .is_some_and(|tool| !tool.hints().destructive),
+            Some(Found::NeedsScope(_)) | None => false,
+        }
+    }
+
+    /// Whether a call of this tool is answered from what is at hand ([`OwnTool::is_immediate`]), without
+    /// a question.
+    #[must_use]
+    pub fn is_immediate(&self, name: &str) -> bool {
+        match self.find(name) {
+            Some(Found::Own(tool)) => tool.is_immediate() && !tool.definition().hints.destructive,
+            _ => false,
+        }
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<Found<'_>> {
         if let Some(scopes) = self.needs_scope.get(name) {
             return Some(Found::NeedsScope(scopes));

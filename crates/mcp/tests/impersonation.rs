@@ -91,8 +91,8 @@ impl Transport for Local {
 struct Rows(Mutex<Vec<AuditRow>>);
 
 impl Audit for Rows {
-    fn record(&self, row: &AuditRow) {
-        self.0.lock().unwrap().push(row.clone());
+    fn record(&self, row: AuditRow) {
+        self.0.lock().unwrap().push(row);
     }
 }
 

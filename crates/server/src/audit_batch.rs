@@ -104,9 +104,10 @@ impl AuditQueue {
 }
 
 impl Audit for AuditQueue {
-    fn record(&self, row: &AuditRow) {
-        if self.sender.try_send(row.clone()).is_err() {
-            log(row, "the audit queue is full or closed", &self.logged);
+    fn record(&self, row: AuditRow) {
+        if let Err(error) = self.sender.try_send(row) {
+            let row = error.into_inner();
+            log(&row, "the audit queue is full or closed", &self.logged);
         }
     }
 }
@@ -287,7 +288,7 @@ impl AuditSink for StoreSink {
 impl AuditSink for TracingAudit {
     fn write<'a>(&'a self, rows: &'a [AuditRow]) -> BoxFuture<'a, Result<(), AuditSinkError>> {
         for row in rows {
-            self.record(row);
+            self.record(row.clone());
         }
         Box::pin(std::future::ready(Ok(())))
     }
@@ -355,7 +356,7 @@ mod tests {
     async fn writes_batches_in_order_and_soon() {
         let sink = Arc::new(Recording::default());
         let queue = AuditQueue::new(10_000, sink.clone());
-        (0..2_100).for_each(|at| queue.record(&row(at)));
+        (0..2_100).for_each(|at| queue.record(row(at)));
         tokio::time::sleep(PATIENCE * 2).await;
         assert_eq!(sink.rows(), (0..2_100).collect::<Vec<u64>>());
         assert!(
@@ -377,12 +378,12 @@ mod tests {
         });
         let queue = AuditQueue::new(10, sink.clone());
         let before = tokio::time::Instant::now();
-        (0..25).for_each(|at| queue.record(&row(at)));
+        (0..25).for_each(|at| queue.record(row(at)));
         assert_eq!(before.elapsed(), Duration::ZERO);
         assert_eq!(queue.logged(), 15);
         queue.shut_down(Duration::from_secs(60)).await;
         assert_eq!(sink.rows(), (0..10).collect::<Vec<u64>>());
-        queue.record(&row(99));
+        queue.record(row(99));
         assert_eq!(queue.logged(), 16);
     }
 
@@ -393,14 +394,14 @@ mod tests {
             ..Recording::default()
         });
         let queue = AuditQueue::new(10, sink.clone());
-        queue.record(&row(1));
+        queue.record(row(1));
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!((sink.rows(), queue.logged()), (vec![1], 0));
 
         sink.failures.store(3, Ordering::SeqCst);
-        queue.record(&row(2));
+        queue.record(row(2));
         tokio::time::sleep(Duration::from_secs(5)).await;
-        queue.record(&row(3));
+        queue.record(row(3));
         queue.shut_down(Duration::from_secs(5)).await;
         assert_eq!((sink.rows(), queue.logged()), (vec![1, 3], 1));
     }
@@ -412,7 +413,7 @@ mod tests {
             ..Recording::default()
         });
         let queue = AuditQueue::new(1000, sink);
-        (0..600).for_each(|at| queue.record(&row(at)));
+        (0..600).for_each(|at| queue.record(row(at)));
         let before = tokio::time::Instant::now();
         queue.shut_down(Duration::from_secs(2)).await;
         assert_eq!(before.elapsed(), Duration::from_secs(2));
@@ -423,7 +424,7 @@ mod tests {
     async fn a_file_gets_one_line_each_for_its_owner_alone() {
         let path = std::env::temp_dir().join(format!("clerk-mcp-audit-{}", std::process::id()));
         let queue = AuditQueue::new(10, Arc::new(JsonLinesFile::open(&path).unwrap()));
-        (1..=3).for_each(|at| queue.record(&row(at)));
+        (1..=3).for_each(|at| queue.record(row(at)));
         queue.shut_down(Duration::from_secs(5)).await;
         let text = std::fs::read_to_string(&path).unwrap();
         #[cfg(unix)]

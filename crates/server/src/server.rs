@@ -32,7 +32,7 @@ use crate::{
     config::{ClientConfig, Config, SignIn as SignInConfig},
     credentials::Credentials,
     ended::GrantEnds,
-    front::{Front, FrontConfig, origin::Allowed},
+    front::{Front, FrontConfig, OwnedSessions, origin::Allowed},
     http_tools::{self, ApiTool, Credential, MachineConfig, SavedValues},
     listen,
     people::People,
@@ -97,6 +97,7 @@ pub struct Server {
     app: Arc<App>,
     credentials: Arc<Credentials>,
     router: Router,
+    sessions: Arc<OwnedSessions>,
     stop: Arc<CancellationToken>,
     grace: std::time::Duration,
 }
@@ -182,10 +183,13 @@ impl Server {
                 max_sessions: config.limits.max_sessions,
                 session_idle: config.limits.session_idle,
                 stop: Arc::clone(&stop),
+                env: Arc::clone(&app.env),
             },
         );
+        let sessions = Arc::clone(front.sessions());
         Ok(Self {
             router: routes::router(Arc::clone(&app), Arc::new(front)),
+            sessions,
             app,
             credentials,
             stop,
@@ -197,6 +201,7 @@ impl Server {
     pub async fn serve(self, listener: TcpListener, stopped: impl Future<Output = ()>) {
         let credentials = Arc::clone(&self.credentials);
         let sweeping = tokio::spawn(sweep::forever(Arc::clone(&self.app), credentials));
+        let ending = tokio::spawn(sweep::idle_sessions(self.sessions));
         let until = CancellationToken::clone(&self.stop);
         let serving = listen::serve(listener, self.router, until, self.grace);
         let stopping = async {
@@ -205,6 +210,7 @@ impl Server {
         };
         tokio::join!(serving, stopping);
         sweeping.abort();
+        ending.abort();
         self.credentials.close().await;
     }
 }

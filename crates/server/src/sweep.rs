@@ -5,10 +5,12 @@ use std::{sync::Arc, time::Duration};
 use oauth::{Store, StoreError, Timestamp};
 use store::tool_state::ToolStateStore;
 
-use crate::{app::App, credentials::Credentials};
+use crate::{app::App, credentials::Credentials, front::OwnedSessions};
 
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// How often sessions are looked at that nobody uses: one may live so much longer than is configured.
+const SESSIONS_INTERVAL: Duration = Duration::from_secs(10);
 /// How long to let others write between the parts of a sweep.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -43,6 +45,14 @@ async fn part(
     let values = values.sweep_values(now.before(kept)).await?;
     tracing::debug!(?swept, ?values, "swept");
     Ok(swept.more || values.more)
+}
+
+/// Ends unused sessions until it is dropped.
+pub(crate) async fn idle_sessions(sessions: Arc<OwnedSessions>) {
+    loop {
+        tokio::time::sleep(SESSIONS_INTERVAL).await;
+        sessions.end_idle().await;
+    }
 }
 
 #[cfg(test)]

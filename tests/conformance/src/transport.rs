@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, routing::any};
-use clerk::BoxFuture;
+use clerk::{BoxFuture, Env};
 use http::{HeaderValue, Request, Response, request::Parts};
 use server::front::{Authenticate, Front, FrontConfig, Principal, origin::Allowed};
 use url::Url;
@@ -15,7 +15,7 @@ use crate::handler::Fixture;
 const MAX_BODY: usize = 4 * 1024 * 1024;
 /// The most sessions. The suite opens some forty and closes most of them.
 const MAX_SESSIONS: usize = 1000;
-/// How long a session lives without a message: longer than a run.
+/// How long a session lives without a message, if time went on.
 const SESSION_IDLE: Duration = Duration::from_secs(600);
 
 /// The fixture at `/mcp` of the server whose public URL is `url`.
@@ -26,6 +26,7 @@ pub(crate) fn router(fixture: Fixture, url: &Url) -> Router {
         max_sessions: MAX_SESSIONS,
         session_idle: SESSION_IDLE,
         stop: Default::default(),
+        env: Arc::new(StandingStill),
     };
     let front = Arc::new(Front::new(Everybody, fixture, config));
     let answer = move |request: Request<Body>| {
@@ -54,5 +55,22 @@ impl Authenticate for Everybody {
 
     fn insufficient_scope(&self, _: &[String]) -> Option<HeaderValue> {
         None
+    }
+}
+
+/// A clock for a server that nobody leaves alone for long.
+struct StandingStill;
+
+impl Env for StandingStill {
+    fn now(&self) -> u64 {
+        0
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn random(&self) -> u64 {
+        0
     }
 }

@@ -16,6 +16,7 @@ mod consent;
 mod consents;
 mod cors;
 mod health;
+mod direct_calls;
 mod limits;
 mod mcp_endpoint;
 mod private_key_jwt;

@@ -102,7 +102,7 @@ impl Drop for Record<'_> {
             row.at = self.parts.client.env().now();
             row.duration_ms = row.at.saturating_sub(self.begun);
             row.arguments = Value::Object(std::mem::take(&mut self.arguments));
-            self.parts.audit.record(&row);
+            self.parts.audit.record(row);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! principals of a test's own.
 
 mod cors;
+mod direct;
 pub mod origin;
 mod peek;
 mod sessions;
@@ -14,13 +15,13 @@ use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
-use clerk::BoxFuture;
+use clerk::{BoxFuture, Env};
 use http::{
     Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header,
     request::Parts,
 };
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use mcp::rmcp_adapter::Served;
+use mcp::rmcp_adapter::{DirectCall, Served, client_of_initialize};
 use rmcp::{
     ServerHandler,
     transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService},
@@ -28,7 +29,7 @@ use rmcp::{
 use tokio_util::sync::CancellationToken;
 
 pub use self::sessions::{OwnedSessions, PrincipalKey, SessionFault};
-use self::{origin::Allowed, peek::Peek, until_ended::UntilEnded};
+use self::{origin::Allowed, peek::Peek, sessions::Used, until_ended::UntilEnded};
 use crate::ended::GrantEnd;
 
 /// How long a body may take to arrive.
@@ -91,7 +92,7 @@ pub trait Authenticate: Send + Sync + 'static {
 }
 
 /// How the front is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FrontConfig {
     /// Hosts and origins.
     pub allowed: Allowed,
@@ -103,6 +104,18 @@ pub struct FrontConfig {
     pub session_idle: Duration,
     /// Cancelled at shutdown: streams that wait for something to happen end, calls go on.
     pub stop: Arc<CancellationToken>,
+    /// The clock, for sessions that are not used.
+    pub env: Arc<dyn Env>,
+}
+
+impl std::fmt::Debug for FrontConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrontConfig")
+            .field("max_body", &self.max_body)
+            .field("max_sessions", &self.max_sessions)
+            .field("session_idle", &self.session_idle)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The MCP endpoint.
@@ -125,7 +138,11 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     /// The endpoint that serves `handler` to whom `authenticator` lets in.
     #[must_use]
     pub fn new(authenticator: A, handler: H, config: FrontConfig) -> Self {
-        let sessions = Arc::new(OwnedSessions::new(config.max_sessions, config.session_idle));
+        let sessions = Arc::new(OwnedSessions::new(
+            config.max_sessions,
+            config.session_idle,
+            Arc::clone(&config.env),
+        ));
         // Hosts and origins are checked here, for every method and before anything else.
         let mut rmcp_config = StreamableHttpServerConfig::default()
             .disable_allowed_hosts()
@@ -143,6 +160,12 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             sessions,
             mcp,
         }
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &Arc<OwnedSessions> {
+        &self.sessions
     }
 
     /// Answers a request.
@@ -171,13 +194,26 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
 
     async fn admit(&self, mut parts: Parts, body: Body) -> Answer {
         let principal = self.authenticator.authenticate(&parts).await?;
-        self.check_session(&parts.headers, &principal)?;
-        let body = self.checked_body(&parts, body, &principal).await?;
+        let session = self.session(&parts.headers, &principal)?;
+        let body = self.whole_body(body).await?;
         accept_both(&mut parts.headers);
+        let is_json = is_json(&parts.headers);
+        let peek = match parts.method {
+            Method::POST => Peek::at(&body),
+            _ => Peek::default(),
+        };
+        self.check_message(&peek, &principal)?;
+        if is_json
+            && peek.tool().is_some()
+            && let Some(answer) = direct_answer(&parts.headers, &body, &principal, session).await
+        {
+            return Ok(answer);
+        }
         // The token has done its work: nothing behind this point sees it.
         parts.headers.remove(header::AUTHORIZATION);
+        let session_id = parts.headers.get(SESSION_ID).cloned();
         let is_waiting = parts.method == Method::GET;
-        let is_json = is_json(&parts.headers);
+        let method = peek.method().map(str::to_owned);
         principal.enter(&mut parts.extensions);
         let request = Request::from_parts(parts, Full::new(body.clone()));
         // Several kilobytes, which would be moved with each future that holds it.
@@ -187,46 +223,58 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         if is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             return Err(peek::fault(&body).into());
         }
-        Ok(self.ending(response.map(Body::new), &principal, is_waiting))
+        let session_id = session_id.or_else(|| response.headers().get(SESSION_ID).cloned());
+        let session_id = session_id.as_ref().and_then(|id| id.to_str().ok());
+        if let (Some(id), Some(method)) = (session_id, &method) {
+            self.follow_handshake(id, method, &body, response.status());
+        }
+        Ok(self.ending(response.map(Body::new), &principal, session_id, is_waiting))
     }
 
-    /// A session of somebody else does not exist.
-    fn check_session(&self, headers: &HeaderMap, principal: &Principal) -> Result<(), Refusal> {
+    /// The session that a request is of. One of somebody else does not exist.
+    fn session(&self, headers: &HeaderMap, principal: &Principal) -> Result<Option<Used>, Refusal> {
         let mut ids = headers.get_all(SESSION_ID).iter();
         let Some(id) = ids.next() else {
-            return Ok(());
+            return Ok(None);
         };
         let id = id.to_str().unwrap_or_default();
-        if ids.next().is_none() && self.sessions.is_owner(id, &principal.key) {
-            return Ok(());
+        match self.sessions.enter(id, &principal.key) {
+            Some(used) if ids.next().is_none() => Ok(Some(used)),
+            _ => Err(plain(StatusCode::NOT_FOUND, "there is no such session").into()),
         }
-        Err(plain(StatusCode::NOT_FOUND, "there is no such session").into())
     }
 
-    async fn checked_body(
-        &self,
-        parts: &Parts,
-        body: Body,
-        principal: &Principal,
-    ) -> Result<Bytes, Refusal> {
+    /// Notes what the handshake of a session has come to.
+    fn follow_handshake(&self, session: &str, method: &str, body: &[u8], status: StatusCode) {
+        match method {
+            "initialize" if status == StatusCode::OK => {
+                if let Some(client) = client_of_initialize(body) {
+                    self.sessions.opened(session, &client);
+                }
+            }
+            "notifications/initialized" if status == StatusCode::ACCEPTED => {
+                self.sessions.ready(session);
+            }
+            _ => {}
+        }
+    }
+
+    async fn whole_body(&self, body: Body) -> Result<Bytes, Refusal> {
         let whole = Limited::new(body, self.config.max_body).collect();
         let Ok(body) = tokio::time::timeout(BODY_TIMEOUT, whole).await else {
             return Err(plain(StatusCode::REQUEST_TIMEOUT, "the body took too long").into());
         };
-        let body = match body {
-            Ok(body) => body.to_bytes(),
+        match body {
+            Ok(body) => Ok(body.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => {
                 let message = format!("a body has at most {} bytes", self.config.max_body);
-                return Err(plain(StatusCode::PAYLOAD_TOO_LARGE, message).into());
+                Err(plain(StatusCode::PAYLOAD_TOO_LARGE, message).into())
             }
-            Err(_) => {
-                return Err(plain(StatusCode::BAD_REQUEST, "the body did not arrive whole").into());
-            }
-        };
-        if parts.method != Method::POST {
-            return Ok(body);
+            Err(_) => Err(plain(StatusCode::BAD_REQUEST, "the body did not arrive whole").into()),
         }
-        let peek = Peek::at(&body);
+    }
+
+    fn check_message(&self, peek: &Peek<'_>, principal: &Principal) -> Result<(), Refusal> {
         if peek.method() == Some("initialize") && !self.sessions.has_room() {
             let mut full = plain(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -236,20 +284,20 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
                 .insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
             return Err(full.into());
         }
-        if let Some((tool, scopes)) = principal.lacks_scope(&peek) {
-            principal.record_refusal(tool);
-            let message = format!("the access token lacks {}", scopes.join(" "));
-            let mut refusal = plain(StatusCode::FORBIDDEN, message);
-            // A client replaces its token by the new one: what it has is named too.
-            let all = [principal.scopes_granted(), scopes].concat();
-            if let Some(challenge) = self.authenticator.insufficient_scope(&all) {
-                refusal
-                    .headers_mut()
-                    .insert(header::WWW_AUTHENTICATE, challenge);
-            }
-            return Err(refusal.into());
+        let Some((tool, scopes)) = principal.lacks_scope(peek) else {
+            return Ok(());
+        };
+        principal.record_refusal(tool);
+        let message = format!("the access token lacks {}", scopes.join(" "));
+        let mut refusal = plain(StatusCode::FORBIDDEN, message);
+        // A client replaces its token by the new one: what it has is named too.
+        let all = [principal.scopes_granted(), scopes].concat();
+        if let Some(challenge) = self.authenticator.insufficient_scope(&all) {
+            refusal
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, challenge);
         }
-        Ok(body)
+        Err(refusal.into())
     }
 
     /// A stream ends with the grant, and one that waits for something to happen at shutdown too.
@@ -257,6 +305,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         &self,
         response: Response<Body>,
         principal: &Principal,
+        session: Option<&str>,
         is_waiting: bool,
     ) -> Response<Body> {
         let is_stream = response
@@ -270,8 +319,39 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         if is_waiting {
             ends.push(Arc::clone(&self.config.stop));
         }
-        response.map(|body| Body::new(UntilEnded::new(body, ends)))
+        let open = session.and_then(|id| self.sessions.open_stream(id));
+        response.map(|body| Body::new(UntilEnded::new(body, ends, open)))
     }
+}
+
+/// The answer to a call that needs nothing of what rmcp can do.
+async fn direct_answer(
+    headers: &HeaderMap,
+    body: &[u8],
+    principal: &Principal,
+    session: Option<Used>,
+) -> Option<Response<Body>> {
+    let service = principal.served.as_ref()?.service();
+    let call = DirectCall::parse(body)?;
+    let client = match session {
+        None if direct::stands_alone(headers, &call) && service.never_asks(call.tool()) => {
+            call.declared()?.client.clone()
+        }
+        Some(Used {
+            client: Some(client),
+        }) if direct::is_of_session(headers, &call) && service.is_immediate(call.tool()) => {
+            Some(client.as_ref().to_owned())
+        }
+        _ => return None,
+    };
+    // Boxed, for what a request to Clerk needs is several kilobytes.
+    let answer = Box::pin(call.answer(service, client)).await?;
+    let mut response = Response::new(Body::from(answer));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    Some(response)
 }
 
 type Refusal = Box<Response<Body>>;

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use clerk::Env;
 use futures_util::Stream;
 use rmcp::{
     model::{ClientJsonRpcMessage, ServerJsonRpcMessage},
@@ -33,13 +34,21 @@ tokio::task_local! {
 const MOST_EACH: usize = 100;
 
 /// The sessions of 2025-11-25 and before.
-#[derive(Debug)]
 pub struct OwnedSessions {
     sessions: LocalSessionManager,
+    env: Arc<dyn Env>,
+    /// How long one lives unused.
+    idle: Duration,
     owners: Mutex<HashMap<SessionId, Owner>>,
     /// Counts the sessions that were ever created.
     created: AtomicU64,
     most: usize,
+}
+
+impl fmt::Debug for OwnedSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedSessions").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -47,6 +56,45 @@ struct Owner {
     principal: PrincipalKey,
     /// The greater, the younger.
     number: u64,
+    /// The client, as the audit names it; known once its `initialize` was answered.
+    client: Option<Arc<str>>,
+    /// Whether the client has said that it is ready.
+    is_ready: bool,
+    /// When it was last used, Unix milliseconds.
+    used_at: u64,
+    /// Streams that are open.
+    streams: usize,
+}
+
+impl Owner {
+    fn is_over(&self, now: u64, idle: Duration) -> bool {
+        let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
+        self.streams == 0 && now.saturating_sub(self.used_at) >= idle
+    }
+}
+
+/// A session that its owner uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Used {
+    /// The client, as the audit names it, once the handshake is done.
+    pub client: Option<Arc<str>>,
+}
+
+/// A stream of a session: as long as it is open, the session is in use.
+#[derive(Debug)]
+pub(super) struct OpenStream {
+    sessions: Arc<OwnedSessions>,
+    id: SessionId,
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        let now = self.sessions.env.now();
+        if let Some(owner) = self.sessions.owners().get_mut(&self.id) {
+            owner.streams -= 1;
+            owner.used_at = now;
+        }
+    }
 }
 
 /// Why a session cannot be had.
@@ -79,27 +127,79 @@ impl From<LocalSessionManagerError> for SessionFault {
 }
 
 impl OwnedSessions {
-    /// At most `most` sessions, each of which ends after `idle` without a message.
+    /// At most `most` sessions, each of which ends once it was not used for `idle`.
     #[must_use]
-    pub fn new(most: usize, idle: Duration) -> Self {
+    pub fn new(most: usize, idle: Duration, env: Arc<dyn Env>) -> Self {
         let mut session_config = SessionConfig::default();
-        session_config.keep_alive = Some(idle);
+        // Calls that rmcp never sees use a session too: here is known when it was used.
+        session_config.keep_alive = None;
         let mut sessions = LocalSessionManager::default();
         sessions.session_config = session_config;
         Self {
             sessions,
+            env,
+            idle,
             owners: Mutex::default(),
             created: AtomicU64::new(0),
             most,
         }
     }
 
-    /// Whether `principal` has this session.
-    #[must_use]
-    pub fn is_owner(&self, id: &str, principal: &PrincipalKey) -> bool {
-        self.owners()
-            .get(id)
-            .is_some_and(|owner| owner.principal == *principal)
+    /// `principal` uses a session; `None` when they have no such session.
+    pub(super) fn enter(&self, id: &str, principal: &PrincipalKey) -> Option<Used> {
+        let now = self.env.now();
+        let mut owners = self.owners();
+        let owner = owners.get_mut(id)?;
+        if owner.principal != *principal || owner.is_over(now, self.idle) {
+            return None;
+        }
+        owner.used_at = now;
+        let client = owner.client.as_ref().filter(|_| owner.is_ready);
+        Some(Used {
+            client: client.map(Arc::clone),
+        })
+    }
+
+    /// The handshake began: this client opened the session.
+    pub(super) fn opened(&self, id: &str, client: &str) {
+        if let Some(owner) = self.owners().get_mut(id) {
+            owner.client = Some(client.into());
+        }
+    }
+
+    /// The handshake is done.
+    pub(super) fn ready(&self, id: &str) {
+        if let Some(owner) = self.owners().get_mut(id) {
+            owner.is_ready = true;
+        }
+    }
+
+    /// A stream of the session opens.
+    pub(super) fn open_stream(self: &Arc<Self>, id: &str) -> Option<OpenStream> {
+        let mut owners = self.owners();
+        let key = owners.get_key_value(id)?.0.clone();
+        owners.get_mut(id)?.streams += 1;
+        Some(OpenStream {
+            sessions: Arc::clone(self),
+            id: key,
+        })
+    }
+
+    /// Ends the sessions that were not used for long.
+    pub async fn end_idle(&self) {
+        let now = self.env.now();
+        let over: Vec<SessionId> = {
+            let owners = self.owners();
+            let over = owners
+                .iter()
+                .filter(|(_, owner)| owner.is_over(now, self.idle));
+            over.map(|(id, _)| id.clone()).collect()
+        };
+        for id in over {
+            if let Err(error) = self.close_session(&id).await {
+                tracing::warn!(%error, "a session that nobody used could not be ended");
+            }
+        }
     }
 
     /// Whether there is room for another.
@@ -155,6 +255,10 @@ impl SessionManager for OwnedSessions {
         let owner = Owner {
             principal: owner,
             number,
+            client: None,
+            is_ready: false,
+            used_at: self.env.now(),
+            streams: 0,
         };
         self.owners().insert(id.clone(), owner);
         Ok((id, transport))

@@ -11,16 +11,24 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::sessions::OpenStream;
+
 /// Streams `body` until any of the tokens is cancelled, then ends as if it were complete.
 pub(super) struct UntilEnded {
     body: Body,
     ends: Vec<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Kept, so that whoever cancels finds them.
     _tokens: Vec<Arc<CancellationToken>>,
+    /// The session is in use as long as this is there.
+    _open: Option<OpenStream>,
 }
 
 impl UntilEnded {
-    pub(super) fn new(body: Body, tokens: Vec<Arc<CancellationToken>>) -> Self {
+    pub(super) fn new(
+        body: Body,
+        tokens: Vec<Arc<CancellationToken>>,
+        open: Option<OpenStream>,
+    ) -> Self {
         let end = |token: &Arc<CancellationToken>| {
             Box::pin(CancellationToken::clone(token).cancelled_owned())
         };
@@ -28,6 +36,7 @@ impl UntilEnded {
             body,
             ends: tokens.iter().map(end).collect(),
             _tokens: tokens,
+            _open: open,
         }
     }
 }

@@ -43,6 +43,10 @@ impl OwnTool for Add {
         &self.0
     }
 
+    fn is_immediate(&self) -> bool {
+        true
+    }
+
     fn call<'a>(
         &'a self,
         arguments: &'a Map<String, Value>,

@@ -53,6 +53,10 @@ impl OwnTool for GenerateImage {
         &self.0
     }
 
+    fn is_immediate(&self) -> bool {
+        true
+    }
+
     fn call<'a>(
         &'a self,
         arguments: &'a Map<String, Value>,

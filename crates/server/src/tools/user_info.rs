@@ -67,6 +67,10 @@ impl OwnTool for UserInfo {
         &self.definition
     }
 
+    fn is_immediate(&self) -> bool {
+        true
+    }
+
     fn call<'a>(
         &'a self,
         arguments: &'a Map<String, Value>,

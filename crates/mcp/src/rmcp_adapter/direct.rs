@@ -1,0 +1,176 @@
+//! A `tools/call` that one JSON message answers. rmcp gives every request channels and tasks of its
+//! own, so that it can stream, ask and be cancelled; a call that needs none of it is answered here, in
+//! a third of the time. What is not plainly such a call is left to rmcp.
+
+use clerk::BoxFuture;
+use rmcp::model::{
+    CallToolResult, ClientCapabilities, Implementation, JsonRpcResponse, JsonRpcVersion2_0,
+    NumberOrString, ProtocolVersion,
+};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Map, Value};
+use toolkit::Progress;
+
+use super::{host, results};
+use crate::{
+    call::{Asking, CallAnswer, CallRequest, Decision, Host, Question},
+    service::Service,
+};
+
+/// A message that is such a call, as far as the message tells.
+#[derive(Debug)]
+pub struct DirectCall {
+    id: NumberOrString,
+    request: CallRequest,
+    declared: Option<Declared>,
+}
+
+/// What a request of 2026-07-28 says of its client.
+#[derive(Debug)]
+pub struct Declared {
+    /// The revision that the request is of.
+    pub version: String,
+    /// The client, as the audit names it.
+    pub client: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Message {
+    jsonrpc: String,
+    id: NumberOrString,
+    method: String,
+    params: Params,
+}
+
+/// Whatever else there may be asks for more than an answer: the answer to a question, a task.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    name: String,
+    #[serde(default)]
+    arguments: Option<Map<String, Value>>,
+    #[serde(default, rename = "_meta")]
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion")]
+    version: Option<String>,
+    #[serde(rename = "io.modelcontextprotocol/clientInfo")]
+    client: Option<Implementation>,
+    #[serde(rename = "io.modelcontextprotocol/clientCapabilities")]
+    capabilities: Option<ClientCapabilities>,
+    #[serde(rename = "progressToken")]
+    progress_token: Option<IgnoredAny>,
+}
+
+/// The client that an `initialize` names, as the audit does; `None` for any other message.
+#[must_use]
+pub fn client_of_initialize(message: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Initialize {
+        method: String,
+        params: Parameters,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Parameters {
+        client_info: Implementation,
+    }
+    let initialize: Initialize = serde_json::from_slice(message).ok()?;
+    (initialize.method == "initialize").then(|| host::name_of(&initialize.params.client_info))
+}
+
+impl DirectCall {
+    /// Reads a message; `None` leaves it to rmcp, its faults included.
+    #[must_use]
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        let message: Message = serde_json::from_slice(message).ok()?;
+        if message.jsonrpc != "2.0" || message.method != "tools/call" {
+            return None;
+        }
+        let params = message.params;
+        let declared = match params.meta {
+            None => None,
+            Some(meta) if meta.progress_token.is_some() => return None,
+            Some(meta) => match (meta.version, meta.capabilities) {
+                (Some(version), Some(_)) => Some(Declared {
+                    version,
+                    client: meta.client.as_ref().map(host::name_of),
+                }),
+                (None, None) => None,
+                _ => return None,
+            },
+        };
+        Some(Self {
+            id: message.id,
+            request: CallRequest {
+                name: params.name,
+                arguments: params.arguments.map_or(Value::Null, Value::Object),
+                answer: None,
+            },
+            declared,
+        })
+    }
+
+    /// The tool.
+    #[must_use]
+    pub fn tool(&self) -> &str {
+        &self.request.name
+    }
+
+    /// What the request says of its client, if it stands for itself.
+    #[must_use]
+    pub fn declared(&self) -> Option<&Declared> {
+        self.declared.as_ref()
+    }
+
+    /// The answer, as JSON. `client` is who called, as the audit names it. Dropping the future cancels
+    /// the call. `None` when the answer was a question all the same: nothing was done then.
+    pub async fn answer(self, service: &Service, client: Option<String>) -> Option<Vec<u8>> {
+        let host = DirectHost { client };
+        let CallAnswer::Result(result) = service.call_tool(self.request, &host).await else {
+            return None;
+        };
+        let mut result: CallToolResult = results::tool_result(result);
+        let is_new = |declared: &Declared| {
+            declared.version.as_str() >= ProtocolVersion::V_2026_07_28.as_str()
+        };
+        if !self.declared.as_ref().is_some_and(is_new) {
+            result.result_type = None;
+        }
+        let response = JsonRpcResponse {
+            jsonrpc: JsonRpcVersion2_0,
+            id: self.id,
+            result,
+        };
+        serde_json::to_vec(&response).ok()
+    }
+}
+
+/// A client that wants an answer and nothing else.
+struct DirectHost {
+    client: Option<String>,
+}
+
+impl Progress for DirectHost {
+    fn report(&self, _: u64, _: Option<u64>, _: String) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl Host for DirectHost {
+    fn client(&self) -> Option<String> {
+        self.client.clone()
+    }
+
+    fn asking(&self) -> Asking {
+        Asking::Never
+    }
+
+    fn ask(&self, _: Question) -> BoxFuture<'_, Decision> {
+        Box::pin(std::future::ready(Decision::Unanswered))
+    }
+}
