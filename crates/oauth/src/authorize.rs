@@ -228,7 +228,8 @@ fn code_challenge(
 fn resource(parameters: &Parameters, settings: &Settings) -> Result<Resource, RedirectError> {
     let named = parameters.all("resource").filter(|text| !text.is_empty());
     for text in named {
-        if Resource::parse(text).as_ref() != Some(settings.resource()) {
+        let meant = Resource::parse(text).map(|named| settings.meant(named));
+        if meant.as_ref() != Some(settings.resource()) {
             let description = "resource is not the one that this server protects";
             return Err(RedirectError::new("invalid_target", description));
         }

@@ -22,7 +22,7 @@ pub const KNOWN_PRIVATE_USE_SCHEMES: [&str; 5] =
 pub struct Settings {
     issuer: String,
     resource: Resource,
-    resource_url: Url,
+    aliases: Vec<Resource>,
     /// The server's own keys.
     pub keys: ServerKeys,
     /// How long things live.
@@ -79,15 +79,11 @@ impl Settings {
     pub fn new(issuer: &str, resource: &str, keys: ServerKeys) -> Result<Self, SettingsError> {
         let wrong_resource = || SettingsError::Resource(resource.to_owned());
         let issuer = read_issuer(issuer).ok_or_else(|| SettingsError::Issuer(issuer.to_owned()))?;
-        let canonical = Resource::parse(resource).ok_or_else(wrong_resource)?;
-        let resource_url = Url::parse(canonical.as_str()).map_err(|_| wrong_resource())?;
-        if resource_url.origin() != issuer.origin() || resource_url.query().is_some() {
-            return Err(wrong_resource());
-        }
+        let canonical = below(&issuer, resource).ok_or_else(wrong_resource)?;
         Ok(Self {
             issuer: issuer.as_str().trim_end_matches('/').to_owned(),
             resource: canonical,
-            resource_url,
+            aliases: Vec::new(),
             keys,
             lifetimes: Lifetimes::default(),
             scopes: ScopePolicy::default(),
@@ -103,15 +99,45 @@ impl Settings {
         &self.issuer
     }
 
+    /// Gives the resource another address: a client that names it gets tokens for the resource itself.
+    ///
+    /// # Errors
+    /// [`SettingsError::Resource`].
+    pub fn also_at(mut self, address: &str) -> Result<Self, SettingsError> {
+        let wrong = || SettingsError::Resource(address.to_owned());
+        let issuer = Url::parse(&self.issuer).map_err(|_| wrong())?;
+        self.aliases
+            .push(below(&issuer, address).ok_or_else(wrong)?);
+        Ok(self)
+    }
+
     /// The one resource that tokens are for.
     pub fn resource(&self) -> &Resource {
         &self.resource
     }
 
-    /// Where the protected resource's metadata is (RFC 9728 section 3.1): the well-known name goes
-    /// between host and path.
-    pub fn resource_metadata_url(&self) -> String {
-        let path = self.resource_url.path().trim_end_matches('/');
+    /// The resource that a client means by this name: ours by any of its addresses, else what it says.
+    pub(crate) fn meant(&self, named: Resource) -> Resource {
+        match self.aliases.contains(&named) {
+            true => self.resource.clone(),
+            false => named,
+        }
+    }
+
+    /// The address of the resource at this path, if it has one there.
+    pub(crate) fn address_at(&self, path: &str) -> Option<&Resource> {
+        let addresses = std::iter::once(&self.resource).chain(&self.aliases);
+        let mut found = addresses.filter(|address| {
+            Url::parse(address.as_str()).is_ok_and(|url| url.path().trim_end_matches('/') == path)
+        });
+        found.next()
+    }
+
+    /// Where the metadata of the protected resource at `address` is (RFC 9728 section 3.1): the
+    /// well-known name goes between host and path.
+    pub fn resource_metadata_url(&self, address: &Resource) -> String {
+        let url = Url::parse(address.as_str()).ok();
+        let path = url.as_ref().map_or("", Url::path).trim_end_matches('/');
         format!("{}/.well-known/oauth-protected-resource{path}", self.issuer)
     }
 
@@ -152,6 +178,13 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// A resource with the issuer's origin and no query.
+fn below(issuer: &Url, address: &str) -> Option<Resource> {
+    let resource = Resource::parse(address)?;
+    let url = Url::parse(resource.as_str()).ok()?;
+    (url.origin() == issuer.origin() && url.query().is_none()).then_some(resource)
 }
 
 fn read_issuer(text: &str) -> Option<Url> {

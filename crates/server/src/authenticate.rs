@@ -62,14 +62,17 @@ impl BearerTokens {
     }
 
     async fn check(&self, parts: &Parts) -> Result<Principal, Refusal> {
+        let path = parts.uri.path();
         if has_query_token(parts) {
-            return Err(self.refused(&BearerFault::Invalid));
+            return Err(self.refused(&BearerFault::Invalid, path));
         }
-        let authorization = one_header(&parts.headers).map_err(|fault| self.refused(&fault))?;
+        let authorization =
+            one_header(&parts.headers).map_err(|fault| self.refused(&fault, path))?;
         let token = authorization.and_then(bearer);
         let Some(hash) = token.map(|token| token.hash()) else {
             // The rules have the words for a header that is missing or of another kind.
-            return self.look(authorization).await.map(|known| known.principal);
+            let looked = self.look(authorization, path).await;
+            return looked.map(|known| known.principal);
         };
         if let Some(known) = self.known.get(&hash).await {
             let is_over = known.until.has_passed(self.app.now());
@@ -78,22 +81,24 @@ impl BearerTokens {
             }
             self.known.invalidate(&hash).await;
         }
-        let known = self.look(authorization).await?;
+        let known = self.look(authorization, path).await?;
         self.known.insert(hash, known.clone()).await;
         Ok(known.principal)
     }
 
-    async fn look(&self, authorization: Option<&str>) -> Result<Known, Refusal> {
+    async fn look(&self, authorization: Option<&str>, path: &str) -> Result<Known, Refusal> {
         let app = &self.app;
         let check = || app.oauth.check_access_token(authorization, app.now());
-        let access = check().await.map_err(|fault| self.refused(&fault))?;
+        let access = check().await.map_err(|fault| self.refused(&fault, path))?;
         let ended: GrantEnd = app.ends.of(&access.grant.id);
         // Asked again once an end would be heard: one between the two is not missed.
-        let access = check().await.map_err(|fault| self.refused(&fault))?;
+        let access = check().await.map_err(|fault| self.refused(&fault, path))?;
         let grant = &access.grant;
         let person = match app.people.recent(&grant.user_id).await {
             Ok(person) if person.standing == Standing::Good => person,
-            Ok(_) | Err(PersonError::Deleted) => return Err(self.refused(&BearerFault::Invalid)),
+            Ok(_) | Err(PersonError::Deleted) => {
+                return Err(self.refused(&BearerFault::Invalid, path));
+            }
             Err(PersonError::Unavailable { retry_after }) => {
                 return Err(unavailable(
                     retry_after.map_or(RETRY_AFTER, |after| after.as_secs()),
@@ -125,11 +130,11 @@ impl BearerTokens {
         })
     }
 
-    fn refused(&self, fault: &BearerFault) -> Refusal {
+    fn refused(&self, fault: &BearerFault, path: &str) -> Refusal {
         if let BearerFault::Store(error) = fault {
             tracing::error!(%error, "the store failed");
         }
-        let response: ErrorResponse = self.app.oauth.challenge(fault);
+        let response: ErrorResponse = self.app.oauth.challenge(fault, path);
         Box::new(response.into_http().map(Body::from))
     }
 }
@@ -142,12 +147,12 @@ impl Authenticate for BearerTokens {
         Box::pin(async move { self.check(parts).await.map_err(|refusal| *refusal) })
     }
 
-    fn insufficient_scope(&self, scopes: &[String]) -> Option<HeaderValue> {
+    fn insufficient_scope(&self, scopes: &[String], path: &str) -> Option<HeaderValue> {
         let scopes = ScopeSet::parse(&scopes.join(" "))?;
         let response = self
             .app
             .oauth
-            .challenge(&BearerFault::InsufficientScope(scopes));
+            .challenge(&BearerFault::InsufficientScope(scopes), path);
         HeaderValue::from_str(&response.www_authenticate?).ok()
     }
 }

@@ -27,6 +27,7 @@ pub mod rust_tools;
 mod serve;
 mod server;
 pub mod sign_in;
+mod sse;
 mod sweep;
 pub mod tool_state;
 pub mod tools;
@@ -43,3 +44,4 @@ pub use self::{
 
 /// Where the MCP endpoint is: the one resource that tokens are for.
 pub const MCP_PATH: &str = "/mcp";
+pub use sse::SSE_PATH;

@@ -41,6 +41,7 @@ use crate::{
     routes::{self, Cookies},
     rust_tools,
     sign_in::{AppSignIn, ClerkOauth, SignIn},
+    sse::SSE_PATH,
     sweep,
     tool_state::ToolState,
     tools,
@@ -184,6 +185,7 @@ impl Server {
                 session_idle: config.limits.session_idle,
                 stop: Arc::clone(&stop),
                 env: Arc::clone(&app.env),
+                sse: config.sse.then(|| Arc::clone(&app.random)),
             },
         );
         let sessions = Arc::clone(front.sessions());
@@ -324,6 +326,10 @@ fn authorization_server(
     let issuer = config.public_url.as_str();
     let resource = config.public_url.join(MCP_PATH);
     let mut settings = Settings::new(issuer, &resource, around.keys.clone()).map_err(wrong)?;
+    if config.sse {
+        let sse = config.public_url.join(SSE_PATH);
+        settings = settings.also_at(&sse).map_err(wrong)?;
+    }
     let oauth = &config.oauth;
     settings.lifetimes = Lifetimes {
         code: oauth.code_lifetime,

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, body::Body, routing::any};
 use clerk::{BoxFuture, Env};
 use http::{HeaderValue, Request, Response, request::Parts};
-use server::front::{Authenticate, Front, FrontConfig, Principal, origin::Allowed};
+use server::front::{Authenticate, Endpoint, Front, FrontConfig, Principal, origin::Allowed};
 use url::Url;
 
 use crate::handler::Fixture;
@@ -27,11 +27,12 @@ pub(crate) fn router(fixture: Fixture, url: &Url) -> Router {
         session_idle: SESSION_IDLE,
         stop: Default::default(),
         env: Arc::new(StandingStill),
+        sse: None,
     };
     let front = Arc::new(Front::new(Everybody, fixture, config));
     let answer = move |request: Request<Body>| {
         let front = Arc::clone(&front);
-        async move { front.handle(request).await }
+        async move { front.handle(Endpoint::Mcp, request).await }
     };
     Router::new().route("/mcp", any(answer))
 }
@@ -53,7 +54,7 @@ impl Authenticate for Everybody {
         })
     }
 
-    fn insufficient_scope(&self, _: &[String]) -> Option<HeaderValue> {
+    fn insufficient_scope(&self, _: &[String], _: &str) -> Option<HeaderValue> {
         None
     }
 }

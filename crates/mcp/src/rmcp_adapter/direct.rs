@@ -66,21 +66,36 @@ struct Meta {
     progress_token: Option<IgnoredAny>,
 }
 
-/// The client that an `initialize` names, as the audit does; `None` for any other message.
-#[must_use]
-pub fn client_of_initialize(message: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Initialize {
-        method: String,
-        params: Parameters,
+/// What an `initialize` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// The client, as the audit names it.
+    pub client: String,
+    /// The revision that it asks for.
+    pub version: String,
+}
+
+impl Introduction {
+    /// Reads a message; `None` for any other.
+    #[must_use]
+    pub fn read(message: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Initialize {
+            method: String,
+            params: Parameters,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Parameters {
+            protocol_version: String,
+            client_info: Implementation,
+        }
+        let initialize: Initialize = serde_json::from_slice(message).ok()?;
+        (initialize.method == "initialize").then(|| Self {
+            client: host::name_of(&initialize.params.client_info),
+            version: initialize.params.protocol_version,
+        })
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Parameters {
-        client_info: Implementation,
-    }
-    let initialize: Initialize = serde_json::from_slice(message).ok()?;
-    (initialize.method == "initialize").then(|| host::name_of(&initialize.params.client_info))
 }
 
 impl DirectCall {
@@ -130,7 +145,7 @@ impl DirectCall {
     /// The answer, as JSON. `client` is who called, as the audit names it. Dropping the future cancels
     /// the call. `None` when the answer was a question all the same: nothing was done then.
     pub async fn answer(self, service: &Service, client: Option<String>) -> Option<Vec<u8>> {
-        let host = DirectHost { client };
+        let host = AnswerOnly { client };
         let CallAnswer::Result(result) = service.call_tool(self.request, &host).await else {
             return None;
         };
@@ -151,17 +166,19 @@ impl DirectCall {
 }
 
 /// A client that wants an answer and nothing else.
-struct DirectHost {
-    client: Option<String>,
+#[derive(Debug)]
+pub struct AnswerOnly {
+    /// Who it is, as the audit names it.
+    pub client: Option<String>,
 }
 
-impl Progress for DirectHost {
+impl Progress for AnswerOnly {
     fn report(&self, _: u64, _: Option<u64>, _: String) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
 }
 
-impl Host for DirectHost {
+impl Host for AnswerOnly {
     fn client(&self) -> Option<String> {
         self.client.clone()
     }

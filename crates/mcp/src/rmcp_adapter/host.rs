@@ -5,7 +5,10 @@ use std::time::Duration;
 use clerk::BoxFuture;
 use rmcp::{
     RoleServer,
-    model::{Implementation, ProgressNotificationParam, ProgressToken, ProtocolVersion},
+    model::{
+        ClientCapabilities, Implementation, ProgressNotificationParam, ProgressToken,
+        ProtocolVersion,
+    },
     service::RequestContext,
 };
 use toolkit::Progress;
@@ -46,12 +49,7 @@ impl Host for RmcpHost<'_> {
 
     fn asking(&self) -> Asking {
         let capabilities = self.context.client_capabilities();
-        let can_ask = capabilities
-            .and_then(|c| c.elicitation)
-            .is_some_and(|elicitation| {
-                // Clients older than URL mode declare neither mode and mean forms.
-                elicitation.form.is_some() || elicitation.url.is_none()
-            });
+        let can_ask = capabilities.as_ref().is_some_and(can_show_forms);
         let is_new = self
             .context
             .protocol_version()
@@ -73,6 +71,17 @@ impl Host for RmcpHost<'_> {
             asked.map_or(Decision::Unanswered, |result| decision(&result))
         })
     }
+}
+
+/// Whether a client shows forms to its person.
+pub(super) fn can_show_forms(capabilities: &ClientCapabilities) -> bool {
+    capabilities
+        .elicitation
+        .as_ref()
+        .is_some_and(|elicitation| {
+            // Clients older than URL mode declare neither mode and mean forms.
+            elicitation.form.is_some() || elicitation.url.is_none()
+        })
 }
 
 /// The client as it names itself.

@@ -2,6 +2,7 @@
 //! tool definitions from the table, confirmation by either mechanism, progress and cancellation.
 
 mod direct;
+pub mod dispatch;
 mod host;
 mod requests;
 mod results;
@@ -21,10 +22,10 @@ use rmcp::{
     service::RequestContext,
 };
 
-pub use self::direct::{Declared, DirectCall, client_of_initialize};
+pub use self::direct::{AnswerOnly, Declared, DirectCall, Introduction};
 use self::{
     host::{RmcpHost, client_name},
-    requests::{Requests, cancelled_call},
+    requests::{Requests, cancelled_call, known_method, malformed_parameters},
     results::definition,
 };
 use crate::service::Service;
@@ -246,25 +247,13 @@ impl<P: Principal> ServerHandler for ClerkMcpServer<P> {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        const KNOWN: [&str; 9] = [
-            "completion/complete",
-            "prompts/get",
-            "prompts/list",
-            "resources/list",
-            "resources/read",
-            "resources/templates/list",
-            "server/discover",
-            "tools/call",
-            "tools/list",
-        ];
         let method = request.method;
         // Revision 2026-07-28 has no handshake.
         let has_handshake = context
             .protocol_version()
             .is_none_or(|version| version < ProtocolVersion::V_2026_07_28);
-        if KNOWN.contains(&method.as_str()) || (has_handshake && method == "initialize") {
-            let message = format!("the parameters of {method} are not of the specification's form");
-            return Err(ErrorData::invalid_params(message, None));
+        if known_method(&method) || (has_handshake && method == "initialize") {
+            return Err(malformed_parameters(&method));
         }
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
     }

@@ -35,6 +35,28 @@ pub(super) fn cancelled_call() -> ErrorData {
     ErrorData::internal_error("the call was cancelled", None)
 }
 
+/// Whether it is a method of the specification that this server answers.
+pub(super) fn known_method(method: &str) -> bool {
+    const KNOWN: [&str; 9] = [
+        "completion/complete",
+        "prompts/get",
+        "prompts/list",
+        "resources/list",
+        "resources/read",
+        "resources/templates/list",
+        "server/discover",
+        "tools/call",
+        "tools/list",
+    ];
+    KNOWN.contains(&method)
+}
+
+/// The method is known, its parameters cannot be read.
+pub(super) fn malformed_parameters(method: &str) -> ErrorData {
+    let message = format!("the parameters of {method} are not of the specification's form");
+    ErrorData::invalid_params(message, None)
+}
+
 impl Requests<'_> {
     pub(super) fn list_tools(self) -> ListToolsResult {
         ListToolsResult::with_all_items(self.0.definitions().to_vec())

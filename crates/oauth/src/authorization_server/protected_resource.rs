@@ -147,8 +147,9 @@ impl AuthorizationServer {
     }
 
     /// The answer to a request that is not let in, with its `WWW-Authenticate` (RFC 6750 section 3,
-    /// RFC 9728 section 5.1): where the resource's metadata is, and which scopes to ask for.
-    pub fn challenge(&self, fault: &BearerFault) -> ErrorResponse {
+    /// RFC 9728 section 5.1): where the metadata of the resource is, by the address at `path`, and
+    /// which scopes to ask for.
+    pub fn challenge(&self, fault: &BearerFault, path: &str) -> ErrorResponse {
         let scopes = match fault {
             BearerFault::InsufficientScope(scopes) => scopes,
             _ => self.settings.scopes.first(),
@@ -162,6 +163,8 @@ impl AuthorizationServer {
             }
             BearerFault::Store(error) => return ErrorResponse::store(error),
         };
+        let address = self.settings.address_at(path);
+        let address = address.unwrap_or(self.settings.resource());
         let description = fault.to_string();
         let told = code.map(|code| {
             format!(
@@ -174,7 +177,7 @@ impl AuthorizationServer {
             "Bearer {}scope={}, resource_metadata={}",
             told.unwrap_or_default(),
             quoted(&scopes.to_string()),
-            quoted(&self.settings.resource_metadata_url())
+            quoted(&self.settings.resource_metadata_url(address))
         );
         let answer = ErrorResponse::of(status, code.unwrap_or("unauthorized"), description);
         ErrorResponse {
@@ -183,14 +186,19 @@ impl AuthorizationServer {
         }
     }
 
-    /// The protected resource's metadata (RFC 9728), for the path form and the root form alike.
-    pub fn protected_resource_metadata(&self) -> Value {
-        json!({
-            "resource": self.settings.resource().as_str(),
+    /// The protected resource's metadata (RFC 9728) by its address at `path`; the root form is that of
+    /// the resource itself. `None` when the resource has no address there.
+    pub fn protected_resource_metadata(&self, path: &str) -> Option<Value> {
+        let address = match path {
+            "" => self.settings.resource(),
+            path => self.settings.address_at(path)?,
+        };
+        Some(json!({
+            "resource": address.as_str(),
             "authorization_servers": [self.settings.issuer()],
             "scopes_supported": self.scopes_supported(),
             "bearer_methods_supported": ["header"],
-        })
+        }))
     }
 
     /// The authorization server's metadata (RFC 8414).

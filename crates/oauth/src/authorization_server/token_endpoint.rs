@@ -20,6 +20,7 @@ use crate::resource::Resource;
 use crate::scope::ScopeSet;
 use crate::seal::GrantKey;
 use crate::server_key::{Purpose, ServerKey};
+use crate::settings::Settings;
 use crate::store::UpstreamUpdate;
 use crate::time::Timestamp;
 use crate::token::{PlainToken, TokenHash, TokenKind};
@@ -126,7 +127,7 @@ impl AuthorizationServer {
         match grant_type {
             GrantType::AuthorizationCode => self.redeem(&client, form, now, random).await,
             GrantType::RefreshToken => {
-                let request = read_refresh(form)?;
+                let request = read_refresh(form, &self.settings)?;
                 for _ in 1..ROTATION_TRIES {
                     match self.refresh(&client, &request, check, now, random).await {
                         Err(TokenError::Refresh {
@@ -176,7 +177,8 @@ impl AuthorizationServer {
         // A verifier that breaks the grammar answers no challenge.
         let code_challenge =
             CodeChallenge::of_verifier(verifier).ok_or(refuse(CodeFault::OtherChallenge))?;
-        let resource = resource(form).map_err(|()| refuse(CodeFault::OtherResource))?;
+        let resource =
+            resource(form, &self.settings).map_err(|()| refuse(CodeFault::OtherResource))?;
         let found = self.store.code(code.hash()).await?;
         let (record, grant) = found.ok_or(refuse(CodeFault::Unknown))?;
         let key = GrantKey::unwrap(&record.wrapped, &code, &grant.id, &self.settings.keys)
@@ -407,11 +409,11 @@ fn follow(presented: &PlainToken, key: &ServerKey) -> PlainToken {
     PlainToken::of(TokenKind::RefreshToken, &bytes)
 }
 
-fn read_refresh(form: &Parameters) -> Result<RefreshRequest, TokenError> {
+fn read_refresh(form: &Parameters, settings: &Settings) -> Result<RefreshRequest, TokenError> {
     let token = form
         .get("refresh_token")?
         .ok_or(TokenError::Missing("refresh_token"))?;
-    let resource = resource(form).map_err(|()| TokenError::Refresh {
+    let resource = resource(form, settings).map_err(|()| TokenError::Refresh {
         fault: RefreshFault::OtherResource,
         revoked: None,
     })?;
@@ -428,10 +430,10 @@ fn read_refresh(form: &Parameters) -> Result<RefreshRequest, TokenError> {
 }
 
 /// The one resource that a request names, if it names any.
-fn resource(form: &Parameters) -> Result<Option<Resource>, ()> {
+fn resource(form: &Parameters, settings: &Settings) -> Result<Option<Resource>, ()> {
     let mut named = None;
     for text in form.all("resource").filter(|text| !text.is_empty()) {
-        let resource = Resource::parse(text).ok_or(())?;
+        let resource = settings.meant(Resource::parse(text).ok_or(())?);
         if named
             .replace(resource.clone())
             .is_some_and(|earlier| earlier != resource)

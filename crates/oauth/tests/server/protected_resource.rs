@@ -88,11 +88,11 @@ async fn a_token_made_under_a_removed_key_is_refused() {
 #[tokio::test]
 async fn the_first_challenge_asks_for_little_and_says_where_to_go() {
     let server = World::new().server;
-    let answer = server.challenge(&BearerFault::Missing);
+    let answer = server.challenge(&BearerFault::Missing, "/mcp");
     assert_eq!(answer.status, 401);
     let expected = format!("Bearer scope=\"tools:read\", resource_metadata=\"{METADATA}\"");
     assert_eq!(answer.www_authenticate, Some(expected));
-    let answer = server.challenge(&BearerFault::Invalid);
+    let answer = server.challenge(&BearerFault::Invalid, "/mcp");
     let challenge = answer.www_authenticate.unwrap();
     assert_eq!(answer.status, 401);
     assert!(challenge.starts_with("Bearer error=\"invalid_token\", error_description=\""));
@@ -120,7 +120,7 @@ async fn insufficient_scope_names_every_scope_needed() {
         .await
         .unwrap();
     let fault = access.require(&scopes("tools:write")).unwrap_err();
-    let answer = world.server.challenge(&fault).into_http();
+    let answer = world.server.challenge(&fault, "/mcp").into_http();
     assert_eq!(answer.status(), 403);
     let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
     assert!(
@@ -198,7 +198,7 @@ fn metadata_of_rfc_8414() {
 #[test]
 fn metadata_of_rfc_9728() {
     assert_eq!(
-        World::new().server.protected_resource_metadata(),
+        World::new().server.protected_resource_metadata("").unwrap(),
         json!({
             "resource": RESOURCE,
             "authorization_servers": [ISSUER],
@@ -236,7 +236,11 @@ fn issuer_and_resource_are_checked() {
             "{issuer} {resource}"
         );
     }
-    assert_eq!(settings().resource_metadata_url(), METADATA);
+    let settings = settings();
+    assert_eq!(
+        settings.resource_metadata_url(settings.resource()),
+        METADATA
+    );
 }
 
 #[test]

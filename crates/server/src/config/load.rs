@@ -54,6 +54,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let oauth = oauth_section::oauth(reading);
     let cimd_test = oauth_section::cimd_test(reading, public_url.as_ref());
     let demo_tools = reading.required(&settings::DEMO_TOOLS, switch);
+    let sse = reading.required(&settings::TRANSPORTS_SSE, switch);
     let scopes = oauth.as_ref().map(|oauth| &oauth.scopes);
     let http_tools = http_tools(reading, scopes, sign_in.as_ref());
     if let Some(Some(tools)) = &http_tools {
@@ -90,6 +91,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         limits: limits?,
         audit: audit?,
         demo_tools: demo_tools?,
+        sse: sse?,
         http_tools: http_tools?,
         rust_tools: rust_tools?,
     })

@@ -51,6 +51,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// The demo tools `add` and `generateImage`.
     pub demo_tools: bool,
+    /// Whether HTTP+SSE is served.
+    pub sse: bool,
     /// The tools over the owner's API; `None` when there is no `[api]`.
     pub http_tools: Option<HttpTools>,
     /// Tools written in Rust, which the program brought along.

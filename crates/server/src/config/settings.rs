@@ -257,6 +257,10 @@ settings! {
     AUDIT_FILE = Setting::text("audit.file", "A file for audit rows, one JSON object a line, instead of the database")
         .env("CLERK_MCP_AUDIT_LOG").otherwise("the database");
 
+    TRANSPORTS_SSE = Setting::new("transports.sse", Kind::Switch,
+        "Whether `/sse` serves clients of HTTP+SSE, the transport of revision 2024-11-05")
+        .default("true");
+
     DEMO_TOOLS = Setting::new("demo.tools", Kind::Switch,
         "The demonstration's tools `add` and `generateImage`").default("false");
 }

@@ -4,11 +4,13 @@
 //! It serves any rmcp handler to any [`Authenticate`], so that it can be tested with handlers and
 //! principals of a test's own.
 
+mod batch;
 mod cors;
 mod direct;
 pub mod origin;
 mod peek;
 mod sessions;
+mod sse;
 mod until_ended;
 
 use std::{sync::Arc, time::Duration};
@@ -21,16 +23,19 @@ use http::{
     request::Parts,
 };
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use mcp::rmcp_adapter::{DirectCall, Served, client_of_initialize};
+use mcp::rmcp_adapter::{DirectCall, Introduction, Served};
+use oauth::Random;
 use rmcp::{
     ServerHandler,
+    model::ServerConfig,
     transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService},
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::sessions::MOST_SESSIONS_EACH;
 pub use self::sessions::{OwnedSessions, PrincipalKey, SessionFault};
 use self::{origin::Allowed, peek::Peek, sessions::Used, until_ended::UntilEnded};
-use crate::ended::GrantEnd;
+use crate::{ended::GrantEnd, sse::SseSessions};
 
 /// How long a body may take to arrive.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -87,8 +92,9 @@ pub trait Authenticate: Send + Sync + 'static {
         parts: &'a Parts,
     ) -> BoxFuture<'a, Result<Principal, Response<Body>>>;
 
-    /// The `WWW-Authenticate` of a 403 that names the scopes needed (RFC 6750, section 3.1).
-    fn insufficient_scope(&self, scopes: &[String]) -> Option<HeaderValue>;
+    /// The `WWW-Authenticate` of a 403, to a request for `path`, that names the scopes needed
+    /// (RFC 6750, section 3.1).
+    fn insufficient_scope(&self, scopes: &[String], path: &str) -> Option<HeaderValue>;
 }
 
 /// How the front is set up.
@@ -106,6 +112,8 @@ pub struct FrontConfig {
     pub stop: Arc<CancellationToken>,
     /// The clock, for sessions that are not used.
     pub env: Arc<dyn Env>,
+    /// What names the sessions of HTTP+SSE; `None` switches that transport off.
+    pub sse: Option<Arc<dyn Random>>,
 }
 
 impl std::fmt::Debug for FrontConfig {
@@ -118,11 +126,24 @@ impl std::fmt::Debug for FrontConfig {
     }
 }
 
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// Streamable HTTP: `/mcp`.
+    Mcp,
+    /// HTTP+SSE, the stream: `/sse`.
+    Sse,
+    /// HTTP+SSE, the client's messages: `/messages`.
+    Messages,
+}
+
 /// The MCP endpoint.
 pub struct Front<A, H> {
     authenticator: A,
     config: FrontConfig,
     sessions: Arc<OwnedSessions>,
+    sse: Option<Arc<SseSessions>>,
+    handler: H,
     mcp: StreamableHttpService<H, OwnedSessions>,
 }
 
@@ -149,8 +170,11 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             .with_json_response(true)
             .with_max_request_body_bytes(config.max_body);
         rmcp_config.legacy_session_mode = true;
+        let random = config.sse.clone();
+        let sse = random.map(|random| Arc::new(SseSessions::new(config.max_sessions, random)));
+        let each = handler.clone();
         let mcp = StreamableHttpService::new(
-            move || Ok(handler.clone()),
+            move || Ok(each.clone()),
             Arc::clone(&sessions),
             rmcp_config,
         );
@@ -158,8 +182,15 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             authenticator,
             config,
             sessions,
+            sse,
+            handler,
             mcp,
         }
+    }
+
+    /// What the handler says of the server.
+    fn handler_info(&self) -> ServerConfig {
+        self.handler.get_info()
     }
 
     /// The sessions.
@@ -168,8 +199,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         &self.sessions
     }
 
-    /// Answers a request.
-    pub async fn handle(&self, request: Request<Body>) -> Response<Body> {
+    /// Answers a request to one of the endpoints.
+    pub async fn handle(&self, endpoint: Endpoint, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if !self.config.allowed.host(&parts.uri, &parts.headers) {
             return plain(StatusCode::FORBIDDEN, "this server has another name");
@@ -184,9 +215,12 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let mut response = if parts.method == Method::OPTIONS {
             cors::preflight()
         } else {
-            self.admit(parts, body)
-                .await
-                .unwrap_or_else(|refusal| *refusal)
+            let answer = match endpoint {
+                Endpoint::Mcp => self.admit(parts, body).await,
+                Endpoint::Sse => self.open_stream(parts).await,
+                Endpoint::Messages => self.take_message(parts, body).await,
+            };
+            answer.unwrap_or_else(|refusal| *refusal)
         };
         cors::allow(response.headers_mut(), origin);
         response
@@ -202,7 +236,15 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             Method::POST => Peek::at(&body),
             _ => Peek::default(),
         };
-        self.check_message(&peek, &principal)?;
+        if let Some(used) = &session
+            && used.has_batches
+            && parts.method == Method::POST
+            && is_json
+            && let Some(batch) = batch::read(&body)
+        {
+            return self.answer_batch(parts, batch?, &principal, used).await;
+        }
+        self.check_message(parts.uri.path(), &peek, &principal)?;
         if is_json
             && peek.tool().is_some()
             && let Some(answer) = direct_answer(&parts.headers, &body, &principal, session).await
@@ -248,8 +290,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     fn follow_handshake(&self, session: &str, method: &str, body: &[u8], status: StatusCode) {
         match method {
             "initialize" if status == StatusCode::OK => {
-                if let Some(client) = client_of_initialize(body) {
-                    self.sessions.opened(session, &client);
+                if let Some(introduction) = Introduction::read(body) {
+                    self.sessions.opened(session, &introduction);
                 }
             }
             "notifications/initialized" if status == StatusCode::ACCEPTED => {
@@ -274,7 +316,12 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         }
     }
 
-    fn check_message(&self, peek: &Peek<'_>, principal: &Principal) -> Result<(), Refusal> {
+    fn check_message(
+        &self,
+        path: &str,
+        peek: &Peek<'_>,
+        principal: &Principal,
+    ) -> Result<(), Refusal> {
         if peek.method() == Some("initialize") && !self.sessions.has_room() {
             let mut full = plain(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -292,7 +339,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let mut refusal = plain(StatusCode::FORBIDDEN, message);
         // A client replaces its token by the new one: what it has is named too.
         let all = [principal.scopes_granted(), scopes].concat();
-        if let Some(challenge) = self.authenticator.insufficient_scope(&all) {
+        if let Some(challenge) = self.authenticator.insufficient_scope(&all, path) {
             refusal
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, challenge);
@@ -339,6 +386,7 @@ async fn direct_answer(
         }
         Some(Used {
             client: Some(client),
+            ..
         }) if direct::is_of_session(headers, &call) && service.is_immediate(call.tool()) => {
             Some(client.as_ref().to_owned())
         }

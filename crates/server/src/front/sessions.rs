@@ -13,6 +13,7 @@ use std::{
 
 use clerk::Env;
 use futures_util::Stream;
+use mcp::rmcp_adapter::Introduction;
 use rmcp::{
     model::{ClientJsonRpcMessage, ServerJsonRpcMessage},
     transport::streamable_http_server::session::{
@@ -29,9 +30,11 @@ tokio::task_local! {
     static OWNER: PrincipalKey;
 }
 
+/// The one revision with JSON-RPC batches.
+const BATCHES: &str = "2025-03-26";
 /// The most sessions of one principal: past it the oldest makes room. A client that never ends any
 /// takes nobody else's, and does not lock its person out.
-const MOST_EACH: usize = 100;
+pub(crate) const MOST_SESSIONS_EACH: usize = 100;
 
 /// The sessions of 2025-11-25 and before.
 pub struct OwnedSessions {
@@ -58,6 +61,8 @@ struct Owner {
     number: u64,
     /// The client, as the audit names it; known once its `initialize` was answered.
     client: Option<Arc<str>>,
+    /// Whether its revision has batches.
+    has_batches: bool,
     /// Whether the client has said that it is ready.
     is_ready: bool,
     /// When it was last used, Unix milliseconds.
@@ -78,6 +83,8 @@ impl Owner {
 pub(super) struct Used {
     /// The client, as the audit names it, once the handshake is done.
     pub client: Option<Arc<str>>,
+    /// Whether its revision has batches.
+    pub has_batches: bool,
 }
 
 /// A stream of a session: as long as it is open, the session is in use.
@@ -157,13 +164,15 @@ impl OwnedSessions {
         let client = owner.client.as_ref().filter(|_| owner.is_ready);
         Some(Used {
             client: client.map(Arc::clone),
+            has_batches: owner.has_batches,
         })
     }
 
-    /// The handshake began: this client opened the session.
-    pub(super) fn opened(&self, id: &str, client: &str) {
+    /// The handshake began: who opened the session.
+    pub(super) fn opened(&self, id: &str, introduction: &Introduction) {
         if let Some(owner) = self.owners().get_mut(id) {
-            owner.client = Some(client.into());
+            owner.client = Some(introduction.client.as_str().into());
+            owner.has_batches = introduction.version == BATCHES;
         }
     }
 
@@ -216,7 +225,7 @@ impl OwnedSessions {
                 .iter()
                 .filter(|(_, owner)| owner.principal == *principal)
         };
-        if own().count() < MOST_EACH {
+        if own().count() < MOST_SESSIONS_EACH {
             return None;
         }
         own()
@@ -256,6 +265,7 @@ impl SessionManager for OwnedSessions {
             principal: owner,
             number,
             client: None,
+            has_batches: false,
             is_ready: false,
             used_at: self.env.now(),
             streams: 0,

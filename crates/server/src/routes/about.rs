@@ -12,14 +12,25 @@ use crate::{MCP_PATH, app::App};
 
 type Shared = State<Arc<App>>;
 
+/// Where the metadata of the protected resource is; with its path behind it, in the path form.
+pub(super) const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
+
 /// `/.well-known/oauth-authorization-server` (RFC 8414)
 pub(super) async fn authorization_server(State(app): Shared) -> Response<Body> {
     document(&app.oauth.metadata())
 }
 
-/// `/.well-known/oauth-protected-resource` and its path form (RFC 9728)
-pub(super) async fn protected_resource(State(app): Shared) -> Response<Body> {
-    document(&app.oauth.protected_resource_metadata())
+/// `/.well-known/oauth-protected-resource` and its path forms (RFC 9728)
+pub(super) async fn protected_resource(
+    State(app): Shared,
+    request: Request<Body>,
+) -> Response<Body> {
+    let path = request.uri().path().trim_end_matches('/');
+    let of = path.strip_prefix(PROTECTED_RESOURCE).unwrap_or_default();
+    match app.oauth.protected_resource_metadata(of) {
+        Some(metadata) => document(&metadata),
+        None => not_found(State(app), request).await,
+    }
 }
 
 /// `/healthz`: the process answers.

@@ -8,7 +8,7 @@ mod consents;
 mod cookies;
 mod token;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, pin::Pin, sync::Arc};
 
 use axum::{
     Router,
@@ -23,8 +23,9 @@ use crate::{
     MCP_PATH,
     app::App,
     client_address,
-    front::{Authenticate, Front},
+    front::{Authenticate, Endpoint, Front},
     listen::PeerAddress,
+    sse::{MESSAGES_PATH, SSE_PATH},
 };
 
 /// The whole server.
@@ -34,7 +35,7 @@ where
     H: ServerHandler + Clone + Sync,
 {
     let open = |route: axum::routing::MethodRouter<Arc<App>>| route.options(answer::preflight);
-    let protected_resource = "/.well-known/oauth-protected-resource";
+    let protected_resource = about::PROTECTED_RESOURCE;
     Router::new()
         .route("/authorize", get(authorize::authorize))
         .route(
@@ -65,18 +66,38 @@ where
         .route("/readyz", get(about::readiness))
         .route("/", get(about::home))
         .fallback(about::not_found)
-        .with_state(app)
         .route(
-            MCP_PATH,
-            any(move |request: Request<Body>| {
-                let front = Arc::clone(&front);
-                async move { mcp(&front, request).await }
-            }),
+            &format!("{protected_resource}{SSE_PATH}"),
+            open(get(about::protected_resource)),
         )
+        .with_state(app)
+        .route(MCP_PATH, any(endpoint(&front, Endpoint::Mcp)))
+        .route(SSE_PATH, any(endpoint(&front, Endpoint::Sse)))
+        .route(MESSAGES_PATH, any(endpoint(&front, Endpoint::Messages)))
+}
+
+/// The handler of an endpoint of MCP.
+fn endpoint<A, H>(
+    front: &Arc<Front<A, H>>,
+    endpoint: Endpoint,
+) -> impl Fn(Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> + Clone + use<A, H>
+where
+    A: Authenticate,
+    H: ServerHandler + Clone + Sync,
+{
+    let front = Arc::clone(front);
+    move |request: Request<Body>| {
+        let front = Arc::clone(&front);
+        Box::pin(async move { mcp(&front, endpoint, request).await })
+    }
 }
 
 /// The MCP endpoint. Somebody who opens its address in a browser is told what it is.
-async fn mcp<A, H>(front: &Front<A, H>, request: Request<Body>) -> Response<Body>
+async fn mcp<A, H>(
+    front: &Front<A, H>,
+    endpoint: Endpoint,
+    request: Request<Body>,
+) -> Response<Body>
 where
     A: Authenticate,
     H: ServerHandler + Clone + Sync,
@@ -88,10 +109,10 @@ where
             let accept = accept.to_str().unwrap_or_default();
             accept.contains("text/html") && !accept.contains("text/event-stream")
         });
-    if is_browser {
+    if is_browser && endpoint != Endpoint::Messages {
         return answer::see_other("/");
     }
-    front.handle(request).await
+    front.handle(endpoint, request).await
 }
 
 /// Whose request it is, as far as an address tells.

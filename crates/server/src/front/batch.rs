@@ -1,0 +1,109 @@
+//! JSON-RPC batches, which revision 2025-03-26 has and rmcp does not.
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http_body_util::Full;
+use mcp::rmcp_adapter::{AnswerOnly, Served, dispatch};
+use rmcp::{ErrorData, ServerHandler};
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Authenticate, Front, OwnedSessions, Principal, Refusal,
+    peek::{self, Peek},
+    plain,
+    sessions::Used,
+};
+use crate::sse::{Incoming, MOST_IN_BATCH, Malformed, response};
+
+/// The messages of a batch.
+pub(super) type Batch = Vec<Value>;
+
+/// Reads a batch; `None` when the body is none. An empty one is none that may be sent (JSON-RPC 2.0,
+/// section 6), and so is one of too many messages.
+pub(super) fn read(body: &[u8]) -> Option<Result<Batch, Refusal>> {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first != Some(&b'[') {
+        return None;
+    }
+    let batch: Batch = serde_json::from_slice(body).ok()?;
+    if batch.is_empty() || batch.len() > MOST_IN_BATCH {
+        return Some(Err(peek::fault(b"[]").into()));
+    }
+    Some(Ok(batch))
+}
+
+impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
+    /// Answers a batch: its requests side by side, by one JSON array. Without requests there is none.
+    pub(super) async fn answer_batch(
+        &self,
+        parts: Parts,
+        batch: Batch,
+        principal: &Principal,
+        session: &Used,
+    ) -> Answer {
+        let (Some(client), Some(served)) = (&session.client, &principal.served) else {
+            let message = "the session is not initialized";
+            return Err(plain(StatusCode::BAD_REQUEST, message).into());
+        };
+        for message in &batch {
+            let text = message.to_string();
+            self.check_message(parts.uri.path(), &Peek::at(text.as_bytes()), principal)?;
+        }
+        let mut requests = Vec::new();
+        let mut answers = Vec::new();
+        for message in batch {
+            match Incoming::read(message.clone()) {
+                Ok(Incoming::Request { id, method, params }) => {
+                    requests.push(one(served, client.as_ref(), id, method, params));
+                }
+                Ok(_) => self.pass_on(&parts, &message, principal).await,
+                Err(Malformed(id)) => answers.push(json!({
+                    "jsonrpc": "2.0",
+                    "id": id,
+                    "error": { "code": -32600, "message": "this is no JSON-RPC message" },
+                })),
+            }
+        }
+        answers.extend(join_all(requests).await);
+        if answers.is_empty() {
+            return Ok(plain(StatusCode::ACCEPTED, ""));
+        }
+        let mut response = Response::new(Body::from(Value::Array(answers).to_string()));
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+        Ok(response)
+    }
+
+    /// A notification, or an answer to a request of rmcp's, is rmcp's to take.
+    async fn pass_on(&self, parts: &Parts, message: &Value, principal: &Principal) {
+        let mut single = parts.clone();
+        single.headers.remove(header::AUTHORIZATION);
+        single.headers.remove(header::CONTENT_LENGTH);
+        super::accept_both(&mut single.headers);
+        principal.enter(&mut single.extensions);
+        let request = Request::from_parts(single, Full::new(Bytes::from(message.to_string())));
+        let handling = Box::pin(self.mcp.handle(request));
+        OwnedSessions::owned_by(principal.key.clone(), handling).await;
+    }
+}
+
+async fn one(
+    served: &Served,
+    client: &str,
+    id: rmcp::model::NumberOrString,
+    method: String,
+    params: Value,
+) -> Value {
+    // The handshake is never part of a batch (revision 2025-03-26, "Lifecycle").
+    let answer = if method == "initialize" {
+        Err(ErrorData::invalid_request("initialize comes alone", None))
+    } else {
+        let host = AnswerOnly {
+            client: Some(client.to_owned()),
+        };
+        Box::pin(dispatch::answer(served, &method, params, &host)).await
+    };
+    response(&id, answer)
+}

@@ -1,0 +1,212 @@
+//! The transport of 2024-11-05 behind the same checks as the MCP endpoint.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use mcp::rmcp_adapter::{Served, dispatch};
+use rmcp::{ErrorData, ServerHandler, model::NumberOrString};
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Authenticate, FULL_RETRY_AFTER, Front, Principal, Refusal,
+    peek::{self, Peek},
+    plain,
+};
+use crate::sse::{self, Incoming, MOST_IN_BATCH, Malformed, NotTaken, SseSession};
+
+/// When a client whose requests are too many may send another, seconds.
+const BUSY_RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
+    /// `GET /sse`
+    pub(super) async fn open_stream(&self, parts: Parts) -> Answer {
+        let principal = self.authenticator.authenticate(&parts).await?;
+        let sessions = self.sse_sessions()?;
+        if parts.method != Method::GET {
+            return Err(not_allowed("GET"));
+        }
+        let Some(opened) = sessions.open(&principal.key) else {
+            let mut full = plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "there are too many sessions",
+            );
+            full.headers_mut()
+                .insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
+            return Err(full.into());
+        };
+        Ok(sse::open(
+            Arc::clone(sessions),
+            opened,
+            principal.ended,
+            &self.config.stop,
+        ))
+    }
+
+    /// `POST /messages`
+    pub(super) async fn take_message(&self, parts: Parts, body: Body) -> Answer {
+        let principal = self.authenticator.authenticate(&parts).await?;
+        let sessions = self.sse_sessions()?;
+        if parts.method != Method::POST {
+            return Err(not_allowed("POST"));
+        }
+        let id = sse::session_of(parts.uri.query());
+        let session = id.and_then(|id| sessions.find(&id, &principal.key));
+        let session =
+            session.ok_or_else(|| plain(StatusCode::NOT_FOUND, "there is no such session"))?;
+        let body = self.whole_body(body).await?;
+        if !super::is_json(&parts.headers) {
+            let message = "messages are application/json";
+            return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into());
+        }
+        self.check_message(parts.uri.path(), &Peek::at(&body), &principal)?;
+        let Ok(message) = serde_json::from_slice::<Value>(&body) else {
+            return Err(peek::fault(&body).into());
+        };
+        let messages = match message {
+            Value::Array(batch) if batch.is_empty() || batch.len() > MOST_IN_BATCH => {
+                return Err(peek::fault(b"[]").into());
+            }
+            Value::Array(batch) => batch,
+            message => vec![message],
+        };
+        for message in messages {
+            self.take(message, &session, &principal)?;
+        }
+        Ok(plain(StatusCode::ACCEPTED, "Accepted"))
+    }
+
+    fn sse_sessions(&self) -> Result<&Arc<sse::SseSessions>, Refusal> {
+        let off = || plain(StatusCode::NOT_FOUND, "this transport is switched off");
+        Ok(self.sse.as_ref().ok_or_else(off)?)
+    }
+
+    fn take(
+        &self,
+        message: Value,
+        session: &Arc<SseSession>,
+        principal: &Principal,
+    ) -> Result<(), Refusal> {
+        match Incoming::read(message) {
+            Ok(Incoming::Request { id, method, params }) => {
+                self.begin(session, principal, Asked { id, method, params })
+            }
+            Ok(Incoming::Notification { method, params }) => {
+                if method == "notifications/cancelled"
+                    && let Ok(id) = serde_json::from_value(params["requestId"].clone())
+                {
+                    session.cancel(&id);
+                }
+                Ok(())
+            }
+            Ok(Incoming::Response { id, result }) => {
+                session.answered(&id, result);
+                Ok(())
+            }
+            Err(Malformed(id)) => Err(malformed(&id).into()),
+        }
+    }
+
+    fn begin(
+        &self,
+        session: &Arc<SseSession>,
+        principal: &Principal,
+        asked: Asked,
+    ) -> Result<(), Refusal> {
+        let Some(served) = principal.served.clone() else {
+            return Err(plain(StatusCode::NOT_FOUND, "nothing is served here").into());
+        };
+        let (underway, cancelled) = match session.take_on(asked.id.clone()) {
+            Ok(taken) => taken,
+            Err(NotTaken::SameId) => {
+                let id = serde_json::to_value(&asked.id).unwrap_or_default();
+                return Err(malformed(&id).into());
+            }
+            Err(NotTaken::TooMany) => {
+                let message = "too many requests are under way in this session";
+                let mut busy = plain(StatusCode::TOO_MANY_REQUESTS, message);
+                busy.headers_mut()
+                    .insert(header::RETRY_AFTER, BUSY_RETRY_AFTER);
+                return Err(busy.into());
+            }
+        };
+        let session = Arc::clone(session);
+        let info = self.handler_info();
+        tokio::spawn(async move {
+            let id = asked.id.clone();
+            let answering = answer(&served, &session, asked, info);
+            // One that is cancelled gets no answer (MCP specification, "Cancellation").
+            let answer = tokio::select! {
+                biased;
+                () = cancelled.cancelled() => None,
+                answer = answering => Some(answer),
+            };
+            if let Some(answer) = answer {
+                session.respond(&id, answer).await;
+            }
+            drop(underway);
+        });
+        Ok(())
+    }
+}
+
+/// A request with all that is in it.
+struct Asked {
+    id: NumberOrString,
+    method: String,
+    params: Value,
+}
+
+async fn answer(
+    served: &Served,
+    session: &SseSession,
+    asked: Asked,
+    info: rmcp::model::ServerConfig,
+) -> Result<Value, ErrorData> {
+    if asked.method == "initialize" {
+        let (peer, result) = dispatch::initialize(asked.params, info)?;
+        return match session.peer.set(peer) {
+            Ok(()) => Ok(result),
+            Err(_) => Err(ErrorData::invalid_request(
+                "the session is initialized",
+                None,
+            )),
+        };
+    }
+    let Some(peer) = session.peer.get() else {
+        if asked.method == "ping" {
+            return Ok(json!({}));
+        }
+        return Err(ErrorData::invalid_request(
+            "the session is not initialized\nhint: send initialize first",
+            None,
+        ));
+    };
+    let host = session.host(peer, &asked.params);
+    dispatch::answer(served, &asked.method, asked.params, &host).await
+}
+
+fn not_allowed(method: &'static str) -> Refusal {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "method not allowed");
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(method));
+    response.into()
+}
+
+/// No JSON-RPC message, or one whose id is in use (`-32600`).
+fn malformed(id: &Value) -> Response<Body> {
+    let error = json!({
+        "jsonrpc": "2.0",
+        "id": id,
+        "error": { "code": -32600, "message": "this is no JSON-RPC request of its own" },
+    });
+    let mut response = Response::new(Body::from(error.to_string()));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}

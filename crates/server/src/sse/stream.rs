@@ -1,0 +1,129 @@
+//! The stream of a session: what the client is to send its messages to, then everything it is told.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, Response, header};
+use http_body::Frame;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Sleep},
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::{MESSAGES_PATH, SESSION_PARAMETER, SseSession, SseSessions, sessions::Opened};
+use crate::ended::GrantEnd;
+
+/// How often something is sent when there is nothing to say: proxies end connections that are silent.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How often a stream that is to end looks whether its calls are over.
+const STOPPING: Duration = Duration::from_millis(20);
+const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
+
+/// The stream of a session that was just opened. It ends with the grant, and at shutdown once no
+/// request is under way; the session ends with it.
+pub(crate) fn open(
+    sessions: Arc<SseSessions>,
+    opened: Opened,
+    ended: GrantEnd,
+    stop: &CancellationToken,
+) -> Response<Body> {
+    let Opened {
+        id,
+        session,
+        outgoing,
+    } = opened;
+    let first = format!("event: endpoint\ndata: {MESSAGES_PATH}?{SESSION_PARAMETER}={id}\n\n");
+    let stream = Stream {
+        first: Some(first.into()),
+        outgoing,
+        silent: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
+        over: [
+            Box::pin(CancellationToken::clone(&ended).cancelled_owned()),
+            Box::pin(session.gone.clone().cancelled_owned()),
+        ],
+        stop: Box::pin(stop.clone().cancelled_owned()),
+        is_stopping: false,
+        _ended: ended,
+        session,
+        _closing: Closing { sessions, id },
+    };
+    let mut response = Response::new(Body::new(stream));
+    let headers = response.headers_mut();
+    let media_type = HeaderValue::from_static("text/event-stream");
+    headers.insert(header::CONTENT_TYPE, media_type);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
+struct Closing {
+    sessions: Arc<SseSessions>,
+    id: Arc<str>,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.sessions.close(&self.id);
+    }
+}
+
+struct Stream {
+    first: Option<Bytes>,
+    outgoing: mpsc::Receiver<Bytes>,
+    silent: Pin<Box<Sleep>>,
+    over: [Pin<Box<WaitForCancellationFutureOwned>>; 2],
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    is_stopping: bool,
+    /// Kept, so that whoever ends the grant finds it.
+    _ended: GrantEnd,
+    session: Arc<SseSession>,
+    _closing: Closing,
+}
+
+type Frames = Option<Result<Frame<Bytes>, axum::Error>>;
+
+impl http_body::Body for Stream {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Frames> {
+        let frame = |bytes| Poll::Ready(Some(Ok(Frame::data(bytes))));
+        for over in &mut self.over {
+            if over.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+        }
+        if let Some(first) = self.first.take() {
+            return frame(first);
+        }
+        if let Poll::Ready(message) = self.outgoing.poll_recv(context) {
+            self.silent.as_mut().reset(Instant::now() + KEEP_ALIVE);
+            return message.map_or(Poll::Ready(None), frame);
+        }
+        if !self.is_stopping && self.stop.as_mut().poll(context).is_ready() {
+            self.is_stopping = true;
+        }
+        if self.is_stopping {
+            if !self.session.is_busy() {
+                return Poll::Ready(None);
+            }
+            // The last call is over only after its answer was sent: one more look.
+            self.silent.as_mut().reset(Instant::now() + STOPPING);
+            let _ = self.silent.as_mut().poll(context);
+            return Poll::Pending;
+        }
+        if self.silent.as_mut().poll(context).is_ready() {
+            self.silent.as_mut().reset(Instant::now() + KEEP_ALIVE);
+            // Asked again, so that it wakes the stream next time.
+            let _ = self.silent.as_mut().poll(context);
+            return frame(COMMENT);
+        }
+        Poll::Pending
+    }
+}
