@@ -86,7 +86,7 @@ impl Serve {
             Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {
                 return Err(StartError::usage(format!(
-                    "{}: cannot be read: {error}\nhint: name the configuration file with --config",
+                    "{}: cannot be read: {error}\nhint: check the path, and that the server's user may read it",
                     path.display()
                 )));
             }

@@ -171,7 +171,8 @@ settings! {
     REFRESH_IDLE_LIFETIME = Setting::text("oauth.refresh_idle_lifetime",
         "How long a refresh token lives unused; 1m to 365d").default("30d");
     REFRESH_TOTAL_LIFETIME = Setting::text("oauth.refresh_total_lifetime",
-        "How long a sign-in lasts in all; up to 730d, no less than `refresh_idle_lifetime`")
+        "How long a sign-in lasts in all; up to 730d, no less than `refresh_idle_lifetime`. Values that \
+         tools keep go when they were not used for as long")
         .default("180d");
     CODE_LIFETIME = Setting::text("oauth.code_lifetime",
         "How long an authorization code lives; 1s to 10m").default("60s");
