@@ -15,6 +15,7 @@
 mod allowed;
 mod connect;
 mod consent;
+mod demo;
 mod done;
 mod errors;
 mod home;
@@ -29,6 +30,7 @@ pub use connect::{ConnectGuide, ConnectStep, InstallLink, connect_guides};
 pub use consent::{
     ClientIdentity, ClientView, ConsentPage, PersonView, RedirectKind, RedirectView, ScopeView,
 };
+pub use demo::{DemoHomePage, DemoOrder, DemoPerson, DemoRefusal};
 pub use done::{DonePage, Outcome};
 pub use errors::{AuthorizeErrorPage, ErrorPage, NotFoundPage};
 pub use home::{EmulatedPerson, HomePage, SignInMode};

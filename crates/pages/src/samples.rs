@@ -33,6 +33,12 @@ pub fn samples() -> Vec<Sample> {
     for (name, page) in HomePage::samples() {
         add(name, page.render());
     }
+    for (name, page) in DemoHomePage::samples() {
+        add(name, page.render());
+    }
+    for (name, refusal) in DemoRefusal::samples() {
+        add(name, refusal.render());
+    }
     add("authorize-error", AuthorizeErrorPage::sample().render());
     add("not-found", NotFoundPage::sample().render());
     add("error", ErrorPage::sample().render());
@@ -413,5 +419,67 @@ impl ErrorPage<'static> {
             hint: Some("wait 30 seconds, then try again."),
             trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
         }
+    }
+}
+
+impl DemoHomePage<'static> {
+    /// Somebody with a few orders.
+    pub fn sample() -> Self {
+        let order = |id, product, quantity, total: &str, status, placed_on| DemoOrder {
+            id,
+            product,
+            quantity,
+            total: total.to_owned(),
+            status,
+            placed_on,
+        };
+        Self {
+            person: Some(DemoPerson {
+                name: "Ada Lovelace",
+                email: "ada@example.com",
+                actor: None,
+            }),
+            orders: vec![
+                order("ord_5f0c1a9e", "Desk lamp", 1, "49.00 EUR", "open", "2026-11-20"),
+                order("ord_a17bd203", "Field notebook", 12, "114.00 EUR", "shipped", "2026-11-02"),
+            ],
+            sign_in_url: "http://127.0.0.1:8789/sign-in?redirect_url=http%3A%2F%2F127.0.0.1%3A8787%2F",
+            api_url: "http://127.0.0.1:8787/api",
+            mcp_home: "http://127.0.0.1:8788/",
+        }
+    }
+
+    /// Signed in, impersonated, and nobody.
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        let impersonated = Self {
+            person: Some(DemoPerson {
+                name: "Ethan Cho",
+                email: "",
+                actor: Some("Priya Raman"),
+            }),
+            ..Self::sample()
+        };
+        let nobody = Self {
+            person: None,
+            orders: Vec::new(),
+            ..Self::sample()
+        };
+        vec![
+            ("demo-home", Self::sample()),
+            ("demo-home-impersonated", impersonated),
+            ("demo-home-signed-out", nobody),
+        ]
+    }
+}
+
+impl DemoRefusal {
+    /// Every refusal.
+    pub fn samples() -> Vec<(&'static str, Self)> {
+        vec![
+            ("demo-not-our-server", Self::NotOurServer),
+            ("demo-no-cookies", Self::NoCookies),
+            ("demo-clerk-unreachable", Self::ClerkUnreachable),
+            ("demo-not-found", Self::NotFound),
+        ]
     }
 }

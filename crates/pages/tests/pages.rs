@@ -371,6 +371,33 @@ fn hostile_others(text: &'static str, url: &'static str) -> Vec<String> {
         }
         .render(),
     ];
+    for person in [
+        None,
+        Some(DemoPerson {
+            name: text,
+            email: text,
+            actor: Some(text),
+        }),
+    ] {
+        let order = DemoOrder {
+            id: text,
+            product: text,
+            quantity: 1,
+            total: text.to_owned(),
+            status: text,
+            placed_on: text,
+        };
+        rendered.push(
+            DemoHomePage {
+                person,
+                orders: vec![order],
+                sign_in_url: url,
+                api_url: text,
+                mcp_home: url,
+            }
+            .render(),
+        );
+    }
     for redirect_kind in [
         RedirectKind::Https,
         RedirectKind::Loopback,
