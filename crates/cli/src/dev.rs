@@ -1,5 +1,5 @@
-//! `clerk-mcp dev`: a local Clerk and the remote MCP server beside it, without an account, a
-//! configuration or the network.
+//! `clerk-mcp dev`: a local Clerk, the remote MCP server and an application beside it, without an
+//! account, a configuration or the network.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -7,28 +7,28 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
+use clerk::{ApiUrl, Client, SecretKey};
+use demo::DemoApp;
 use emulator::Emulator;
+use http::{Request, Response};
 use server::{
     app::EmulatedPerson,
-    config::Flags,
     process::{LocalServer, Neighbours},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    dev_config::{self, Addresses, CLIENT_ID, CLIENT_SECRET, Given, SignInMode},
     emulate::{self, Saving},
     emulated::{EmulatedClerk, EmulatedClock},
-    environment,
     failure::Failure,
+    local_http::{self, Dropped, Handle, listen},
     logging,
     people::Table,
     printer::Printer,
-    serve, signals,
+    signals,
 };
-
-/// The OAuth application that the server is at the emulated Clerk. It opens nothing else.
-const CLIENT_ID: &str = "clerk_mcp_emulated";
-const CLIENT_SECRET: &str = "emulated-client-secret";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DevArguments {
@@ -38,6 +38,12 @@ pub(crate) struct DevArguments {
     /// Port of the local Clerk; 0 takes a free one
     #[arg(long, default_value_t = 8789)]
     clerk_port: u16,
+    /// Port of the application that signs people in with that Clerk; 0 takes a free one
+    #[arg(long, default_value_t = 8787)]
+    app_port: u16,
+    /// How people sign in to the MCP server
+    #[arg(long, value_enum, value_name = "MODE", default_value_t = SignInMode::ClerkOauth, conflicts_with = "config")]
+    sign_in: SignInMode,
     /// Folder for what is kept between runs
     #[arg(long, value_name = "FOLDER", default_value = ".clerk-mcp")]
     dir: PathBuf,
@@ -47,12 +53,13 @@ pub(crate) struct DevArguments {
     /// Forget what is kept, and begin anew
     #[arg(long)]
     fresh: bool,
-    /// Configuration in place of the built-in one; addresses, Clerk and storage stay those of `dev`
+    /// Configuration in place of the built-in one; addresses, Clerk and storage stay those of `dev`,
+    /// and the application where it names none
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
-/// Runs both until SIGINT or SIGTERM.
+/// Runs them all until SIGINT or SIGTERM.
 pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<(), Failure> {
     let terminated = signals::terminated();
     logging::start(true)?;
@@ -62,14 +69,18 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
         printer.warn("--seed is not used: the folder is not new\nhint: begin anew with --fresh");
     }
     let emulator = Arc::new(emulator);
-    let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let (clerk_listener, clerk_address) =
-        emulate::listen(loopback(arguments.clerk_port), "--clerk-port").await?;
-    let clerk_url = format!("http://{clerk_address}");
-    emulator.set_url(&clerk_url);
-    // The server's own port has to be known before its configuration can name it.
-    let (listener, address) = emulate::listen(loopback(arguments.port), "--port").await?;
+    // Each has to know the addresses of the others before it starts.
+    let (clerk_listener, clerk_url) = at(arguments.clerk_port, "--clerk-port").await?;
+    let (app_listener, app_url) = at(arguments.app_port, "--app-port").await?;
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let (listener, address) = listen(loopback, "--port").await?;
     let public_url = format!("http://{address}");
+    let addresses = Addresses {
+        mcp: &public_url,
+        clerk: &clerk_url,
+        app: &app_url,
+    };
+    emulator.set_url(&clerk_url);
     emulator
         .ensure_oauth_application(
             CLIENT_ID,
@@ -77,23 +88,23 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
             &[&format!("{public_url}/callback")],
         )
         .map_err(Failure::failed)?;
-    let config = config(
-        &arguments,
-        &folder,
-        &emulator,
-        &clerk_url,
-        &public_url,
-        printer,
-    )?;
+    let given = Given {
+        file: arguments.config.clone(),
+        sign_in: arguments.sign_in,
+        secret_key: emulator.secret_key(),
+        database: folder.database(),
+    };
+    let config = dev_config::read(&given, addresses, printer)?;
+    let app = Arc::new(application(&emulator, &given.secret_key, addresses)?);
     let people = people(&emulator);
-    let surrounded = Neighbours {
+    let neighbours = Neighbours {
         env: Arc::new(EmulatedClock(Arc::clone(&emulator))),
         clerk: Arc::new(EmulatedClerk(Arc::clone(&emulator))),
         people: people.clone(),
     };
-    let remote = LocalServer::on(listener, address, &config, surrounded).await?;
+    let remote = LocalServer::on(listener, address, &config, neighbours).await?;
     let saving = Saving::begin(&emulator, Some(&folder.emulator()))?;
-    printer.note(&banner(&public_url, &clerk_url, &people, &arguments.dir)?);
+    printer.note(&banner(addresses, &given, &people, &arguments.dir)?);
 
     let stop = CancellationToken::new();
     let clerk = emulate::serve_until(
@@ -103,16 +114,52 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
         stop.cancelled(),
         *printer,
     );
+    let application = local_http::serve_until(app_listener, &app, stop.cancelled());
     let serving = async {
         let stopped = async {
             terminated.await;
         };
         remote.serve(stopped).await;
-        // Open calls of the server still need their Clerk: it ends after them.
+        // Open calls of the server still need their Clerk and their API: those end after them.
         stop.cancel();
     };
-    let (saved, ()) = tokio::join!(clerk, serving);
+    let (saved, (), ()) = tokio::join!(clerk, application, serving);
     saved
+}
+
+/// A socket of this machine, and its origin.
+async fn at(port: u16, flag: &str) -> Result<(tokio::net::TcpListener, String), Failure> {
+    let (listener, address) = listen((Ipv4Addr::LOCALHOST, port).into(), flag).await?;
+    Ok((listener, format!("http://{address}")))
+}
+
+/// The demonstration's application, at the emulated Clerk.
+fn application(
+    emulator: &Arc<Emulator>,
+    secret_key: &str,
+    addresses: Addresses<'_>,
+) -> Result<DemoApp, Failure> {
+    let key = SecretKey::parse(secret_key).map_err(Failure::failed)?;
+    let client = Client::builder(
+        key,
+        Arc::new(EmulatedClerk(Arc::clone(emulator))),
+        Arc::new(EmulatedClock(Arc::clone(emulator))),
+    )
+    .api_url(ApiUrl::parse(addresses.clerk).map_err(Failure::failed)?);
+    Ok(DemoApp::new(demo::Parts {
+        url: addresses.app.to_owned(),
+        clerk_url: addresses.clerk.to_owned(),
+        mcp_url: addresses.mcp.to_owned(),
+        client: client.build(),
+    }))
+}
+
+impl Handle for DemoApp {
+    const LARGEST_BODY: usize = demo::MAX_BODY_BYTES;
+
+    async fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Dropped> {
+        Ok(self.handle(request).await)
+    }
 }
 
 /// Where everything is kept.
@@ -172,81 +219,6 @@ impl Folder {
     }
 }
 
-/// What the demonstration runs with, unless another configuration is named.
-const CONFIG: &str = r#"
-name = "Clerk MCP"
-
-[sign_in]
-organizations = true
-
-[demo]
-tools = true
-
-# Everybody: who am I, the demonstration's sum, and Clerk as far as they could go themselves.
-[[access]]
-everyone = true
-tools = ["userInfo", "add", "users", "organizations", "invitations"]
-
-# Some roles, by `role` in public metadata.
-[[access]]
-role = ["admin", "premium"]
-tools = ["generateImage"]
-
-# Admins: the whole instance.
-[[access]]
-role = "admin"
-tools = ["users", "organizations", "invitations"]
-clerk = "instance"
-"#;
-
-fn config(
-    arguments: &DevArguments,
-    folder: &Folder,
-    emulator: &Emulator,
-    clerk_url: &str,
-    public_url: &str,
-    printer: &Printer,
-) -> Result<server::config::Config, Failure> {
-    let (name, text) = match &arguments.config {
-        None => ("the built-in configuration".to_owned(), CONFIG.to_owned()),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::usage(format!("{}: cannot be read: {error}", path.display()))
-            })?;
-            (path.display().to_string(), text)
-        }
-    };
-    let secret_key = emulator.secret_key();
-    let environment = |name: &str| match name {
-        "CLERK_SECRET_KEY" => Some(secret_key.clone()),
-        "CLERK_API_URL" | "CLERK_FRONTEND_API" => Some(clerk_url.to_owned()),
-        "CLERK_CLIENT_ID" => Some(CLIENT_ID.to_owned()),
-        "CLERK_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),
-        // A real instance in the environment is never reached from here; secrets of the owner's API,
-        // whatever they are called, are read.
-        name if ["CLERK_", "COOKIE_", "APP_URL"]
-            .iter()
-            .any(|of| name.starts_with(of)) =>
-        {
-            None
-        }
-        name => environment::read_any(name),
-    };
-    let flags = Flags {
-        public_url: Some(public_url.to_owned()),
-        bind: public_url.strip_prefix("http://").map(str::to_owned),
-        database: Some(folder.database().display().to_string()),
-    };
-    let base = arguments.config.as_deref().and_then(Path::parent);
-    serve::load(
-        Some((&name, &text)),
-        &environment,
-        flags,
-        base.unwrap_or(Path::new("")),
-        printer,
-    )
-}
-
 fn people(emulator: &Emulator) -> Vec<EmulatedPerson> {
     let people = emulator
         .people()
@@ -269,8 +241,8 @@ fn people(emulator: &Emulator) -> Vec<EmulatedPerson> {
 const MOST_NAMED: usize = 8;
 
 fn banner(
-    public_url: &str,
-    clerk_url: &str,
+    addresses: Addresses<'_>,
+    given: &Given,
     people: &[EmulatedPerson],
     folder: &Path,
 ) -> Result<String, Failure> {
@@ -288,10 +260,16 @@ fn banner(
             role.to_owned(),
         ]);
     }
-    let mcp = format!("{public_url}{}", server::MCP_PATH);
+    let Addresses {
+        mcp: url,
+        clerk,
+        app,
+    } = addresses;
+    let mcp = format!("{url}{}", server::MCP_PATH);
     Ok(format!(
-        "MCP server    {mcp}   (how to connect each client: {public_url})\n\
-         Local Clerk   {clerk_url}   (its mail: {clerk_url}/_emulator/inbox)\n\
+        "MCP server    {mcp}   (how to connect each client: {url})\n\
+         Local Clerk   {clerk}   (its mail: {clerk}/_emulator/inbox)\n\
+         Demo shop     {app}   (signs people in with that Clerk; its API: {app}/openapi.yaml)\n\
          Kept in       {folder}   (--fresh begins anew)\n\n\
          Sign in as one of these, or of more\n{table}\n\
          Connect\n\
@@ -299,7 +277,10 @@ fn banner(
          \x20 VS Code         code --add-mcp '{{\"name\":\"clerk\",\"type\":\"http\",\"url\":\"{mcp}\"}}'\n\
          \x20 Cursor          {{\"mcpServers\":{{\"clerk\":{{\"url\":\"{mcp}\"}}}}}} in ~/.cursor/mcp.json\n\
          \x20 MCP Inspector   npx @modelcontextprotocol/inspector --transport http --server-url {mcp}\n\n\
+         For other commands of clerk-mcp, such as impersonate\n\
+         \x20 export CLERK_API_URL={clerk} CLERK_SECRET_KEY={key}\n\n\
          Stop with Ctrl-C.",
         folder = folder.display(),
+        key = given.secret_key,
     ))
 }

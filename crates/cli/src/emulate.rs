@@ -9,33 +9,20 @@ use std::time::Duration;
 use bytes::Bytes;
 use emulator::{Answer, Emulator, MAX_BODY_BYTES, Seed};
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::connect;
 use crate::failure::Failure;
+use crate::local_http::{self, Dropped, Handle, listen};
 use crate::machine::Machine;
 use crate::printer::Printer;
 use crate::signals;
 
 /// The window of `--rate-limit`, as Clerk counts.
 const RATE_WINDOW_MS: u64 = 10_000;
-/// How long a client may take to send its headers, and leave a kept connection idle.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long a client may take to send its body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long open requests may take once the program is to end.
-const GRACE: Duration = Duration::from_secs(3);
 /// How often changes are written to the state file.
 const SAVE_INTERVAL: Duration = Duration::from_millis(250);
-const MAX_HEADER_BYTES: usize = 64 * 1024;
-/// More connections at once than this wait in the system's queue.
-const MAX_CONNECTIONS: usize = 1024;
 
 /// Run a local Clerk Backend API, for development and tests without an account.
 #[derive(Debug, clap::Args)]
@@ -88,14 +75,6 @@ pub(crate) async fn run(args: Args) -> Result<(), Failure> {
     serve_until(listener, &emulator, saving, stopped, printer).await
 }
 
-/// A socket that listens, and its address. `flag` is the one that chooses another port.
-pub(crate) async fn listen(
-    address: SocketAddr,
-    flag: &str,
-) -> Result<(TcpListener, SocketAddr), Failure> {
-    Ok(server::listen::bind(address, flag).await?)
-}
-
 /// A state file that holds the state as of a revision.
 pub(crate) struct Saving {
     file: PathBuf,
@@ -131,15 +110,10 @@ pub(crate) async fn serve_until(
     ended: impl Future<Output = ()>,
     printer: Printer,
 ) -> Result<(), Failure> {
-    let (stop, stopped) = watch::channel(false);
     let (served, all_served) = watch::channel(false);
-    let ending = async {
-        ended.await;
-        // The receivers live as long as this function.
-        let _ = stop.send(true);
-    };
     let serving = async {
-        serve(listener, emulator, stopped.clone()).await;
+        local_http::serve_until(listener, emulator, ended).await;
+        // The receiver lives as long as this function.
         let _ = served.send(true);
     };
     let saving = async {
@@ -148,7 +122,7 @@ pub(crate) async fn serve_until(
             None => Ok(()),
         }
     };
-    let ((), (), saved) = tokio::join!(ending, serving, saving);
+    let ((), saved) = tokio::join!(serving, saving);
     saved
 }
 
@@ -286,85 +260,17 @@ fn create_private(file: &Path) -> std::io::Result<std::fs::File> {
     options.open(file)
 }
 
-/// Accepts connections until told to stop, then lets open requests finish for a moment.
-async fn serve(
-    listener: TcpListener,
-    emulator: &Arc<Emulator>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    let mut connections = tokio::task::JoinSet::new();
-    let told = stopped.clone();
-    loop {
-        tokio::select! {
-            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                // An accept fails when the client has gone, or when the process has no file
-                // descriptors left; then a moment's pause lets connections close.
-                let Ok((stream, _)) = accepted else {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
-                };
-                connections.spawn(converse(stream, Arc::clone(emulator), told.clone()));
-            }
-            Some(_) = connections.join_next() => {}
-            _ = stopped.wait_for(|stop| *stop) => break,
+impl Handle for Emulator {
+    const LARGEST_BODY: usize = MAX_BODY_BYTES;
+
+    async fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Dropped> {
+        let reply = self.handle(request);
+        if !reply.delay.is_zero() {
+            tokio::time::sleep(reply.delay).await;
         }
-    }
-    drop(listener);
-    let finished = async { while connections.join_next().await.is_some() {} };
-    // Whoever is not finished by then is cut off when the set is dropped.
-    let _ = tokio::time::timeout(GRACE, finished).await;
-}
-
-/// One connection, with as many requests as its client sends.
-async fn converse(stream: TcpStream, emulator: Arc<Emulator>, mut stopped: watch::Receiver<bool>) {
-    // Without this a small answer waits for the client's acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| answer(Arc::clone(&emulator), request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        // A broken connection is its client's business.
-        _ = connection.as_mut() => return,
-        _ = stopped.wait_for(|stop| *stop) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
-}
-
-/// Why a connection is closed without an answer: an error of the service does that.
-#[derive(Debug)]
-struct Dropped(&'static str);
-
-impl std::fmt::Display for Dropped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "the connection is dropped: {}", self.0)
-    }
-}
-
-impl std::error::Error for Dropped {}
-
-async fn answer(
-    emulator: Arc<Emulator>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Dropped> {
-    let (parts, body) = request.into_parts();
-    let body = Limited::new(body, MAX_BODY_BYTES).collect();
-    let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        // Too large, or the client has gone: for the first, the emulator has the right words.
-        Ok(Err(_)) => Bytes::from(vec![0; MAX_BODY_BYTES + 1]),
-        Err(_) => return Err(Dropped("its body took too long")),
-    };
-    let reply = emulator.handle(Request::from_parts(parts, body));
-    if !reply.delay.is_zero() {
-        tokio::time::sleep(reply.delay).await;
-    }
-    match reply.answer {
-        Answer::Response(response) => Ok(response.map(Full::new)),
-        Answer::DropConnection => Err(Dropped("a fault rule asks for it")),
+        match reply.answer {
+            Answer::Response(response) => Ok(response),
+            Answer::DropConnection => Err(Dropped("a fault rule asks for it")),
+        }
     }
 }

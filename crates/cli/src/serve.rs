@@ -62,13 +62,14 @@ pub(crate) fn load(
     env: &dyn Fn(&str) -> Option<String>,
     flags: Flags,
     base_dir: &Path,
+    read_file: &dyn Fn(&Path) -> std::io::Result<String>,
     printer: &Printer,
 ) -> Result<Config, Failure> {
     let sources = Sources {
         toml,
         env,
         flags,
-        read_file: &|path| std::fs::read_to_string(path),
+        read_file,
         base_dir,
         tools: &[],
     };

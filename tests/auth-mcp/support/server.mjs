@@ -30,7 +30,7 @@ export async function startServer(t, appUrl) {
   const folder = mkdtempSync(join(tmpdir(), 'clerk-mcp-auth-route-'));
   const config = join(folder, 'clerk-mcp.toml');
   writeFileSync(config, `[sign_in]\nmode = "app"\napp_url = "${appUrl}"\n`);
-  const args = ['dev', '--port', '0', '--clerk-port', '0', '--dir', join(folder, 'state'), '--config', config];
+  const args = ['dev', '--port', '0', '--clerk-port', '0', '--app-port', '0', '--dir', join(folder, 'state'), '--config', config];
   const child = spawn(BINARY, args, { env: environment(), stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise((done) => child.on('close', done));
   let log = '';

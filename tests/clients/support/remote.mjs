@@ -52,7 +52,7 @@ export function freePort() {
  */
 export async function startDev(t, args = []) {
   const dir = newFolder();
-  const dev = await start(t, dir, ['dev', '--port', '0', '--clerk-port', '0', '--dir', dir, ...args], /Local Clerk +(\S+)/);
+  const dev = await start(t, dir, ['dev', '--port', '0', '--clerk-port', '0', '--app-port', '0', '--dir', dir, ...args], /Local Clerk +(\S+)/);
   const url = dev.output().match(/MCP server +(http\S+)\/mcp/)[1];
   return { ...dev, url, mcp: new URL(`${url}/mcp`), ...steering(dev.named) };
 }

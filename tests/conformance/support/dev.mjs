@@ -9,7 +9,7 @@ const PATIENCE_MS = 20_000;
 
 export async function startDev(binary) {
   const folder = mkdtempSync(join(tmpdir(), 'clerk-mcp-dev-'));
-  const dev = spawn(binary, ['dev', '--port', '0', '--clerk-port', '0', '--dir', folder], {
+  const dev = spawn(binary, ['dev', '--port', '0', '--clerk-port', '0', '--app-port', '0', '--dir', folder], {
     stdio: ['ignore', 'inherit', 'pipe'],
   });
   const stop = () => {

@@ -21,6 +21,9 @@ use super::{
 /// The most tools of one configuration.
 pub const MOST_TOOLS: usize = 500;
 
+/// The environment variable that names the API in place of `base_url`.
+const BASE_URL_VARIABLE: &str = "CLERK_MCP_API_BASE_URL";
+
 /// What definitions are read from.
 #[derive(Clone, Copy)]
 pub struct Definitions<'a> {
@@ -203,10 +206,7 @@ impl Reading<'_> {
     }
 
     fn api(&self, table: &Table<'_>) -> Option<Arc<Api>> {
-        let base_url = match table.needed("base_url") {
-            Some(text) => table.checked("base_url", text, BaseUrl::parse(text)),
-            None => None,
-        };
+        let base_url = self.base_url(table);
         let credential = self.credential(table);
         if !table.has("credential") {
             let hint = "set it to \"session\", \"oauth\", \"m2m\", \"none\", { jwt_template = \"…\" } or { \
@@ -237,6 +237,29 @@ impl Reading<'_> {
             max_response: table.size("max_response").unwrap_or(DEFAULT_MAX_RESPONSE),
             credential: credential?,
         }))
+    }
+
+    /// Where the API is: a variable wins over the file, so that one file serves the API that is tried
+    /// and the one that is meant.
+    fn base_url(&self, table: &Table<'_>) -> Option<BaseUrl> {
+        let variable = (self.definitions.env)(BASE_URL_VARIABLE);
+        let Some(text) = variable.filter(|text| !text.trim().is_empty()) else {
+            if !table.has("base_url") {
+                let hint = format!("add base_url = \"https://…\", or set {BASE_URL_VARIABLE}");
+                table
+                    .faults
+                    .add(&table.pointer, "`base_url` is missing", hint);
+            }
+            return table.parsed("base_url", BaseUrl::parse);
+        };
+        BaseUrl::parse(text.trim())
+            .map_err(|error| {
+                let error = error.to_string();
+                let (problem, hint) = error.split_once("\nhint: ").unwrap_or((&error, ""));
+                let problem = format!("{BASE_URL_VARIABLE}: {}: {problem}", shown(&text));
+                table.faults.add(&table.pointer, problem, hint);
+            })
+            .ok()
     }
 
     fn import(&mut self, table: &Table<'_>) -> Option<Imported> {

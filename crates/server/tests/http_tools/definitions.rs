@@ -1,5 +1,7 @@
 //! What is wrong with a file is told with its line and what to do; nothing is half configured.
 
+use clerk_mcp_server::http_tools::{Definitions, HttpTools};
+
 use super::read;
 
 const API: &str = "[api]\nbase_url = \"https://api.example.com\"\ncredential = \"session\"\n";
@@ -268,6 +270,45 @@ fn tools_need_an_api_and_names_of_their_own() {
             found.iter().any(|fault| fault.contains(expected)),
             "{found:?}"
         );
+    }
+}
+
+/// One file serves the API that is tried and the one that is meant.
+#[test]
+fn a_variable_names_the_api_in_place_of_the_file() {
+    let read = |toml: &str, variable: &str| {
+        let found = HttpTools::read(Definitions {
+            name: "clerk-mcp.toml",
+            text: toml,
+            read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+            env: &|name| (name == "CLERK_MCP_API_BASE_URL").then(|| variable.to_owned()),
+            is_taken: &|_| false,
+            refuses: &|_| None,
+        });
+        found.map(|tools| tools.unwrap().listing(&|_| String::new()))
+    };
+    let local = "http://127.0.0.1:8787/api";
+    let without = "[api]\ncredential = \"none\"\n";
+    for toml in [API, without] {
+        let listing = read(toml, local).unwrap();
+        assert_eq!(listing.lines().next(), Some(local), "{toml}");
+    }
+    let listing = read(API, " ").unwrap();
+    assert!(
+        listing.starts_with("https://api.example.com\n"),
+        "{listing}"
+    );
+    for (toml, variable, expected) in [
+        (
+            API,
+            "http://api.example.com",
+            "CLERK_MCP_API_BASE_URL: \"http://api.example.com\"",
+        ),
+        (without, "", "set CLERK_MCP_API_BASE_URL"),
+    ] {
+        let faults = read(toml, variable).unwrap_err();
+        let told = faults.iter().map(ToString::to_string).collect::<String>();
+        assert!(faults.len() == 1 && told.contains(expected), "{told}");
     }
 }
 

@@ -116,7 +116,8 @@ impl Server {
                       (cat <&3 >/dev/null; kill -TERM $server 2>/dev/null) & wait $server";
         let mut child = Command::new("sh")
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_clerk-mcp"), "dev"])
-            .args(["--port", port, "--clerk-port", "0", "--dir", "state"])
+            .args(["--port", port, "--clerk-port", "0", "--app-port", "0"])
+            .args(["--dir", "state"])
             .args(["--config", "clerk-mcp.toml"])
             .env("CLERK_MCP_LOG", level)
             .current_dir(&folder)
