@@ -2,15 +2,11 @@
 // kept as a picture.
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startDev } from '../conformance/support/dev.mjs';
 import { launch } from './support/chromium.mjs';
 import { callTool, startClient } from './support/client.mjs';
-
-const PHONE = { width: 375, height: 812 };
-const DESKTOP = { width: 1280, height: 900 };
+import { DESKTOP, fits, PHONE, visitorOf } from './support/visitor.mjs';
 
 let browser;
 let dev;
@@ -25,33 +21,7 @@ after(async () => {
   dev?.stop();
 });
 
-/** A browser of its own: with no cookies, and whatever it complains about collected. */
-async function visitor(t, { colorScheme = 'light', viewport = DESKTOP, name = t.name } = {}) {
-  const context = await browser.newContext({ colorScheme, viewport });
-  t.after(() => context.close());
-  const page = await context.newPage();
-  const complaints = [];
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  let pictures = 0;
-  const picture = async (what) => {
-    const folder = process.env.SCREENSHOTS;
-    if (!folder) return;
-    mkdirSync(folder, { recursive: true });
-    pictures += 1;
-    const file = `${name}-${pictures}-${what}-${colorScheme}-${viewport.width}.png`.replace(/[^\w.-]+/g, '-');
-    await page.screenshot({ path: join(folder, file), fullPage: true });
-  };
-  return { context, page, complaints, picture };
-}
-
-/** Nothing may need to be scrolled sideways. */
-async function fits(page) {
-  const [inner, wide] = await page.evaluate(() => [innerWidth, document.documentElement.scrollWidth]);
-  assert.ok(wide <= inner, `${page.url()} is ${wide} wide in a window of ${inner}`);
-}
+const visitor = (t, options) => visitorOf(browser, t, options);
 
 for (const colorScheme of ['light', 'dark']) {
   for (const viewport of [DESKTOP, PHONE]) {

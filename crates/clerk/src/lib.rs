@@ -58,6 +58,6 @@ pub use secret_key::{InstanceKind, SecretKey, SecretKeyError};
 #[cfg(feature = "session-token")]
 pub use session_token::{
     JsonWebKeySet, JsonWebKeySetError, NotASessionToken, SessionClaims, SessionOrganization,
-    SessionTokenError, SessionTokenPolicy, verify_session_token,
+    SessionTokenError, SessionTokenPolicy, TemplateClaims, verify_session_token,
 };
 pub use transport::{Transport, TransportError, TransportErrorKind};

@@ -139,3 +139,62 @@ async fn without_keys_nothing_is_known_about_the_token() {
         assert!(text.contains("hint:") && !text.contains(&token), "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_token_of_a_jwt_template_counts_where_one_is_asked_for() {
+    let world = world([answer(200, &[], token::JWKS)]);
+    let policy = SessionTokenPolicy::default()
+        .issuer("https://clerk.test")
+        .authorized_parties(["https://app.test"]);
+    let check = async |header: &serde_json::Value, claims: &serde_json::Value| {
+        let token = sign(header, claims);
+        world.client.verify_template_token(&token, &policy).await
+    };
+    let template = with(header(), json!({"cat": "cl_B7d4PD222AAA"}));
+    let own = with(
+        claims(),
+        json!({"sid": null, "sts": null, "v": null, "plan": "pro"}),
+    );
+    let found = check(&template, &own).await.unwrap();
+    assert_eq!(
+        (
+            found.user_id.as_str(),
+            &found.raw["plan"],
+            found.actor.as_ref()
+        ),
+        ("user_a", &json!("pro"), None)
+    );
+    assert!(!format!("{found:?}").contains("pro\""), "{found:?}");
+    let actor = json!({"act": {"sub": "user_b"}});
+    let found = check(&template, &with(own.clone(), actor)).await.unwrap();
+    assert_eq!(found.actor.unwrap()["sub"], "user_b");
+
+    // A session's own token is none, nor is one that does not say what it is.
+    let unnamed = with(header(), json!({"cat": null}));
+    for header in [&header(), &unnamed] {
+        let error = check(header, &claims()).await.unwrap_err();
+        assert!(
+            matches!(error, SessionTokenError::NotASessionToken(_)),
+            "{error}"
+        );
+    }
+    for (change, code) in [
+        (json!({"exp": token::AT - 6}), "token_expired"),
+        (json!({"nbf": token::AT + 6}), "token_not_yet_valid"),
+        (json!({"iss": "https://other.test"}), "token_issuer"),
+        (json!({"iss": null}), "token_claim"),
+        (
+            json!({"azp": "https://other.test"}),
+            "token_authorized_party",
+        ),
+        (json!({"sub": "mch_1"}), "token_claim"),
+    ] {
+        let error = check(&template, &with(own.clone(), change))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), code);
+    }
+    let foreign = token::sign_foreign(&template, &own);
+    let error = world.client.verify_template_token(&foreign, &policy).await;
+    assert_eq!(error.unwrap_err().code(), "token_signature");
+}

@@ -34,6 +34,9 @@ pub(crate) struct CallApiAsArguments {
     /// With --impersonate-api: on a production instance too
     #[arg(long, requires = "impersonate_api")]
     allow_live: bool,
+    /// With --impersonate-api: leave the session token in answers that repeat it, for demonstrations
+    #[arg(long, requires = "impersonate_api")]
+    expose_tokens: bool,
     /// With --impersonate-api: the Frontend API's address [default: `CLERK_FRONTEND_API`, else
     /// `CLERK_PUBLISHABLE_KEY`'s]
     #[arg(long, value_name = "URL", requires = "impersonate_api")]
@@ -55,7 +58,9 @@ pub(crate) fn tool(
         .map_err(|error| Failure::usage(format!("--actor: {error}")))?;
     let impersonator = Impersonator::new(Parts {
         client: client.clone(),
-        policy: Policy::default().allow_live(arguments.allow_live),
+        policy: Policy::default()
+            .allow_live(arguments.allow_live)
+            .expose_tokens(arguments.expose_tokens),
         journal: Arc::new(FileJournal::of_user()?),
         audit: Arc::clone(audit),
         background: Arc::new(Tasks::default()),

@@ -194,7 +194,7 @@ async fn profile(app: &DemoApp, caller: &Caller) -> Response<Bytes> {
         Err(refusal) => return refusal,
     };
     let named = Named::read(caller.user_id(), &user);
-    let organization = caller.claims.organization.as_ref().map(|organization| {
+    let organization = caller.organization.as_ref().map(|organization| {
         json!({
             "id": organization.id,
             "slug": organization.slug,
@@ -206,6 +206,7 @@ async fn profile(app: &DemoApp, caller: &Caller) -> Response<Bytes> {
         "name": named.name,
         "email_address": Some(named.email).filter(|email| !email.is_empty()),
         "organization": organization,
+        "plan": caller.plan,
         "orders": app.orders.count(caller.user_id()),
     });
     found(caller, body)

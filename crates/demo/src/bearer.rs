@@ -1,18 +1,23 @@
-//! Who calls the API: whoever the bearer token's session belongs to.
+//! Who calls the API: whoever the bearer token says.
 
 use bytes::Bytes;
-use clerk::{SessionClaims, SessionTokenError};
+use clerk::{NotASessionToken, SessionOrganization, SessionTokenError};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{app::DemoApp, reply};
 
 /// Somebody who calls the API.
 pub(crate) struct Caller {
-    pub(crate) claims: SessionClaims,
+    user_id: String,
+    operator: Option<String>,
+    /// The session's active organization; tokens of JWT templates say nothing of it.
+    pub(crate) organization: Option<SessionOrganization>,
+    /// The claim `plan`, which a JWT template may add, or the instance's own session tokens.
+    pub(crate) plan: Option<String>,
     /// What they came with, for the demonstration at `/api/hello` alone.
     pub(crate) token: String,
 }
@@ -20,45 +25,66 @@ pub(crate) struct Caller {
 impl Caller {
     /// The person that the call is made as.
     pub(crate) fn user_id(&self) -> &str {
-        &self.claims.user_id
+        &self.user_id
     }
 
     /// Who really acts, when the person is impersonated: the actor's `sub`.
     pub(crate) fn operator(&self) -> Option<&str> {
-        operator(&self.claims)
+        self.operator.as_deref()
     }
 
     /// What an answer says of an impersonation: who acts as whom. Nothing otherwise.
     pub(crate) fn acting(&self) -> Option<Value> {
         let operator = self.operator()?;
-        Some(json!({ "operator": operator, "as": self.user_id() }))
+        Some(json!({ "operator": operator, "as": self.user_id }))
     }
 }
 
 /// The `sub` of the claim `act`. An actor that says nothing of itself is one all the same.
-pub(crate) fn operator(claims: &SessionClaims) -> Option<&str> {
-    let actor = claims.actor.as_ref()?;
-    let subject = actor.get("sub").and_then(Value::as_str);
+pub(crate) fn operator(actor: Option<&Value>) -> Option<&str> {
+    let subject = actor?.get("sub").and_then(Value::as_str);
     Some(subject.unwrap_or("somebody"))
 }
 
-/// Verifies the bearer token. Cookies do not count here: a form of another site would bring them too.
+/// Verifies the bearer token: a session's own, or one of a JWT template. Cookies do not count here: a
+/// form of another site would bring them too.
 pub(crate) async fn caller(app: &DemoApp, headers: &HeaderMap) -> Result<Caller, Response<Bytes>> {
     let Some(token) = token(headers) else {
         let message = "send a session token of Clerk's in `Authorization: Bearer …`";
         return Err(unauthorized("missing_token", message, "Bearer"));
     };
-    let verified = app.client.verify_session_token(token, &app.policy).await;
-    match verified {
-        Ok(claims) => Ok(Caller {
-            claims,
-            token: token.to_owned(),
-        }),
-        Err(SessionTokenError::Keys(_)) => Err(unavailable()),
-        Err(error) => {
+    let refused = |error: SessionTokenError| match error {
+        SessionTokenError::Keys(_) => unavailable(),
+        error => {
             let challenge = "Bearer error=\"invalid_token\"";
-            Err(unauthorized(error.code(), &error.message(), challenge))
+            unauthorized(error.code(), &error.message(), challenge)
         }
+    };
+    let plan = |claims: &Map<String, Value>| {
+        let plan = claims.get("plan").and_then(Value::as_str);
+        plan.map(str::to_owned)
+    };
+    let token = token.to_owned();
+    match app.client.verify_session_token(&token, &app.policy).await {
+        Ok(claims) => Ok(Caller {
+            operator: operator(claims.actor.as_ref()).map(str::to_owned),
+            plan: plan(&claims.raw),
+            user_id: claims.user_id,
+            organization: claims.organization,
+            token,
+        }),
+        Err(SessionTokenError::NotASessionToken(NotASessionToken::TemplateToken)) => {
+            let verified = app.client.verify_template_token(&token, &app.policy).await;
+            let claims = verified.map_err(refused)?;
+            Ok(Caller {
+                operator: operator(claims.actor.as_ref()).map(str::to_owned),
+                plan: plan(&claims.raw),
+                user_id: claims.user_id,
+                organization: None,
+                token,
+            })
+        }
+        Err(error) => Err(refused(error)),
     }
 }
 

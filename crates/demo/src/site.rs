@@ -56,7 +56,7 @@ pub(crate) async fn home(app: &DemoApp, request: &Request<Bytes>) -> Response<By
     });
     // Names are a courtesy: without Clerk's answer the page shows ids.
     let person = Named::of(app, user_id).await;
-    let actor = match operator(&claims) {
+    let actor = match operator(claims.actor.as_ref()) {
         Some(actor) => Some(Named::of(app, actor).await.name),
         None => None,
     };

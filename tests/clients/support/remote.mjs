@@ -48,13 +48,14 @@ export function freePort() {
 /**
  * `clerk-mcp dev`: server and emulator, by one clock.
  *
- * @returns the server's origin, its MCP endpoint, what steers the emulator, and the log
+ * @returns the server's origin, its MCP endpoint, the origin of its application, what steers the emulator, and the log
  */
 export async function startDev(t, args = []) {
   const dir = newFolder();
-  const dev = await start(t, dir, ['dev', '--port', '0', '--clerk-port', '0', '--app-port', '0', '--dir', dir, ...args], /Local Clerk +(\S+)/);
+  const dev = await start(t, dir, ['dev', '--port', '0', '--clerk-port', '0', '--app-port', '0', '--dir', dir, ...args], /Local Clerk +(\S+)[^]*Stop with/);
   const url = dev.output().match(/MCP server +(http\S+)\/mcp/)[1];
-  return { ...dev, url, mcp: new URL(`${url}/mcp`), ...steering(dev.named) };
+  const [, appUrl] = dev.output().match(/Demo shop +(http\S+)/);
+  return { ...dev, url, appUrl, mcp: new URL(`${url}/mcp`), ...steering(dev.named) };
 }
 
 /** `clerk-mcp serve` with this configuration, as an OAuth application of an emulator of its own. By the real clock. */

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 
 const PATIENCE_MS = 20_000;
 
-export async function startDev(binary) {
+/** Its origin as `issuer`, that of its application as `app`. */
+export async function startDev(binary, args = []) {
   const folder = mkdtempSync(join(tmpdir(), 'clerk-mcp-dev-'));
-  const dev = spawn(binary, ['dev', '--port', '0', '--clerk-port', '0', '--app-port', '0', '--dir', folder], {
+  const dev = spawn(binary, ['dev', '--port', '0', '--clerk-port', '0', '--app-port', '0', '--dir', folder, ...args], {
     stdio: ['ignore', 'inherit', 'pipe'],
   });
   const stop = () => {
@@ -18,19 +19,20 @@ export async function startDev(binary) {
   };
   let printed = '';
   try {
-    const issuer = await new Promise((resolve, reject) => {
+    const addresses = await new Promise((resolve, reject) => {
       const late = setTimeout(() => reject(new Error(`clerk-mcp dev does not start:\n${printed}`)), PATIENCE_MS);
       dev.on('error', reject);
       dev.on('exit', (code) => reject(new Error(`clerk-mcp dev ended with ${code}:\n${printed}`)));
       dev.stderr.setEncoding('utf8').on('data', (text) => {
         printed += text;
-        const found = /MCP server\s+(http:\S+)\/mcp/.exec(printed);
-        if (!found || !printed.includes('Stop with')) return;
+        if (!printed.includes('Stop with')) return;
         clearTimeout(late);
-        resolve(found[1]);
+        const [, issuer] = /MCP server\s+(http:\S+)\/mcp/.exec(printed);
+        const [, app] = /Demo shop\s+(http:\S+)/.exec(printed);
+        resolve({ issuer, app });
       });
     });
-    return { issuer, stop };
+    return { ...addresses, stop };
   } catch (error) {
     stop();
     throw error;

@@ -58,14 +58,8 @@ impl SessionClaims {
     ) -> Result<Self, SessionTokenError> {
         let expires_at = check_times(&raw, now_ms, policy.clock_skew_ms())?;
         check_status(&raw)?;
-        let issuer = optional_text(&raw, "iss")?;
-        check_issuer(issuer.as_deref(), policy)?;
-        let authorized_party = optional_text(&raw, "azp")?.filter(|azp| !azp.is_empty());
-        if !policy.accepts_party(authorized_party.as_deref()) {
-            return Err(SessionTokenError::AuthorizedParty {
-                shown: authorized_party.as_deref().map(quoted),
-            });
-        }
+        let issuer = check_issuer(&raw, policy)?;
+        let authorized_party = check_party(&raw, policy)?;
         let version = raw.get("v").and_then(Value::as_u64).unwrap_or(1);
         let organization = if version >= 2 {
             organization_v2(&raw)?
@@ -135,20 +129,81 @@ fn check_status(raw: &Map<String, Value>) -> Result<(), SessionTokenError> {
 }
 
 fn check_issuer(
-    issuer: Option<&str>,
+    raw: &Map<String, Value>,
     policy: &SessionTokenPolicy,
-) -> Result<(), SessionTokenError> {
+) -> Result<Option<String>, SessionTokenError> {
+    let issuer = optional_text(raw, "iss")?;
     let Some(expected) = policy.expected_issuer() else {
-        return Ok(());
+        return Ok(issuer);
     };
-    let issuer = issuer.ok_or(missing("iss"))?;
-    if issuer.trim_end_matches('/') == expected.trim_end_matches('/') {
-        return Ok(());
+    let found = issuer.as_deref().ok_or(missing("iss"))?;
+    if found.trim_end_matches('/') == expected.trim_end_matches('/') {
+        return Ok(issuer);
     }
     Err(SessionTokenError::Issuer {
-        shown: quoted(issuer),
+        shown: quoted(found),
         expected: expected.to_owned(),
     })
+}
+
+fn check_party(
+    raw: &Map<String, Value>,
+    policy: &SessionTokenPolicy,
+) -> Result<Option<String>, SessionTokenError> {
+    let party = optional_text(raw, "azp")?;
+    if policy.accepts_party(party.as_deref()) {
+        return Ok(party);
+    }
+    Err(SessionTokenError::AuthorizedParty {
+        shown: party.as_deref().map(quoted),
+    })
+}
+
+/// What a verified token of a JWT template says. Only verification makes one.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TemplateClaims {
+    /// `sub`: the user, `user_…`. Which session it was made for such a token does not say.
+    pub user_id: String,
+    /// `act`: who really acts, if the template says so (`{{session.actor}}`).
+    pub actor: Option<Value>,
+    /// `exp`, in Unix seconds.
+    pub expires_at: u64,
+    /// `azp`: the origin of the site that the token was made for.
+    pub authorized_party: Option<String>,
+    /// Every claim as it is in the token, the template's own ones among them.
+    pub raw: Map<String, Value>,
+}
+
+impl TemplateClaims {
+    /// Checks signed claims against the time and the policy.
+    pub(super) fn check(
+        raw: Map<String, Value>,
+        now_ms: u64,
+        policy: &SessionTokenPolicy,
+    ) -> Result<Self, SessionTokenError> {
+        let expires_at = check_times(&raw, now_ms, policy.clock_skew_ms())?;
+        check_issuer(&raw, policy)?;
+        Ok(Self {
+            authorized_party: check_party(&raw, policy)?,
+            user_id: id(&raw, "sub", IdKind::User)?,
+            actor: raw.get("act").filter(|act| !act.is_null()).cloned(),
+            expires_at: expires_at / 1_000,
+            raw,
+        })
+    }
+}
+
+/// Names and ids only: custom claims are the owner's data.
+impl fmt::Debug for TemplateClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TemplateClaims")
+            .field("user_id", &self.user_id)
+            .field("expires_at", &self.expires_at)
+            .field("authorized_party", &self.authorized_party)
+            .field("raw", &self.raw.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
 }
 
 fn organization_v1(

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Method;
 
-use super::claims::SessionClaims;
+use super::claims::{SessionClaims, TemplateClaims};
 use super::error::SessionTokenError;
 use super::keys::JsonWebKeySet;
 use super::policy::SessionTokenPolicy;
@@ -88,11 +88,34 @@ impl Client {
     ) -> Result<SessionClaims, SessionTokenError> {
         let token = UnverifiedToken::parse(token)?;
         let unavailable = |error| SessionTokenError::Keys(Box::new(error));
-        let (mut keys, just_fetched) = self.keys_or_fetch().await.map_err(unavailable)?;
-        if !keys.has(token.kid()) && !just_fetched && self.may_hurry() {
-            keys = self.fetch_keys().await.map_err(unavailable)?;
-        }
+        let keys = self.keys_with(token.kid()).await.map_err(unavailable)?;
         token.verify(&keys, self.env().now(), policy)
+    }
+
+    /// The same for a token of a JWT template. Such a token says who somebody is and what the template
+    /// adds, and nothing of a session: it is for APIs that the owner wrote the template for.
+    ///
+    /// # Errors
+    /// [`SessionTokenError`] with what is wrong; [`SessionTokenError::NotASessionToken`] for a
+    /// session's own token too.
+    pub async fn verify_template_token(
+        &self,
+        token: &str,
+        policy: &SessionTokenPolicy,
+    ) -> Result<TemplateClaims, SessionTokenError> {
+        let token = UnverifiedToken::parse(token)?;
+        let unavailable = |error| SessionTokenError::Keys(Box::new(error));
+        let keys = self.keys_with(token.kid()).await.map_err(unavailable)?;
+        token.verify_template(&keys, self.env().now(), policy)
+    }
+
+    /// The instance's keys, fetched anew if they lack this key id, but at most once a minute.
+    pub(crate) async fn keys_with(&self, kid: Option<&str>) -> Result<Arc<JsonWebKeySet>, Error> {
+        let (keys, just_fetched) = self.keys_or_fetch().await?;
+        if keys.has(kid) || just_fetched || !self.may_hurry() {
+            return Ok(keys);
+        }
+        self.fetch_keys().await
     }
 
     /// The keys, and whether they were fetched just now.

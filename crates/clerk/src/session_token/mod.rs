@@ -13,7 +13,7 @@ mod permissions;
 mod policy;
 mod unverified;
 
-pub use claims::{SessionClaims, SessionOrganization};
+pub use claims::{SessionClaims, SessionOrganization, TemplateClaims};
 pub use error::{NotASessionToken, SessionTokenError};
 #[cfg(feature = "oauth")]
 pub(crate) use fetch::Kept;

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::claims::SessionClaims;
+use super::claims::{SessionClaims, TemplateClaims};
 use super::error::{NotASessionToken, SessionTokenError};
 use super::keys::JsonWebKeySet;
 use super::policy::SessionTokenPolicy;
@@ -76,15 +76,30 @@ impl<'t> UnverifiedToken<'t> {
         if policy.requires_session_category() {
             self.check_category()?;
         }
+        SessionClaims::check(self.signed_claims(keys)?, now_ms, policy)
+    }
+
+    /// The same for a token of a JWT template, and for nothing else.
+    pub(super) fn verify_template(
+        &self,
+        keys: &JsonWebKeySet,
+        now_ms: u64,
+        policy: &SessionTokenPolicy,
+    ) -> Result<TemplateClaims, SessionTokenError> {
+        if self.category.as_deref() != Some(TEMPLATE_CATEGORY) {
+            return Err(SessionTokenError::NotASessionToken(NotASessionToken::Other));
+        }
+        TemplateClaims::check(self.signed_claims(keys)?, now_ms, policy)
+    }
+
+    fn signed_claims(&self, keys: &JsonWebKeySet) -> Result<Map<String, Value>, SessionTokenError> {
         match keys.verify(self.kid(), self.message.as_bytes(), &self.signature) {
             None => Err(SessionTokenError::UnknownKey {
                 shown: self.kid().map(quoted),
             }),
             Some(false) => Err(SessionTokenError::Signature),
             Some(true) => {
-                let claims =
-                    object(self.claims).ok_or(malformed("its claims are no JSON in base64url"))?;
-                SessionClaims::check(claims, now_ms, policy)
+                object(self.claims).ok_or(malformed("its claims are no JSON in base64url"))
             }
         }
     }

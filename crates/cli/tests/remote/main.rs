@@ -15,6 +15,7 @@ mod authorization_server;
 mod consent;
 mod consents;
 mod cors;
+mod demo_app;
 mod direct_calls;
 mod health;
 mod http_sse;

@@ -212,6 +212,15 @@ impl<'a> Client<'a> {
         tokens(&self.redeem(&self.code(person)))
     }
 
+    /// Tokens for `person`, who signs in through the demonstration's application.
+    #[track_caller]
+    pub(crate) fn connect_through_app(&self, person: &str) -> Tokens {
+        let url = self.authorize_url();
+        let back = sign_in_through_app(self.server, &mut self.browser(), &url, person);
+        let code = parameter(&back, "code").unwrap_or_else(|| panic!("no code: {back}"));
+        tokens(&self.redeem(&code))
+    }
+
     /// Tokens for `person` of these scopes.
     #[track_caller]
     pub(crate) fn connect_for(&self, person: &str, scope: &str) -> Tokens {
@@ -315,4 +324,60 @@ pub(crate) fn sign_in(server: &Server, browser: &mut Browser, url: &str, person:
     let to_clerk = press(server, browser, &page, "approve").location();
     let callback = at_clerk(server, browser, &to_clerk, person);
     browser.get(&callback).location()
+}
+
+/// The same where people sign in through the demonstration's application: its route, the sign-in page of
+/// Clerk, and back.
+#[track_caller]
+pub(crate) fn sign_in_through_app(
+    server: &Server,
+    browser: &mut Browser,
+    url: &str,
+    person: &str,
+) -> String {
+    let callback = callback_of_app(server, browser, url, person);
+    // The first answer takes the token out of the address.
+    let mut at = callback.clone();
+    for _ in 0..3 {
+        let next = browser.get(&at).location();
+        if origin(&next) != server.url {
+            return next;
+        }
+        at = next;
+    }
+    panic!("the callback never leads to the client: {callback}");
+}
+
+/// The callback's address, not opened.
+#[track_caller]
+pub(crate) fn callback_of_app(
+    server: &Server,
+    browser: &mut Browser,
+    url: &str,
+    person: &str,
+) -> String {
+    let page = consent_page(server, browser, url);
+    let to_app = press(server, browser, &page, "approve").location();
+    let known = [server.app.as_str(), &server.clerk];
+    assert_eq!(origin(&to_app), server.app, "{to_app}");
+    let response = browser.get(&to_app);
+    let page = match browser.follow(response, to_app, &known) {
+        Err(callback) => return callback,
+        Ok(page) => page,
+    };
+    assert!(
+        page.url.contains("/sign-in?"),
+        "{}: {}",
+        page.url,
+        page.words()
+    );
+    let mut fields = page.form("/sign-in");
+    fields.retain(|(name, _)| name != "email_address");
+    fields.push(("user_id".to_owned(), person.to_owned()));
+    let form = format!("{}/sign-in", server.clerk);
+    let response = browser.post(&form, &borrowed(&fields), &server.clerk);
+    match browser.follow(response, form, &known) {
+        Err(callback) => callback,
+        Ok(page) => panic!("no callback, but {}: {}", page.url, page.words()),
+    }
 }

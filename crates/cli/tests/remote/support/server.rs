@@ -58,6 +58,8 @@ pub(crate) const CONFIGURED_SECRET: &str = "a-secret-that-nobody-guesses-0123456
 pub(crate) struct Server {
     pub(crate) url: String,
     pub(crate) clerk: String,
+    /// The application that signs people in with that Clerk.
+    pub(crate) app: String,
     pub(crate) folder: PathBuf,
     log: Arc<Mutex<String>>,
     child: Child,
@@ -90,7 +92,7 @@ impl Server {
         Self::start_in(folder(name), config, "warn")
     }
 
-    /// Starts on free ports and reads the addresses from the banner.
+    /// Starts with a configuration.
     pub(crate) fn start_in(folder: PathBuf, config: &str, level: &str) -> Self {
         Self::start_at(folder, config, level, "0")
     }
@@ -110,15 +112,25 @@ impl Server {
     fn start_at(folder: PathBuf, config: &str, level: &str, port: &str) -> Self {
         std::fs::write(folder.join("clerk-mcp.toml"), config).unwrap();
         std::fs::write(folder.join("configured.secret"), CONFIGURED_SECRET).unwrap();
+        Self::run(folder, port, &["--config", "clerk-mcp.toml"], level)
+    }
+
+    /// Starts with these arguments.
+    pub(crate) fn start_with(folder: PathBuf, arguments: &[&str], level: &str) -> Self {
+        Self::run(folder, "0", arguments, level)
+    }
+
+    /// Reads the addresses from the banner: all ports but maybe the server's are free ones.
+    fn run(folder: PathBuf, port: &str, arguments: &[&str], level: &str) -> Self {
         // A shared server is never dropped: the shell ends it when its standard input closes.
         // (The standard input of a job in the background is empty; hence the third descriptor.)
         let script = "exec 3<&0; \"$@\" 3<&- & server=$!; \
-                      (cat <&3 >/dev/null; kill -TERM $server 2>/dev/null) & wait $server";
+                      (cat <&3 >/dev/null; kill -TERM $server) 2>/dev/null & wait $server";
         let mut child = Command::new("sh")
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_clerk-mcp"), "dev"])
             .args(["--port", port, "--clerk-port", "0", "--app-port", "0"])
             .args(["--dir", "state"])
-            .args(["--config", "clerk-mcp.toml"])
+            .args(arguments)
             .env("CLERK_MCP_LOG", level)
             .current_dir(&folder)
             .stdin(Stdio::piped())
@@ -156,6 +168,7 @@ impl Server {
         Self {
             url: address("MCP server"),
             clerk: address("Local Clerk"),
+            app: address("Demo shop"),
             folder,
             log,
             child,
