@@ -8,7 +8,7 @@ pub const STYLE: &str = include_str!("style.css");
 /// `form-action` is absent on purpose: browsers hold the whole chain of redirects that follows a
 /// submission against it, and the way from the consent form leads to Clerk and to the client.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; \
-     style-src 'sha256-IUXSzGDVx70ZtHsgwmh9T9PHz+3KeOrQgomtDaVD4CI='; \
+     style-src 'sha256-fOC2KXvelPOW2Geoh2v5HUojxj0LgHgP2YfGj8Rqmfs='; \
      img-src data:; base-uri 'none'; frame-ancestors 'none'";
 
 /// The headers of every HTML answer, as pairs of a lower-case name and a value.

@@ -144,18 +144,10 @@ fn the_application_sends_the_token_to_this_server_alone() {
 
 /// Runs the binary beside the server, with what its banner exports.
 fn run(server: &Server, arguments: &[&str]) -> String {
-    let exported = server.log();
-    let exported = exported
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("export "));
-    let variables = exported
-        .unwrap()
-        .split(' ')
-        .map(|pair| pair.split_once('=').unwrap());
     let output = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"))
         .args(arguments)
         .env_clear()
-        .envs(variables)
+        .envs(server.exports.clone())
         .env("XDG_STATE_HOME", server.folder.join("operator"))
         .output()
         .unwrap();
@@ -204,7 +196,13 @@ fn acting_as_somebody_is_tried_against_the_application() {
     assert_eq!(answer["body"]["acting"], acting);
     // The API repeats the token; the tool does not.
     assert!(!answer.to_string().contains("eyJ"), "{answer}");
-    let exposed = [&["call", "callApiAs"][..], &asked, &allowed, &["--expose-tokens"]].concat();
+    let exposed = [
+        &["call", "callApiAs"][..],
+        &asked,
+        &allowed,
+        &["--expose-tokens"],
+    ]
+    .concat();
     let answer: Value = serde_json::from_str(&run(&server, &exposed)).unwrap();
     let token = answer["body"]["token"].as_str().unwrap();
     assert!(token.starts_with("eyJ"), "{answer}");

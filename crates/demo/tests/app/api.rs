@@ -271,7 +271,7 @@ async fn a_token_of_a_jwt_template_opens_it_too() {
     let profile = as_described("/profile", "get", &profile);
     assert_eq!(
         (&profile["user_id"], &profile["plan"]),
-        (&json!(AVA), &json!("free"))
+        (&json!(AVA), &json!("enterprise"))
     );
     let own = world.token(AVA);
     let profile = world.api(Method::GET, "/api/profile", &own, None).await;

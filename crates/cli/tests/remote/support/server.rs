@@ -61,6 +61,8 @@ pub(crate) struct Server {
     /// The application that signs people in with that Clerk.
     pub(crate) app: String,
     pub(crate) folder: PathBuf,
+    /// What it exports for other commands, as pairs. The key among them is no part of the log.
+    pub(crate) exports: Vec<(String, String)>,
     log: Arc<Mutex<String>>,
     child: Child,
     /// Whoever started the server ends it when this closes, as it does when the test's process ends.
@@ -142,7 +144,15 @@ impl Server {
         let log = Arc::new(Mutex::new(String::new()));
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut banner = Vec::new();
+        let mut exports = Vec::new();
         for line in lines.by_ref().map(Result::unwrap) {
+            if let Some(pairs) = line.trim().strip_prefix("export ") {
+                let pairs = pairs.split(' ').filter_map(|pair| pair.split_once('='));
+                exports = pairs
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .collect();
+                continue;
+            }
             log.lock().unwrap().push_str(&format!("{line}\n"));
             let ends = line.starts_with("Stop with");
             banner.push(line);
@@ -169,6 +179,7 @@ impl Server {
             url: address("MCP server"),
             clerk: address("Local Clerk"),
             app: address("Demo shop"),
+            exports,
             folder,
             log,
             child,
