@@ -118,6 +118,15 @@ describe('impersonation', () => {
     assert.deepEqual(sessions.filter(({ status }) => status === 'active'), []);
   });
 
+  test('a token of the command line opens the API, which says who acts', async (t) => {
+    const dev = await startDev(t);
+    const block = shellBlocks('impersonation.md').find((text) => text.includes('/api/profile'));
+    const env = { CLERK_API_URL: dev.clerkUrl, CLERK_SECRET_KEY: EMULATOR_KEY, XDG_STATE_HOME: folder(t) };
+    const { stdout } = await runBlock(atAddressesOf(dev, block), env);
+    const profile = JSON.parse(stdout);
+    assert.deepEqual([profile.user_id, profile.acting], [AVA, greeting.acting]);
+  });
+
   test('says hello to a client that starts the program', async (t) => {
     const dev = await startDev(t);
     const text = atAddressesOf(dev, readFileSync(resolve(ROOT, 'examples/impersonation/mcp.json'), 'utf8'));
