@@ -302,7 +302,7 @@ fn a_variable_names_the_api_in_place_of_the_file() {
         (
             API,
             "http://api.example.com",
-            "CLERK_MCP_API_BASE_URL: \"http://api.example.com\"",
+            "CLERK_MCP_API_BASE_URL: `http://api.example.com`",
         ),
         (without, "", "set CLERK_MCP_API_BASE_URL"),
     ] {
