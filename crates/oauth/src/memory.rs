@@ -380,6 +380,14 @@ impl Store for MemoryStore {
         self.run(move |tables| tables.audit.extend_from_slice(records))
     }
 
+    fn sweep_audit(&self, before: Timestamp) -> StoreResult<'_, u64> {
+        self.run(move |tables| {
+            let earlier = tables.audit.len();
+            tables.audit.retain(|record| record.at >= before);
+            (earlier - tables.audit.len()) as u64
+        })
+    }
+
     fn sweep(&self, now: Timestamp) -> StoreResult<'_, Swept> {
         self.run(move |tables| tables.sweep(now))
     }

@@ -217,6 +217,10 @@ pub trait Store: Send + Sync {
     /// Appends to the audit log, all of it or nothing, in this order.
     fn append_audit<'a>(&'a self, records: &'a [AuditRecord]) -> StoreResult<'a, ()>;
 
+    /// Deletes audit records from before `before`, and counts them. A call may delete a part only, to
+    /// be short: nothing is left to delete when it gives 0.
+    fn sweep_audit(&self, before: Timestamp) -> StoreResult<'_, u64>;
+
     /// Deletes what nobody can use any more, and counts it:
     ///
     /// * access and refresh tokens that have expired. Dead refresh tokens stay until then, or their

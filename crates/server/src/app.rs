@@ -38,6 +38,8 @@ pub struct App {
     pub allowed: Allowed,
     /// Cookies.
     pub cookies: Cookies,
+    /// How long audit rows stay in the database; `None` for ever.
+    pub audit_kept: Option<Duration>,
     /// Whose forwarded headers are believed.
     pub trusted_proxies: TrustedProxies,
     /// How much of what one address may ask for.

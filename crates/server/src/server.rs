@@ -162,6 +162,7 @@ impl Server {
             people: People::new(client).forgetting(Arc::clone(&around.tool_state)),
             tool_state: around.tool_state,
             tool_state_kept: config.oauth.refresh_total_lifetime,
+            audit_kept: config.audit.keep,
             ends: Arc::new(GrantEnds::default()),
             allowed: allowed.clone(),
             cookies: Cookies::new(&public_url),

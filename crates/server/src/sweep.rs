@@ -22,7 +22,11 @@ pub(crate) async fn forever(app: Arc<App>, credentials: Arc<Credentials>) {
         credentials.sweep(store.as_ref(), app.now()).await;
         loop {
             let (store, values) = (app.oauth.store().as_ref(), app.tool_state.as_ref());
-            match part(store, values, app.tool_state_kept, app.now()).await {
+            let kept = Kept {
+                values: app.tool_state_kept,
+                audit: app.audit_kept,
+            };
+            match part(store, values, kept, app.now()).await {
                 Ok(true) => tokio::time::sleep(PAUSE).await,
                 Ok(false) => break,
                 Err(error) => {
@@ -34,17 +38,30 @@ pub(crate) async fn forever(app: Arc<App>, credentials: Arc<Credentials>) {
     }
 }
 
-/// Deletes a part; whether there is more. Values of tools go when nobody has used them for `kept`.
+/// How long what does not say itself is kept.
+#[derive(Clone, Copy)]
+struct Kept {
+    /// Values of tools that nobody uses.
+    values: Duration,
+    /// Audit rows; `None` for ever.
+    audit: Option<Duration>,
+}
+
+/// Deletes a part; whether there is more.
 async fn part(
     store: &dyn Store,
     values: &dyn ToolStateStore,
-    kept: Duration,
+    kept: Kept,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let swept = store.sweep(now).await?;
-    let values = values.sweep_values(now.before(kept)).await?;
-    tracing::debug!(?swept, ?values, "swept");
-    Ok(swept.more || values.more)
+    let values = values.sweep_values(now.before(kept.values)).await?;
+    let audit_rows = match kept.audit {
+        Some(kept) => store.sweep_audit(now.before(kept)).await?,
+        None => 0,
+    };
+    tracing::debug!(?swept, ?values, audit_rows, "swept");
+    Ok(swept.more || values.more || audit_rows > 0)
 }
 
 /// Ends unused sessions until it is dropped.
@@ -58,7 +75,7 @@ pub(crate) async fn idle_sessions(sessions: Arc<OwnedSessions>) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use oauth::MemoryStore;
+    use oauth::{AuditRecord, MemoryStore};
     use serde_json::{Map, json};
     use store::tool_state::{Changes, MemoryToolState, Owner};
 
@@ -81,9 +98,31 @@ mod tests {
                 .await;
             changed.unwrap().unwrap();
         }
-        let more = part(&MemoryStore::new(), &values, KEPT, now).await;
+        let kept = Kept {
+            values: KEPT,
+            audit: None,
+        };
+        let more = part(&MemoryStore::new(), &values, kept, now).await;
         assert_eq!(more, Ok(false));
         assert_eq!(values.forget_values("old").await, Ok(0));
         assert_eq!(values.forget_values("young").await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn audit_rows_go_when_their_time_is_over_or_never() {
+        let now = Timestamp(1_800_000_000_000);
+        let day = Duration::from_secs(24 * 60 * 60);
+        let (store, values) = (MemoryStore::new(), MemoryToolState::new());
+        let row = |age| AuditRecord {
+            at: now.before(age),
+            record: json!({}),
+        };
+        let rows = [row(91 * day), row(90 * day), row(day)];
+        store.append_audit(&rows).await.unwrap();
+        for (audit, left) in [(None, 3), (Some(90 * day), 2)] {
+            let kept = Kept { values: day, audit };
+            while part(&store, &values, kept, now).await.unwrap() {}
+            assert_eq!(store.audit_log().len(), left, "{audit:?}");
+        }
     }
 }

@@ -273,3 +273,28 @@ pub(super) async fn audit_records_are_appended_in_batches(subject: &Subject) {
         assert_eq!(subject.store.append_audit(&batch).await, Ok(()));
     }
 }
+
+pub(super) async fn old_audit_records_go_and_the_others_stay(subject: &Subject) {
+    let store = &*subject.store;
+    let at = |at| AuditRecord {
+        at,
+        record: json!({ "tool": "add" }),
+    };
+    // More than a store deletes at once.
+    let old: Vec<AuditRecord> = (0..1_200).map(|_| at(START)).collect();
+    store.append_audit(&old).await.unwrap();
+    let later = START.after(INSTANT);
+    store.append_audit(&[at(later), at(later)]).await.unwrap();
+    let sweep = async |before| {
+        let mut all = 0;
+        loop {
+            match store.sweep_audit(before).await.unwrap() {
+                0 => return all,
+                some => all += some,
+            }
+        }
+    };
+    assert_eq!(sweep(START).await, 0, "what is as old as the limit stays");
+    assert_eq!(sweep(later).await, 1_200);
+    assert_eq!(sweep(later.after(INSTANT)).await, 2);
+}

@@ -270,7 +270,11 @@ fn audit(reading: &Reading<'_>) -> Option<AuditConfig> {
         Some(given) => Some(reading.path(&given)?),
         None => None,
     };
-    Some(AuditConfig { file })
+    let keep = reading.required(&settings::AUDIT_KEEP, |text| match text {
+        "forever" => Ok(None),
+        text => duration(text, ("1d", "3650d")).map(Some),
+    })?;
+    Some(AuditConfig { file, keep })
 }
 
 fn warn_of_exposure(

@@ -207,4 +207,6 @@ pub struct Limits {
 pub struct AuditConfig {
     /// A file for JSON lines; `None` for the database.
     pub file: Option<PathBuf>,
+    /// How long rows stay in the database; `None` for ever.
+    pub keep: Option<Duration>,
 }

@@ -257,6 +257,9 @@ settings! {
 
     AUDIT_FILE = Setting::text("audit.file", "A file for audit rows, one JSON object a line, instead of the database")
         .env("CLERK_MCP_AUDIT_LOG").otherwise("the database");
+    AUDIT_KEEP = Setting::text("audit.keep", "How long audit rows stay in the database; 1d to 3650d, \
+         or `forever`. Those of a file stay")
+        .default("90d");
 
     TRANSPORTS_SSE = Setting::new("transports.sse", Kind::Switch,
         "Whether `/sse` serves clients of HTTP+SSE, the transport of revision 2024-11-05")

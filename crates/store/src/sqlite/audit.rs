@@ -1,6 +1,6 @@
 //! The audit log.
 
-use oauth::AuditRecord;
+use oauth::{AuditRecord, Timestamp};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::error::Outcome;
@@ -8,6 +8,12 @@ use super::rows::{self, milliseconds};
 
 /// Rows of one statement: as many as the server writes at once.
 const ROWS: usize = 256;
+
+/// Rows that go in one transaction, so that nobody waits for long.
+const BATCH: u16 = 500;
+
+pub(super) const SWEEP: &str = "DELETE FROM audit WHERE number IN
+         (SELECT number FROM audit WHERE at < ? ORDER BY at LIMIT ?)";
 
 pub(super) async fn append(
     connection: &mut SqliteConnection,
@@ -32,4 +38,13 @@ pub(super) async fn append(
             .await?;
     }
     Ok(())
+}
+
+pub(super) async fn sweep(connection: &mut SqliteConnection, before: Timestamp) -> Outcome<u64> {
+    let deleted = sqlx::query(SWEEP)
+        .bind(milliseconds(before))
+        .bind(BATCH)
+        .execute(connection)
+        .await?;
+    Ok(deleted.rows_affected())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
 
-use super::{access_tokens, open, sweep, tool_state};
+use super::{access_tokens, audit, open, sweep, tool_state};
 
 /// The check at each request, and what looks for something to sweep while nobody may write.
 #[tokio::test]
@@ -25,6 +25,7 @@ async fn frequent_queries_read_no_whole_table() {
         sweep::AUTHORIZATIONS,
         sweep::CLIENTS,
         sweep::CLIENT_DOCUMENTS,
+        audit::SWEEP,
         tool_state::READ,
         tool_state::TOUCH,
         tool_state::NAMES,

@@ -316,6 +316,12 @@ impl Store for SqliteStore {
         })
     }
 
+    fn sweep_audit(&self, before: Timestamp) -> StoreResult<'_, u64> {
+        self.write(move |connection| {
+            Box::pin(async move { audit::sweep(connection, before).await })
+        })
+    }
+
     fn sweep(&self, now: Timestamp) -> StoreResult<'_, Swept> {
         Box::pin(async move {
             let mut swept = Swept::default();
