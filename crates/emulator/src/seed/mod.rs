@@ -3,6 +3,7 @@
 mod build;
 mod generate;
 mod oauth;
+mod organizations;
 mod saas;
 mod system;
 mod time;
