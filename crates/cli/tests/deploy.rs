@@ -223,3 +223,21 @@ fn the_packaging_agrees_on_its_paths() {
         assert!(guide.contains(&format!("/etc/clerk-mcp/{file}")), "{file}");
     }
 }
+
+/// A workspace member that the image's build does not see ends it.
+#[test]
+fn the_image_is_built_of_every_workspace_member() {
+    let read = |path: &str| std::fs::read_to_string(format!("{ROOT}/{path}")).unwrap();
+    let manifest = read("Cargo.toml");
+    let seen = read(".dockerignore");
+    let members = manifest.lines().find(|line| line.starts_with("members = "));
+    let members: Vec<&str> = members.unwrap().split('"').skip(1).step_by(2).collect();
+    assert!(members.contains(&"crates/*"), "{members:?}");
+    for member in members {
+        let folder = member.trim_end_matches("/*");
+        let is_seen = seen
+            .lines()
+            .any(|line| line == format!("!{folder}") || line == format!("!{folder}/Cargo.toml"));
+        assert!(is_seen, ".dockerignore leaves {member} out");
+    }
+}
