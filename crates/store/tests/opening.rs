@@ -180,7 +180,9 @@ async fn a_file_of_the_first_version_is_brought_up_to_date() {
     .fetch_one(&mut raw(&place).await)
     .await
     .unwrap();
-    assert_eq!(found, (2, 1));
+    let migrations = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let newest = std::fs::read_dir(migrations).unwrap().count();
+    assert_eq!(found, (i64::try_from(newest).unwrap(), 1));
 }
 
 #[tokio::test]
