@@ -484,6 +484,48 @@ fn loopback_and_private_use_redirects_are_never_remembered() {
 }
 
 #[test]
+fn schemes_of_well_known_clients_are_let_in_as_unverified_and_never_remembered() {
+    const LISTED: &str = "private_use_schemes = [\"com.example.app\"]\n";
+    let cursor = "cursor://anysphere.cursor-mcp/oauth/callback";
+    let server = Server::start("known-schemes", &CONFIG.replace(LISTED, ""));
+    for (scheme, uri) in [
+        ("cursor", cursor),
+        ("claude", "claude://claude.ai/mcp-auth-callback/sdk"),
+        (
+            "vscode",
+            "vscode://saoudrizwan.claude-dev/mcp-auth/callback/1",
+        ),
+    ] {
+        let client = Client::public(&server, uri);
+        let mut browser = client.browser();
+        let page = consent_page(&server, &mut browser, &client.authorize_url());
+        let words = page.words();
+        assert!(words.contains(&format!("{scheme}: links")), "{words}");
+        assert!(words.contains("Nobody can check which app"), "{words}");
+        assert_eq!(page.count("[name=remember]"), 0);
+        let mut fields = decision(&page, "approve");
+        fields.push(("remember".to_owned(), "yes".to_owned()));
+        let response = browser.post(&server.at(CONSENT), &borrowed(&fields), &server.url);
+        let callback = at_clerk(&server, &mut browser, &response.location(), NOAH);
+        let done = browser.get(&callback);
+        assert_eq!(done.status, 200, "{}", done.brief());
+        assert!(done.header("refresh").contains(uri), "{}", done.brief());
+        consent_page(&server, &mut browser, &client.authorize_url());
+    }
+    let registers = |server: &Server, uri: &str| {
+        let document = json!({ "client_name": "App", "redirect_uris": [uri] });
+        register(server, &document).status
+    };
+    assert_eq!(registers(&server, "com.example.app:/callback"), 400);
+    assert_eq!(registers(&server, "evil:/callback"), 400);
+    let server = Server::start(
+        "no-schemes",
+        &CONFIG.replace(LISTED, "private_use_schemes = []\n"),
+    );
+    assert_eq!(registers(&server, cursor), 400);
+}
+
+#[test]
 fn nothing_of_the_way_lives_longer_than_ten_minutes() {
     let server = Server::start("ten-minutes", CONFIG);
     let client = Client::public(&server, HTTPS_CALLBACK);

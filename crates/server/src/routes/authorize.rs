@@ -228,7 +228,7 @@ fn consent_page(app: &App, authorization: &oauth::Authorization) -> Response<Bod
                 RedirectKind::Https => pages::RedirectKind::Https,
                 RedirectKind::Loopback => pages::RedirectKind::Loopback,
                 RedirectKind::PrivateUse => pages::RedirectKind::PrivateUse {
-                    scheme: &view.redirect_host,
+                    scheme: view.redirect_host.trim_end_matches(':'),
                 },
             },
         },
