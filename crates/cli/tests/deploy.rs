@@ -241,3 +241,22 @@ fn the_image_is_built_of_every_workspace_member() {
         assert!(is_seen, ".dockerignore leaves {member} out");
     }
 }
+
+/// The README's first command names no program: of the workspace's there must be one that it means.
+#[test]
+fn cargo_run_means_this_program() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version=1"])
+        .current_dir(ROOT)
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let meant: Vec<&str> = packages
+        .iter()
+        .filter_map(|package| package["default_run"].as_str())
+        .collect();
+    assert_eq!(meant, ["clerk-mcp"]);
+    let readme = std::fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
+    assert!(readme.contains("cargo run --release -- dev"));
+}
