@@ -63,7 +63,8 @@ test('machines talk to each other with opaque tokens and with JWTs', async (t) =
 
   const jwt = await clerk.m2m.createToken({ machineSecretKey, tokenFormat: 'jwt', claims: { tier: 2 } });
   const verified = await verify(jwt.token);
-  assert.deepEqual([verified.subject, verified.claims, verified.id], [sender.id, { tier: 2 }, jwt.id]);
+  // The SDK counts `aud` and `scopes` among the claims of a JWT.
+  assert.deepEqual([verified.subject, verified.scopes, verified.claims.tier, verified.id], [sender.id, [receiver.id], 2, jwt.id]);
   assert.equal(await authenticate(jwt.token), sender.id);
 
   await clerk.machines.createScope(sender.id, stranger.id);

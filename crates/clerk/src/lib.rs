@@ -10,10 +10,14 @@
 //! [`Env`], bytes travel through a [`Transport`]; with the feature `reqwest` there is a ready one,
 //! `HttpTransport`. With the feature `session-token` it verifies session tokens; its cryptography
 //! (aws-lc) is not for wasm32, where everything else here builds. With the feature `oauth`, `oauth`
-//! signs people in through Clerk's OAuth provider and `machine` makes M2M tokens; with the feature `frontend`, `frontend` redeems
+//! signs people in through Clerk's OAuth provider, `machine` makes M2M tokens, and `access_token`
+//! verifies the tokens that Clerk gives to OAuth clients, machines and holders of API keys; with the
+//! feature `frontend`, `frontend` redeems
 //! tickets at the Frontend API. No secret key ever appears in `Debug` or
 //! `Display` of anything here.
 
+#[cfg(feature = "oauth")]
+pub mod access_token;
 mod answer;
 mod api_url;
 mod api_version;
@@ -28,6 +32,8 @@ mod hint;
 #[cfg(feature = "reqwest")]
 mod http_transport;
 mod id;
+#[cfg(feature = "oauth")]
+mod jws;
 #[cfg(feature = "oauth")]
 pub mod machine;
 #[cfg(feature = "oauth")]

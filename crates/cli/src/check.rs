@@ -5,11 +5,12 @@ use std::{path::Path, sync::Arc};
 use bytes::Bytes;
 use clerk::{
     Client, HttpTransport, Request, Transport,
-    oauth::{OAuthApplication, Secret, list_oauth_applications},
+    oauth::{FrontendApi, OAuthApplication, ProviderMetadata, Secret, list_oauth_applications},
 };
 use http::Method;
+use serde_json::Value;
 use server::{
-    config::{ClerkOauth, Config, OwnersApp, SignIn},
+    config::{ClerkOauth, ClerkTokens, Config, OwnersApp, SignIn},
     sign_in::APP_ROUTE,
 };
 
@@ -53,6 +54,10 @@ pub(crate) async fn run(config: &Config, printer: &Printer) -> Result<(), Failur
         SignIn::App(app) => {
             session_keys(&client, &mut report).await;
             app_route(config, app, &transport, &mut report).await;
+        }
+        SignIn::ClerkTokens(tokens) => {
+            authorization_server(config, &client, &transport, &mut report).await;
+            clients_and_machine(tokens, &client, &mut report).await;
         }
     }
     credentials(config, &transport, &mut report).await;
@@ -209,6 +214,107 @@ async fn session_keys(client: &Client, report: &mut Report) {
     match client.session_keys().await {
         Ok(_) => report.good("session tokens: the instance's keys".to_owned()),
         Err(error) => report.fault(format!("session tokens: {error}")),
+    }
+}
+
+/// Clerk as the authorization server: what clients will find there, and whether its keys are those
+/// of the instance whose secret key this is.
+async fn authorization_server(
+    config: &Config,
+    client: &Client,
+    transport: &Arc<dyn Transport>,
+    report: &mut Report,
+) {
+    let keys = match client.session_keys().await {
+        Ok(keys) => keys,
+        Err(error) => return report.fault(format!("Clerk's keys: {error}")),
+    };
+    let read = async {
+        let frontend_api = FrontendApi::parse(config.clerk.frontend_api.as_str())
+            .map_err(|error| error.to_string())?;
+        let well_known = "/.well-known/oauth-authorization-server";
+        let document = get_json(transport, &format!("{frontend_api}{well_known}")).await?;
+        let metadata = ProviderMetadata::from_json(&document, &frontend_api)
+            .map_err(|error| error.to_string())?;
+        let published = get_json(transport, &metadata.jwks_uri).await?;
+        Ok::<_, String>((document, published))
+    };
+    let (document, published) = match read.await {
+        Ok(read) => read,
+        Err(problem) => return report.fault(format!("Clerk's Frontend API: {problem}")),
+    };
+    let published = published["keys"].as_array().into_iter().flatten();
+    let mut ids = published.filter_map(|key| key["kid"].as_str());
+    if !ids.any(|id| keys.has(Some(id))) {
+        return report.fault(format!(
+            "Clerk's keys: {} has none of those that the Backend API has\n\
+             hint: CLERK_FRONTEND_API and CLERK_SECRET_KEY are of different instances; copy both \
+             from the same one in https://dashboard.clerk.com (API keys)",
+            config.clerk.frontend_api
+        ));
+    }
+    report.good(format!(
+        "authorization server: {}",
+        config.clerk.frontend_api.as_str().trim_end_matches('/')
+    ));
+    let can_register = document.get("registration_endpoint").is_some()
+        || document["client_id_metadata_document_supported"] == true;
+    report.good(match can_register {
+        true => "clients: may make themselves known to Clerk".to_owned(),
+        // Not a fault: every client may be one that somebody has entered there.
+        false => "clients: only those entered at Clerk; others need dynamic client registration or \
+                  client ID metadata documents to be on in the Clerk dashboard (OAuth applications, \
+                  Settings)"
+            .to_owned(),
+    });
+}
+
+async fn get_json(transport: &Arc<dyn Transport>, address: &str) -> Result<Value, String> {
+    let hint = "hint: check CLERK_FRONTEND_API";
+    let request = http::Request::get(address).body(Bytes::new());
+    let request = request.map_err(|_| format!("{address} is no address\n{hint}"))?;
+    let answer = transport.send(request).await;
+    let answer = answer.map_err(|error| format!("{address}: {error}\n{hint}"))?;
+    if !answer.status().is_success() {
+        return Err(format!(
+            "{address} answers with {}\n{hint}",
+            answer.status()
+        ));
+    }
+    let read = serde_json::from_slice(answer.body());
+    read.map_err(|_| format!("{address} answers with no JSON\n{hint}"))
+}
+
+/// What the configuration names exists at Clerk.
+async fn clients_and_machine(tokens: &ClerkTokens, client: &Client, report: &mut Report) {
+    for client_id in &tokens.client_ids {
+        // A client known by its document is no application there.
+        if client_id.starts_with("https://") {
+            continue;
+        }
+        match client.send(&list_oauth_applications(client_id)).await {
+            Ok(answer) => match OAuthApplication::find(&answer.body, client_id) {
+                Some(found) => report.good(format!("client: {} ({client_id})", found.name)),
+                None => report.fault(format!(
+                    "sign_in.client_ids: this instance has no OAuth application with the client id \
+                     {client_id}\n\
+                     hint: copy it from the Clerk dashboard (OAuth applications), or remove it"
+                )),
+            },
+            Err(error) => report.fault(format!("sign_in.client_ids: {error}")),
+        }
+    }
+    let Some(machine) = &tokens.machine else {
+        return;
+    };
+    let request = Request::new("GetMachine", Method::GET, "/machines/{machine_id}");
+    let asked = match request.path_parameter("machine_id", machine) {
+        Ok(request) => client.send(&request).await,
+        Err(error) => Err(error.into()),
+    };
+    match asked {
+        Ok(_) => report.good(format!("machine: {machine}")),
+        Err(error) => report.fault(format!("sign_in.machine: {error}")),
     }
 }
 

@@ -14,6 +14,7 @@ use emulator::Emulator;
 use http::{Request, Response};
 use server::{
     app::EmulatedPerson,
+    config::SignIn,
     process::{LocalServer, Neighbours},
 };
 use tokio_util::sync::CancellationToken;
@@ -95,6 +96,9 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
         database: folder.database(),
     };
     let config = dev_config::read(&given, addresses, printer)?;
+    if matches!(config.sign_in, SignIn::ClerkTokens(_)) {
+        emulator.ensure_mcp_server(&config.public_url.join(server::MCP_PATH));
+    }
     let app = Arc::new(application(&emulator, &given.secret_key, addresses)?);
     let people = people(&emulator);
     let neighbours = Neighbours {

@@ -154,6 +154,9 @@ fn reset(inner: &mut Inner, real_now: u64) -> Result<Value, Refusal> {
     for ensured in &inner.ensured {
         ensured.apply(&mut inner.state, &mut *inner.random, real_now);
     }
+    for ensured in &inner.ensured_mcp_servers {
+        ensured.apply(&mut inner.state);
+    }
     inner.faults.clear();
     inner.log.clear();
     inner.revision += 1;

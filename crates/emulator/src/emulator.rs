@@ -7,7 +7,7 @@ use crate::error::{self, ApiError};
 use crate::faults::{self, Effect, Rule};
 use crate::ids::{self, Id};
 use crate::oauth::applications::is_redirect_uri;
-use crate::oauth::ensured::Ensured;
+use crate::oauth::ensured::{Ensured, EnsuredMcpServer};
 use crate::pages;
 use crate::people::Person;
 use crate::query::Query;
@@ -56,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) random: Box<dyn Random>,
     /// OAuth applications that a reset brings back.
     pub(crate) ensured: Vec<Ensured>,
+    pub(crate) ensured_mcp_servers: Vec<EnsuredMcpServer>,
     url: String,
 }
 
@@ -97,6 +98,7 @@ impl Emulator {
             revision: 0,
             random,
             ensured: Vec::new(),
+            ensured_mcp_servers: Vec::new(),
             url,
         };
         Self {
@@ -196,6 +198,17 @@ impl Emulator {
         inner.ensured.push(ensured);
         inner.revision += 1;
         Ok(())
+    }
+
+    /// Makes sure that clients may register themselves, and that tokens may be for this resource, the
+    /// address of an MCP server: clients that name it (`resource`) get tokens whose audience it is.
+    /// A reset keeps it so.
+    pub fn ensure_mcp_server(&self, resource: &str) {
+        let inner = &mut *self.inner();
+        let ensured = EnsuredMcpServer::at(resource);
+        ensured.apply(&mut inner.state);
+        inner.ensured_mcp_servers.push(ensured);
+        inner.revision += 1;
     }
 
     /// The whole state, to write to a file and [restore](Self::restore) later.

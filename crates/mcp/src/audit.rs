@@ -16,7 +16,7 @@ pub struct AuditRow {
     /// The organization the session is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
-    /// The OAuth client that the user approved.
+    /// The OAuth client that the user approved; the machine or the API key that called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// The MCP client, as it names itself: `claude-code 2.0`.

@@ -37,7 +37,7 @@ impl std::fmt::Debug for Shared {
 /// Who calls, for the audit and for tools of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The signed-in user; `None` when there is only the secret key.
+    /// The signed-in user; `None` when there is only the secret key, or a machine.
     pub user_id: Option<String>,
     /// The Clerk session that the sign-in is of, where it has one.
     pub session_id: Option<String>,
@@ -45,7 +45,7 @@ pub struct Caller {
     pub organization_id: Option<String>,
     /// The role that narrows what the user may do.
     pub role: Option<String>,
-    /// The OAuth client that the user approved.
+    /// The OAuth client that the user approved; the machine or the API key that calls.
     pub client_id: Option<String>,
     /// The scopes that the user granted.
     pub scopes: Vec<String>,
@@ -238,7 +238,13 @@ impl Service {
                     )
                 }
             },
-            None => "You manage a whole Clerk instance with its secret key.".to_owned(),
+            // Only a machine comes as a client without a person.
+            None => match &self.caller.client_id {
+                Some(machine) => format!(
+                    "You act as the machine {machine}. The Clerk tools here are over the whole instance."
+                ),
+                None => "You manage a whole Clerk instance with its secret key.".to_owned(),
+            },
         };
         format!("{whom} {DATA_IS_DATA}")
     }

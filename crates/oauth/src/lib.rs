@@ -51,8 +51,9 @@ pub use authorization::{
 };
 pub use authorization_server::{
     Access, Allowed, Answer, AuthorizationServer, BearerFault, Callback, Forget, Forgotten,
-    MAX_REGISTRATION_BYTES, Next, RefreshCheck, RefreshRefusal, RegistrationError,
-    RegistrationResponse, Remembered, SignInFailure, StepFault, TokenResponse, Visitor,
+    MAX_REGISTRATION_BYTES, Next, ProtectedResource, RefreshCheck, RefreshRefusal,
+    RegistrationError, RegistrationResponse, Remembered, SignInFailure, StepFault, TokenResponse,
+    Visitor,
 };
 pub use authorize::{AuthorizeFault, ShownFault, ValidRequest};
 pub use client::{Client, ClientAuthMethod, ClientId, ClientOrigin, Fingerprint, GrantType};

@@ -124,13 +124,14 @@ impl Settings {
         }
     }
 
-    /// The address of the resource at this path, if it has one there.
-    pub(crate) fn address_at(&self, path: &str) -> Option<&Resource> {
+    /// The addresses of the resource with their paths, that of the resource itself first.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = (String, &Resource)> {
         let addresses = std::iter::once(&self.resource).chain(&self.aliases);
-        let mut found = addresses.filter(|address| {
-            Url::parse(address.as_str()).is_ok_and(|url| url.path().trim_end_matches('/') == path)
-        });
-        found.next()
+        addresses.map(|address| {
+            let url = Url::parse(address.as_str()).ok();
+            let path = url.as_ref().map_or("", Url::path);
+            (path.trim_end_matches('/').to_owned(), address)
+        })
     }
 
     /// Where the metadata of the protected resource at `address` is (RFC 9728 section 3.1): the

@@ -55,6 +55,8 @@ pub struct Conditions {
     pub email_domain: Vec<String>,
     /// OAuth scope that the person granted.
     pub scope: Vec<String>,
+    /// Machine, `mch_…`. A rule with it is about machines, and one without it about people.
+    pub machine: Vec<String>,
 }
 
 /// As a few words: `role admin or premium, scope orders:read`.
@@ -67,6 +69,7 @@ impl fmt::Display for Conditions {
             ("user", &self.user),
             ("e-mail domain", &self.email_domain),
             ("scope", &self.scope),
+            ("machine", &self.machine),
         ];
         let given = parts.iter().filter(|(_, values)| !values.is_empty());
         let words: Vec<String> = given
@@ -181,6 +184,12 @@ impl AccessPolicy {
         &self.offered
     }
 
+    /// The scopes that rules ask for.
+    pub fn scopes(&self) -> impl Iterator<Item = String> + '_ {
+        let of_rules = self.rules.iter().flat_map(|rule| &rule.conditions.scope);
+        of_rules.cloned()
+    }
+
     /// Whom the rules give a tool, in words.
     #[must_use]
     pub fn who(&self, tool: &str) -> String {
@@ -226,6 +235,28 @@ impl AccessPolicy {
             listed.insert(name.clone());
             if !way.missing.is_empty() {
                 allowed.needs_scope.insert(name, way.missing);
+            }
+        }
+        allowed
+    }
+}
+
+impl AccessPolicy {
+    /// What a machine may see and call. It has no scopes that anybody granted: a rule that names it
+    /// is enough.
+    #[must_use]
+    pub fn decide_machine(&self, machine: &str) -> Allowed {
+        let mut allowed = Allowed::default();
+        let names = |rule: &&CompiledRule| rule.conditions.machine.iter().any(|id| id == machine);
+        for rule in self.rules.iter().filter(names) {
+            for tool in rule.tools.iter().map(|&index| &self.offered[index]) {
+                let listed = match (tool.own, rule.clerk) {
+                    (true, _) => &mut allowed.own,
+                    (false, ClerkPower::Instance) => &mut allowed.instance,
+                    // There is no session.
+                    (false, ClerkPower::Session) => continue,
+                };
+                listed.insert(tool.name.to_string());
             }
         }
         allowed
@@ -287,7 +318,8 @@ impl Conditions {
                 let wanted = &mut self.email_domain.iter();
                 wanted.any(|wanted| wanted.eq_ignore_ascii_case(held))
             });
-        organizations
+        self.machine.is_empty()
+            && organizations
             && domains
             && any(&self.role, &person.roles)
             && one(&self.user, &person.user_id)

@@ -1,9 +1,9 @@
 //! What the routes share.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
 use clerk::Env;
-use oauth::{AuthorizationServer, Random, Timestamp};
+use oauth::{AuthorizationServer, ProtectedResource, Random, Timestamp};
 use pages::SignInMode;
 use store::tool_state::ToolStateStore;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use crate::{
     rate_limit::RateLimits, routes::Cookies, sign_in::SignIn,
 };
 
-/// The authorization server with everything it stands on.
+/// What every part of the server stands on.
 pub struct App {
     /// Where clients reach the server, without a trailing slash.
     pub public_url: Url,
@@ -22,14 +22,18 @@ pub struct App {
     pub name: String,
     /// Its version.
     pub version: &'static str,
-    /// The rules.
+    /// The rules of the authorization server, and the store.
     pub oauth: AuthorizationServer,
+    /// What clients are told of the MCP endpoint.
+    pub resource: ProtectedResource,
+    /// How people sign in, for the home page.
+    pub sign_in_mode: SignInMode,
     /// Where tools keep values.
     pub tool_state: Arc<dyn ToolStateStore>,
     /// How long a value is kept that no tool uses: as long as a grant lives at most.
     pub tool_state_kept: Duration,
-    /// The way people sign in.
-    pub sign_in: SignIn,
+    /// The way people sign in through this server; `None` where they do so at Clerk.
+    pub sign_in: Option<Arc<SignIn>>,
     /// What Clerk says of people.
     pub people: People,
     /// Grants that end while they are used.
@@ -89,13 +93,22 @@ impl App {
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
     }
+}
 
-    /// How people sign in, for the home page.
-    #[must_use]
-    pub fn sign_in_mode(&self) -> SignInMode {
-        match self.sign_in {
-            SignIn::ClerkOauth(_) => SignInMode::ClerkOauth,
-            SignIn::App(_) => SignInMode::App,
-        }
+/// What the authorization server's own routes need besides: a way for people to sign in through this
+/// server. Where Clerk is the authorization server there is none, and no such route.
+#[derive(Debug)]
+pub struct AuthorizationApp {
+    /// The rest.
+    pub app: Arc<App>,
+    /// The way people sign in.
+    pub sign_in: Arc<SignIn>,
+}
+
+impl Deref for AuthorizationApp {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
     }
 }

@@ -1,39 +1,67 @@
-//! From a bearer token to a principal: the token and the grant from the store, the person from Clerk,
-//! and what follows from both for a minute.
+//! From a bearer token to a principal: whose it is by the store, or by Clerk where that is the
+//! authorization server; who they are now; and what follows from both for a minute.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use axum::body::Body;
 use clerk::BoxFuture;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header, request::Parts};
-use mcp::Attached;
+use mcp::{Attached, Caller};
 use moka::future::Cache;
-use oauth::{BearerFault, ErrorResponse, PlainToken, ScopeSet, Timestamp, TokenHash, TokenKind};
+use oauth::{BearerFault, ErrorResponse, PlainToken, ScopeSet, Timestamp, TokenHash};
 
 use crate::{
     app::App,
+    clerk_tokens::{ClerkTokenFault, ClerkTokens},
+    client_address,
     credentials::SignInsInUse,
     ended::GrantEnd,
-    front::{Authenticate, Principal},
-    people::{PersonError, Standing},
+    front::{Authenticate, Principal, PrincipalKey},
+    listen::PeerAddress,
+    people::{Person, PersonError, Standing},
     principals::Principals,
+    rate_limit::Limited,
+    token_ends::{LookAgain, TokenEnds},
 };
 
 /// How long a token's principal is kept. The facts that it follows from may be as old again (`people`),
-/// so that a role that was taken away ends within a minute. A grant that ends, ends at once.
+/// so that a role that was taken away ends within a minute. A grant that ends, ends at once; a token
+/// that Clerk revokes, within this.
 const PRINCIPAL_LIFETIME: Duration = Duration::from_secs(30);
 /// The most principals that are kept.
 const MOST_PRINCIPALS: u64 = 10_000;
-/// When to try again if Clerk does not say, seconds.
-const RETRY_AFTER: u64 = 10;
+/// When to try again if Clerk does not say.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// When to try again for somebody who is locked: it passes, and a stranger's guesses bring it about.
+const LOCKED_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// Whose tokens count.
+#[derive(Debug)]
+pub enum TokenSource {
+    /// This server's own: each is of a grant in the store.
+    Grants,
+    /// Clerk's.
+    Clerk(Box<ClerkTokens>),
+}
 
 /// Checks bearer tokens.
+#[derive(Clone, Debug)]
+pub struct BearerTokens(Arc<Checker>);
+
 #[derive(Debug)]
-pub struct BearerTokens {
+struct Checker {
     app: Arc<App>,
+    source: TokenSource,
     principals: Principals,
     known: Cache<TokenHash, Known>,
     in_use: SignInsInUse,
+    ends: TokenEnds,
+    /// Itself, for those who look at tokens again.
+    weak: Weak<Self>,
 }
 
 /// A token that was good when it was looked at.
@@ -44,36 +72,55 @@ struct Known {
     until: Timestamp,
 }
 
-type Refusal = Box<Response<Body>>;
+/// Who came with a good token, whoever issued it.
+#[derive(Debug)]
+struct Admitted {
+    caller: Caller,
+    /// Cancelled when what the token stands for ends.
+    ended: GrantEnd,
+    /// When the token is over; `None` when it never is.
+    expires_at: Option<Timestamp>,
+}
+
+/// Why a request is not let in.
+#[derive(Clone, Debug)]
+enum Refusal {
+    Bearer(BearerFault),
+    Limited(Limited),
+    /// Clerk cannot say now who it is, or whether they may.
+    Unavailable {
+        retry_after: Duration,
+    },
+    /// A fault of ours, which the log has.
+    Unservable,
+}
 
 impl BearerTokens {
-    /// Checks tokens for this server.
+    /// Checks tokens of this source for this server.
     #[must_use]
-    pub fn new(app: Arc<App>, principals: Principals) -> Self {
-        Self {
+    pub fn new(app: Arc<App>, source: TokenSource, principals: Principals) -> Self {
+        Self(Arc::new_cyclic(|weak| Checker {
             app,
+            source,
             principals,
             known: Cache::builder()
                 .max_capacity(MOST_PRINCIPALS)
                 .time_to_live(PRINCIPAL_LIFETIME)
                 .build(),
             in_use: SignInsInUse::default(),
-        }
+            ends: TokenEnds::default(),
+            weak: Weak::clone(weak),
+        }))
     }
+}
 
+impl Checker {
     async fn check(&self, parts: &Parts) -> Result<Principal, Refusal> {
-        let path = parts.uri.path();
         if has_query_token(parts) {
-            return Err(self.refused(&BearerFault::Invalid, path));
+            return Err(BearerFault::Invalid.into());
         }
-        let authorization =
-            one_header(&parts.headers).map_err(|fault| self.refused(&fault, path))?;
-        let token = authorization.and_then(bearer);
-        let Some(hash) = token.map(|token| token.hash()) else {
-            // The rules have the words for a header that is missing or of another kind.
-            let looked = self.look(authorization, path).await;
-            return looked.map(|known| known.principal);
-        };
+        let token = bearer(&parts.headers)?;
+        let hash = token.hash();
         if let Some(known) = self.known.get(&hash).await {
             let is_over = known.until.has_passed(self.app.now());
             if !is_over && !known.principal.ended.is_cancelled() {
@@ -81,61 +128,161 @@ impl BearerTokens {
             }
             self.known.invalidate(&hash).await;
         }
-        let known = self.look(authorization, path).await?;
-        self.known.insert(hash, known.clone()).await;
-        Ok(known.principal)
+        let address = self.limit(parts, &token)?;
+        // Any number of requests at once look once.
+        let looking = Box::pin(self.look(&token));
+        match self.known.try_get_with(hash, looking).await {
+            Ok(known) => Ok(known.principal),
+            Err(refusal) => {
+                if let (Some(address), Refusal::Bearer(_)) = (address, &*refusal) {
+                    let limits = &self.app.limits;
+                    limits.opaque_token_refused(address, self.app.now());
+                }
+                Err((*refusal).clone())
+            }
+        }
     }
 
-    async fn look(&self, authorization: Option<&str>, path: &str) -> Result<Known, Refusal> {
+    /// Counts a token that only Clerk can read, by the address that sent it: whoever makes some up
+    /// makes Clerk count requests of this server's.
+    fn limit(&self, parts: &Parts, token: &PlainToken) -> Result<Option<IpAddr>, Refusal> {
         let app = &self.app;
-        let check = || app.oauth.check_access_token(authorization, app.now());
-        let access = check().await.map_err(|fault| self.refused(&fault, path))?;
-        let ended: GrantEnd = app.ends.of(&access.grant.id);
-        // Asked again once an end would be heard: one between the two is not missed.
-        let access = check().await.map_err(|fault| self.refused(&fault, path))?;
-        let grant = &access.grant;
-        let person = match app.people.recent(&grant.user_id).await {
-            Ok(person) if person.standing == Standing::Good => person,
-            Ok(_) | Err(PersonError::Deleted) => {
-                return Err(self.refused(&BearerFault::Invalid, path));
+        match &self.source {
+            TokenSource::Clerk(tokens) if tokens.asks_clerk(token) => {
+                let peer = parts.extensions.get::<PeerAddress>();
+                let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
+                let proxies = &app.trusted_proxies;
+                let address = client_address::client_address(peer, &parts.headers, proxies);
+                let counted = app.limits.opaque_token(address, app.now());
+                counted.map_err(Refusal::Limited)?;
+                Ok(Some(address))
             }
-            Err(PersonError::Unavailable { retry_after }) => {
-                return Err(unavailable(
-                    retry_after.map_or(RETRY_AFTER, |after| after.as_secs()),
-                ));
-            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn look(&self, token: &PlainToken) -> Result<Known, Refusal> {
+        let admitted = match &self.source {
+            TokenSource::Grants => self.of_grant(token).await?,
+            TokenSource::Clerk(tokens) => self.of_clerk(tokens, token).await?,
         };
-        let in_use = self.in_use.of(app, access.clone(), Arc::clone(&ended));
-        let attached = Attached::new(in_use);
-        let served = self
-            .principals
-            .serve(grant, &access.scopes, &person, attached);
-        let served = match served {
-            Ok(served) => served,
-            Err(error) => {
-                tracing::error!(%error, grant = %grant.id, "a grant cannot be served");
-                return Err(plain(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the grant cannot be served",
-                ));
-            }
-        };
+        let caller = admitted.caller;
+        let key = key_of(&caller);
+        let person = self.person(&caller).await?;
+        let served = self.principals.serve(caller, person.as_deref());
+        let served = served.map_err(|error| {
+            tracing::error!(%error, principal = &*key, "somebody cannot be served");
+            Refusal::Unservable
+        })?;
+        let until = self.app.now().after(PRINCIPAL_LIFETIME);
         Ok(Known {
             principal: Principal {
-                key: format!("{} {}", grant.user_id, grant.client_id.as_str()).into(),
-                ended,
+                key,
+                ended: admitted.ended,
                 served: Some(Arc::new(served)),
             },
-            until: access.expires_at.min(app.now().after(PRINCIPAL_LIFETIME)),
+            until: admitted.expires_at.map_or(until, |at| at.min(until)),
         })
     }
 
-    fn refused(&self, fault: &BearerFault, path: &str) -> Refusal {
-        if let BearerFault::Store(error) = fault {
-            tracing::error!(%error, "the store failed");
+    /// Who the caller is at Clerk; a machine is nobody.
+    async fn person(&self, caller: &Caller) -> Result<Option<Arc<Person>>, Refusal> {
+        let Some(user_id) = &caller.user_id else {
+            return Ok(None);
+        };
+        match self.app.people.recent(user_id).await {
+            Ok(person) => match person.standing {
+                Standing::Good => Ok(Some(person)),
+                Standing::Banned => Err(BearerFault::Invalid.into()),
+                Standing::Locked => Err(Refusal::Unavailable {
+                    retry_after: LOCKED_RETRY_AFTER,
+                }),
+            },
+            Err(PersonError::Deleted) => Err(BearerFault::Invalid.into()),
+            Err(PersonError::Unavailable { retry_after }) => Err(Refusal::Unavailable {
+                retry_after: retry_after.unwrap_or(RETRY_AFTER),
+            }),
         }
-        let response: ErrorResponse = self.app.oauth.challenge(fault, path);
-        Box::new(response.into_http().map(Body::from))
+    }
+
+    /// Whose token of ours this is.
+    async fn of_grant(&self, token: &PlainToken) -> Result<Admitted, Refusal> {
+        let app = &self.app;
+        let authorization = format!("Bearer {}", token.reveal());
+        let check = || {
+            app.oauth
+                .check_access_token(Some(&authorization), app.now())
+        };
+        let access = check().await?;
+        let ended: GrantEnd = app.ends.of(&access.grant.id);
+        // Asked again once an end would be heard: one between the two is not missed.
+        let access = check().await?;
+        let in_use = self.in_use.of(app, access.clone(), Arc::clone(&ended));
+        let grant = access.grant;
+        let caller = Caller {
+            user_id: Some(grant.user_id),
+            session_id: grant.session_id,
+            organization_id: grant.organization_id,
+            role: None,
+            client_id: Some(grant.client_id.as_str().to_owned()),
+            scopes: access.scopes.iter().map(str::to_owned).collect(),
+            attached: Attached::new(in_use),
+        };
+        Ok(Admitted {
+            caller,
+            ended,
+            expires_at: Some(access.expires_at),
+        })
+    }
+
+    /// Whose token of Clerk's this is.
+    async fn of_clerk(
+        &self,
+        tokens: &ClerkTokens,
+        token: &PlainToken,
+    ) -> Result<Admitted, Refusal> {
+        let holder = tokens.holder(token).await?;
+        Ok(Admitted {
+            caller: holder.caller,
+            ended: self.ends.of(token, Weak::clone(&self.weak)),
+            expires_at: holder.expires_at,
+        })
+    }
+
+    fn answer(&self, refusal: Refusal, path: &str) -> Response<Body> {
+        match refusal {
+            Refusal::Bearer(fault) => {
+                if let BearerFault::Store(error) = &fault {
+                    tracing::error!(%error, "the store failed");
+                }
+                let response: ErrorResponse = self.app.resource.challenge(&fault, path);
+                response.into_http().map(Body::from)
+            }
+            Refusal::Limited(limited) => limited.into_http().map(Body::from),
+            Refusal::Unavailable { retry_after } => unavailable(retry_after),
+            Refusal::Unservable => plain(StatusCode::INTERNAL_SERVER_ERROR, "you cannot be served"),
+        }
+    }
+}
+
+impl LookAgain for Checker {
+    fn has_ended<'a>(&'a self, token: &'a PlainToken) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            // What is no longer kept lets go of its end.
+            self.known.run_pending_tasks().await;
+            let TokenSource::Clerk(tokens) = &self.source else {
+                return false;
+            };
+            let looked = match tokens.holder(token).await {
+                Ok(holder) => self.person(&holder.caller).await.map(drop),
+                Err(fault) => Err(fault.into()),
+            };
+            matches!(looked, Err(Refusal::Bearer(_)))
+        })
+    }
+
+    fn ends(&self) -> &TokenEnds {
+        &self.ends
     }
 }
 
@@ -144,17 +291,41 @@ impl Authenticate for BearerTokens {
         &'a self,
         parts: &'a Parts,
     ) -> BoxFuture<'a, Result<Principal, Response<Body>>> {
-        Box::pin(async move { self.check(parts).await.map_err(|refusal| *refusal) })
+        Box::pin(async move {
+            let checked = self.0.check(parts).await;
+            checked.map_err(|refusal| self.0.answer(refusal, parts.uri.path()))
+        })
     }
 
     fn insufficient_scope(&self, scopes: &[String], path: &str) -> Option<HeaderValue> {
         let scopes = ScopeSet::parse(&scopes.join(" "))?;
-        let response = self
-            .app
-            .oauth
-            .challenge(&BearerFault::InsufficientScope(scopes), path);
+        let fault = BearerFault::InsufficientScope(scopes);
+        let response = self.0.app.resource.challenge(&fault, path);
         HeaderValue::from_str(&response.www_authenticate?).ok()
     }
+}
+
+impl From<BearerFault> for Refusal {
+    fn from(fault: BearerFault) -> Self {
+        Self::Bearer(fault)
+    }
+}
+
+impl From<ClerkTokenFault> for Refusal {
+    fn from(fault: ClerkTokenFault) -> Self {
+        match fault {
+            ClerkTokenFault::Refused => Self::Bearer(BearerFault::Invalid),
+            ClerkTokenFault::Unavailable { retry_after } => Self::Unavailable {
+                retry_after: retry_after.unwrap_or(RETRY_AFTER),
+            },
+        }
+    }
+}
+
+/// Person and client: what sessions and streams belong to. A machine is a client without a person.
+fn key_of(caller: &Caller) -> PrincipalKey {
+    let text = |part: &Option<String>| part.clone().unwrap_or_default();
+    format!("{} {}", text(&caller.user_id), text(&caller.client_id)).into()
 }
 
 /// A token in the query is in logs and histories: it is refused even beside a good header
@@ -165,36 +336,34 @@ fn has_query_token(parts: &Parts) -> bool {
         && url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token")
 }
 
-fn one_header(headers: &HeaderMap) -> Result<Option<&str>, BearerFault> {
+/// The token of the one header `Authorization: Bearer …`.
+fn bearer(headers: &HeaderMap) -> Result<PlainToken, BearerFault> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
+    let value = values.next().ok_or(BearerFault::Missing)?;
+    let (Ok(value), None) = (value.to_str(), values.next()) else {
+        return Err(BearerFault::Invalid);
     };
-    match (value.to_str(), values.next()) {
-        (Ok(value), None) => Ok(Some(value)),
-        _ => Err(BearerFault::Invalid),
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(BearerFault::Missing);
     }
+    Ok(PlainToken::presented(token))
 }
 
-fn bearer(authorization: &str) -> Option<PlainToken> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-    PlainToken::parse(TokenKind::AccessToken, token).filter(|_| is_bearer)
-}
-
-fn unavailable(seconds: u64) -> Refusal {
+fn unavailable(retry_after: Duration) -> Response<Body> {
     let mut response = plain(
         StatusCode::SERVICE_UNAVAILABLE,
         "Clerk cannot say now who is signed in",
     );
     response
         .headers_mut()
-        .insert(header::RETRY_AFTER, seconds.into());
+        .insert(header::RETRY_AFTER, retry_after.as_secs().into());
     response
 }
 
-fn plain(status: StatusCode, message: &'static str) -> Refusal {
+fn plain(status: StatusCode, message: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(message));
     *response.status_mut() = status;
-    Box::new(response)
+    response
 }

@@ -1,15 +1,19 @@
-//! From a grant to what its person is served.
+//! From who calls to what they are served.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use clerk::{Client, IdError};
-use mcp::{Attached, Caller, OwnTool, Service, Shared, rmcp_adapter::Served};
-use oauth::{Grant, ScopeSet};
-use toolkit::{AuthContext, BuildError, ClerkToolkit};
+use mcp::{Caller, OwnTool, Service, Shared, rmcp_adapter::Served};
+use toolkit::{AuthContext, BuildError, ClerkToolkit, ClerkToolkitBuilder};
 
 use crate::{
     access::{AccessPolicy, Allowed, PersonFacts},
     people::Person,
+    scope_mapping::ScopeMapping,
     tools::UserInfo,
 };
 
@@ -25,6 +29,8 @@ pub struct Principals {
     pub own_tools: Vec<Arc<dyn OwnTool>>,
     /// Scopes that tools need besides those that the access rules ask for, by the tool's name.
     pub tool_scopes: BTreeMap<String, Vec<String>>,
+    /// Which of Clerk's scopes stand for ours, where Clerk issues the tokens.
+    pub scope_mapping: Option<ScopeMapping>,
     /// Whether private metadata is shown to those whom a rule gives tools over the instance.
     pub allow_private_metadata: bool,
     /// Whether only tools that change nothing are offered.
@@ -39,7 +45,7 @@ impl fmt::Debug for Principals {
     }
 }
 
-/// Why a grant cannot be served. Both are faults of ours: ids come from Clerk.
+/// Why somebody cannot be served. Both are faults of ours: ids come from Clerk.
 #[derive(Debug)]
 pub enum PrincipalError {
     /// An id is not one of Clerk's.
@@ -60,67 +66,85 @@ impl fmt::Display for PrincipalError {
 impl std::error::Error for PrincipalError {}
 
 impl Principals {
-    /// What this grant's person is served through an access token of these scopes. `attached` goes
-    /// along with their calls.
+    /// What somebody is served who came as `caller`, with the scopes of their token in there.
+    /// `person` is who they are at Clerk; without one it is the machine that is the client.
     ///
     /// # Errors
     /// [`PrincipalError`].
-    pub fn serve(
-        &self,
-        grant: &Grant,
-        scopes: &ScopeSet,
-        person: &Person,
-        attached: Attached,
-    ) -> Result<Served, PrincipalError> {
-        let scopes: Vec<String> = scopes.iter().map(str::to_owned).collect();
+    pub fn serve(&self, caller: Caller, person: Option<&Person>) -> Result<Served, PrincipalError> {
+        let service = match person {
+            Some(person) => self.of_person(&caller, person)?,
+            None => self.of_machine(&caller)?,
+        };
+        Ok(Served::new(service.with_caller(caller)))
+    }
+
+    fn of_person(&self, caller: &Caller, person: &Person) -> Result<Service, PrincipalError> {
         let facts = PersonFacts {
-            organization_id: grant.organization_id.clone(),
+            organization_id: caller.organization_id.clone(),
             ..person.facts.clone()
         };
-        let mut allowed = self.policy.decide(&facts, &scopes);
-        self.add_scopes_needed(&mut allowed, &scopes);
-        let builder = || ClerkToolkit::builder(self.client.clone()).read_only(self.read_only);
+        let granted = match &self.scope_mapping {
+            Some(mapping) => mapping.granted(&caller.scopes),
+            None => caller.scopes.clone(),
+        };
+        let mut allowed = self.policy.decide(&facts, &granted);
+        self.add_scopes_needed(&mut allowed, &granted);
+        if let Some(mapping) = &self.scope_mapping {
+            for missing in allowed.needs_scope.values_mut() {
+                *missing = mapping.asked(missing, &caller.scopes);
+            }
+        }
         // Their own private metadata is not for people to see, whatever admins may.
-        let session = builder()
-            .auth_context(session(grant)?)
+        let session = self
+            .toolkit()
+            .auth_context(session(caller, person)?)
             .only(allowed.session);
         let mut service = Service::new(
             session.build().map_err(PrincipalError::Toolkit)?,
             self.shared.clone(),
         );
         if !allowed.instance.is_empty() {
-            let instance = builder()
-                .allow_private_metadata(self.allow_private_metadata)
-                .only(allowed.instance);
-            service =
-                service.with_instance_tools(instance.build().map_err(PrincipalError::Toolkit)?);
+            service = service.with_instance_tools(self.instance(allowed.instance)?);
         }
-        let user_info: Arc<dyn OwnTool> = Arc::new(UserInfo::new(
-            person.about(grant.organization_id.as_deref()),
-        ));
+        let about = person.about(caller.organization_id.as_deref());
+        let user_info: Arc<dyn OwnTool> = Arc::new(UserInfo::new(about));
         let own = std::iter::once(&user_info)
             .chain(&self.own_tools)
             .filter(|tool| allowed.own.contains(tool.definition().name.as_ref()))
             .cloned();
-        let caller = Caller {
-            user_id: Some(grant.user_id.clone()),
-            session_id: grant.session_id.clone(),
-            organization_id: grant.organization_id.clone(),
-            role: None,
-            client_id: Some(grant.client_id.as_str().to_owned()),
-            scopes,
-            attached,
-        };
-        Ok(Served::new(
-            service
-                .with_own_tools(own.collect())
-                .with_scopes_needed(allowed.needs_scope)
-                .with_caller(caller),
-        ))
+        Ok(service
+            .with_own_tools(own.collect())
+            .with_scopes_needed(allowed.needs_scope))
     }
-}
 
-impl Principals {
+    /// A machine has no session to bind tools to, and nobody to tell about: what rules name, with the
+    /// secret key's power or of the owner's.
+    fn of_machine(&self, caller: &Caller) -> Result<Service, PrincipalError> {
+        let machine = caller.client_id.as_deref().unwrap_or_default();
+        let allowed = self.policy.decide_machine(machine);
+        let service = Service::new(self.instance(allowed.instance)?, self.shared.clone());
+        let own = self
+            .own_tools
+            .iter()
+            .filter(|tool| allowed.own.contains(tool.definition().name.as_ref()))
+            .cloned();
+        Ok(service.with_own_tools(own.collect()))
+    }
+
+    fn toolkit(&self) -> ClerkToolkitBuilder {
+        ClerkToolkit::builder(self.client.clone()).read_only(self.read_only)
+    }
+
+    /// Tools with the secret key's power.
+    fn instance(&self, tools: BTreeSet<String>) -> Result<ClerkToolkit, PrincipalError> {
+        self.toolkit()
+            .allow_private_metadata(self.allow_private_metadata)
+            .only(tools)
+            .build()
+            .map_err(PrincipalError::Toolkit)
+    }
+
     fn add_scopes_needed(&self, allowed: &mut Allowed, granted: &[String]) {
         for (tool, scopes) in &self.tool_scopes {
             let missing = scopes.iter().filter(|scope| !granted.contains(scope));
@@ -140,12 +164,12 @@ impl Principals {
     }
 }
 
-fn session(grant: &Grant) -> Result<AuthContext, PrincipalError> {
-    let mut session = AuthContext::new(&grant.user_id).map_err(PrincipalError::Id)?;
-    if let Some(id) = &grant.session_id {
+fn session(caller: &Caller, person: &Person) -> Result<AuthContext, PrincipalError> {
+    let mut session = AuthContext::new(&person.facts.user_id).map_err(PrincipalError::Id)?;
+    if let Some(id) = &caller.session_id {
         session = session.with_session(id).map_err(PrincipalError::Id)?;
     }
-    if let Some(id) = &grant.organization_id {
+    if let Some(id) = &caller.organization_id {
         session = session.with_organization(id).map_err(PrincipalError::Id)?;
     }
     Ok(session)

@@ -9,6 +9,7 @@
 //! | `POST /token`, `POST /revoke` | 600, or 30 failures | 10 a second, or a failure every 2 s |
 //! | `GET /authorize` | 120 | 2 a second |
 //! | keys that `POST /token` and `POST /revoke` make the server fetch | 20 | 2 a second |
+//! | tokens that only Clerk can read | 1,200, or 30 refused | 50 a second, or one refused every 0.8 s |
 //!
 //! A client refreshes about every 15 minutes, so 10 a second are some 9,000 clients behind one
 //! address.
@@ -47,6 +48,14 @@ const KEY_FETCHES: Quota = Quota {
     at_once: 20,
     each: Duration::from_millis(500),
 };
+/// Tokens of Clerk's at `/mcp` that only Clerk can read. Each that is used is looked at twice a
+/// minute, so that 50 a second are some 1,500 of them behind one address.
+const OPAQUE_TOKENS: Quota = Quota {
+    at_once: 1_200,
+    each: Duration::from_millis(20),
+};
+/// What a refused one costs, in good ones.
+const REFUSED_TOKEN: u32 = 40;
 /// How many addresses each endpoint remembers, some 2 MB. Past it those are forgotten whose
 /// buckets are emptiest.
 const MOST_ADDRESSES: usize = 32_768;
@@ -59,6 +68,7 @@ pub struct RateLimits {
     token_calls: Buckets,
     authorizations: Buckets,
     key_fetches: Buckets,
+    opaque_tokens: Buckets,
 }
 
 impl RateLimits {
@@ -74,6 +84,7 @@ impl RateLimits {
             token_calls: Buckets::new(TOKEN_CALLS, MOST_ADDRESSES),
             authorizations: Buckets::new(AUTHORIZATIONS, MOST_ADDRESSES),
             key_fetches: Buckets::new(KEY_FETCHES, MOST_ADDRESSES),
+            opaque_tokens: Buckets::new(OPAQUE_TOKENS, MOST_ADDRESSES),
         }
     }
 
@@ -113,6 +124,20 @@ impl RateLimits {
     /// When the address has caused too many.
     pub fn key_fetch(&self, client: IpAddr, now: Timestamp) -> Result<(), Limited> {
         self.key_fetches.take(AddressGroup::of(client), now)
+    }
+
+    /// Counts a token that Clerk is to be asked about, as if it were good.
+    ///
+    /// # Errors
+    /// When the address has sent too many, or too many that were refused.
+    pub fn opaque_token(&self, client: IpAddr, now: Timestamp) -> Result<(), Limited> {
+        self.opaque_tokens.take(AddressGroup::of(client), now)
+    }
+
+    /// Says that a token counted by [`Self::opaque_token`] was refused.
+    pub fn opaque_token_refused(&self, client: IpAddr, now: Timestamp) {
+        let more = REFUSED_TOKEN - 1;
+        self.opaque_tokens.add(AddressGroup::of(client), more, now);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use oauth::{BoxFuture, Grant, RefreshCheck, RefreshRefusal};
 
 use crate::{
-    app::App,
+    app::AuthorizationApp,
     people::{PersonError, Standing},
 };
 
@@ -20,13 +20,13 @@ const LOCKED_RETRY_AFTER: Duration = Duration::from_secs(60);
 /// Asks Clerk.
 #[derive(Debug)]
 pub(crate) struct Refreshing<'a> {
-    app: &'a App,
+    app: &'a AuthorizationApp,
 }
 
 impl<'a> Refreshing<'a> {
     /// For one token request.
     #[must_use]
-    pub(crate) fn new(app: &'a App) -> Self {
+    pub(crate) fn new(app: &'a AuthorizationApp) -> Self {
         Self { app }
     }
 

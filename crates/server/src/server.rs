@@ -6,6 +6,7 @@ use axum::Router;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use clerk::{
     Client, Env, Transport,
+    access_token::AccessTokenPolicy,
     frontend::FrontendClient,
     machine::Machine,
     oauth::{FrontendApi, OAuthClient, Provider, Secret},
@@ -17,9 +18,10 @@ use mcp::{
 };
 use oauth::{
     AssertionKeys, AuthorizationServer, ClientAuthMethod, ClientId, ClientOrigin, FetchDocument,
-    GrantType, Lifetimes, PlainToken, Random, ServerKeys, Settings, SigningAlgorithm, Store,
-    Timestamp,
+    GrantType, Lifetimes, PlainToken, ProtectedResource, Random, ScopeSet, ServerKeys, Settings,
+    SigningAlgorithm, Store, Timestamp,
 };
+use pages::SignInMode;
 use store::tool_state::ToolStateStore;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -27,9 +29,11 @@ use url::Url;
 
 use crate::{
     MCP_PATH,
+    access::WRITE_SCOPE,
     app::{App, EmulatedPerson},
-    authenticate::BearerTokens,
-    config::{ClientConfig, Config, SignIn as SignInConfig},
+    authenticate::{BearerTokens, TokenSource},
+    clerk_tokens::ClerkTokens,
+    config::{ClerkTokens as ClerkTokensConfig, ClientConfig, Config, SignIn as SignInConfig},
     credentials::Credentials,
     ended::GrantEnds,
     front::{Front, FrontConfig, OwnedSessions, origin::Allowed},
@@ -47,6 +51,8 @@ use crate::{
     tools,
 };
 
+/// Clerk's scope that has a person pick an organization, which their tokens then name.
+const ORGANIZATION_SCOPE: &str = "user:org:read";
 const USER_AGENT: &str = concat!("clerk-mcp/", env!("CARGO_PKG_VERSION"));
 
 /// What a server needs of the machine, and of whoever starts it.
@@ -154,11 +160,23 @@ impl Server {
             }));
         }
         let principals = principals(config, &around, &client, own_tools);
+        let oauth = authorization_server(config, &around)?;
+        let sign_in = sign_in(config, &around, &client)?.map(Arc::new);
+        let tokens = token_source(config, &client);
         let app = Arc::new(App {
             name: config.name.clone(),
             version: around.version,
-            oauth: authorization_server(config, &around)?,
-            sign_in: sign_in(config, &around, &client)?,
+            resource: match &config.sign_in {
+                SignInConfig::ClerkTokens(tokens) => clerk_resource(config, tokens, &oauth),
+                _ => oauth.protected_resource(),
+            },
+            oauth,
+            sign_in,
+            sign_in_mode: match &config.sign_in {
+                SignInConfig::ClerkOauth(_) => SignInMode::ClerkOauth,
+                SignInConfig::App(_) => SignInMode::App,
+                SignInConfig::ClerkTokens(_) => SignInMode::ClerkTokens,
+            },
             people: People::new(client).forgetting(Arc::clone(&around.tool_state)),
             tool_state: around.tool_state,
             tool_state_kept: config.oauth.refresh_total_lifetime,
@@ -177,7 +195,7 @@ impl Server {
             public_url,
         });
         let front = Front::new(
-            BearerTokens::new(Arc::clone(&app), principals),
+            BearerTokens::new(Arc::clone(&app), tokens, principals),
             ClerkMcpServer::for_principal(PrincipalOfRequest, around.version),
             FrontConfig {
                 allowed,
@@ -308,6 +326,10 @@ fn principals(
             own_names: own_names.collect(),
         },
         own_tools,
+        scope_mapping: match &config.sign_in {
+            SignInConfig::ClerkTokens(tokens) => Some(tokens.scopes.clone()),
+            _ => None,
+        },
         tool_scopes: config
             .http_tools
             .iter()
@@ -377,22 +399,78 @@ fn configured_client(client: &ClientConfig) -> oauth::Client {
     }
 }
 
-fn sign_in(config: &Config, around: &Surroundings, client: &Client) -> Result<SignIn, SetUpError> {
-    match &config.sign_in {
+/// How people sign in through this server; `None` where they do so at Clerk.
+fn sign_in(
+    config: &Config,
+    around: &Surroundings,
+    client: &Client,
+) -> Result<Option<SignIn>, SetUpError> {
+    Ok(match &config.sign_in {
         SignInConfig::ClerkOauth(application) => {
             let provider = provider(config, application, &around.clerk)?;
             let env = Arc::clone(&around.env);
             let clerk = ClerkOauth::new(provider, application.organizations, env);
-            Ok(SignIn::ClerkOauth(clerk))
+            Some(SignIn::ClerkOauth(clerk))
         }
-        SignInConfig::App(app) => Ok(SignIn::App(AppSignIn::new(
+        SignInConfig::App(app) => Some(SignIn::App(AppSignIn::new(
             &app.url,
             config.public_url.join("/callback"),
             config.clerk.frontend_api.as_str(),
             app.authorized_parties.iter().map(ToString::to_string),
             client.clone(),
         ))),
+        SignInConfig::ClerkTokens(_) => None,
+    })
+}
+
+fn token_source(config: &Config, client: &Client) -> TokenSource {
+    let SignInConfig::ClerkTokens(tokens) = &config.sign_in else {
+        return TokenSource::Grants;
+    };
+    let mut policy = AccessTokenPolicy::new(config.clerk.frontend_api.as_str())
+        .audiences(&tokens.audience)
+        .clients(&tokens.client_ids);
+    if tokens.any_client {
+        policy = policy.any_client();
     }
+    if let Some(machine) = &tokens.machine {
+        policy = policy.machine(machine);
+    }
+    if tokens.api_keys {
+        policy = policy.api_keys();
+    }
+    TokenSource::Clerk(Box::new(ClerkTokens::new(client.clone(), policy)))
+}
+
+/// What clients are told where Clerk is the authorization server. They are asked for what reading
+/// needs, and may find out about everything that makes a difference here. Clerk's `user:org:read` is
+/// only about what the token says.
+fn clerk_resource(
+    config: &Config,
+    tokens: &ClerkTokensConfig,
+    oauth: &AuthorizationServer,
+) -> ProtectedResource {
+    let organization = tokens.organizations.then(|| ORGANIZATION_SCOPE.to_owned());
+    let of_tools = config.http_tools.iter().flat_map(|api| &api.tools);
+    let of_tools = of_tools.flat_map(|tool| tool.scopes()).cloned();
+    let first: Vec<String> = tokens
+        .scopes
+        .read
+        .iter()
+        .cloned()
+        .chain(organization)
+        .collect();
+    let needed: Vec<String> = of_tools.chain(config.access.scopes()).collect();
+    let mut supported = first.clone();
+    supported.extend(tokens.scopes.asked(&[WRITE_SCOPE.to_owned()], &supported));
+    supported.extend(tokens.scopes.asked(&needed, &supported));
+    ProtectedResource::new(
+        oauth.settings(),
+        config.clerk.frontend_api.as_str(),
+        // Each was read as a scope.
+        ScopeSet::parse(&first.join(" ")).unwrap_or_default(),
+        supported,
+    )
 }
 
 /// Clerk's OAuth provider, as this configuration's client sees it.

@@ -1,15 +1,11 @@
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use crate::id::{IdKind, check_id, check_segment};
+use crate::jws::{ClaimFault, JwsFault, SignatureFault, Unverified, optional_text, time};
 use crate::redact::quoted;
 use crate::session_token::JsonWebKeySet;
-
-/// No ID token is longer.
-const LONGEST: usize = 16 * 1024;
 
 /// What an ID token must be, beyond signed by the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,21 +111,7 @@ pub fn verify_id_token(
     now_ms: u64,
     expected: &ExpectedIdToken<'_>,
 ) -> Result<IdTokenClaims, IdTokenError> {
-    let token = Unverified::parse(token)?;
-    match keys.verify(
-        token.kid.as_deref(),
-        token.message.as_bytes(),
-        &token.signature,
-    ) {
-        Some(true) => {}
-        Some(false) => return Err(IdTokenError::Signature),
-        None => {
-            return Err(IdTokenError::UnknownKey {
-                shown: token.kid.as_deref().map(quoted),
-            });
-        }
-    }
-    let claims = object(token.claims).ok_or(malformed("its claims are no JSON in base64url"))?;
+    let claims = unverified(token)?.verify(keys)?;
     check_issuer(&claims, expected)?;
     check_audience(&claims, expected)?;
     let (issued_at, expires_at) = check_times(&claims, now_ms, expected.leeway_ms)?;
@@ -141,52 +123,16 @@ pub fn verify_id_token(
 
 /// The key id that a token names, once it could be an ID token: no key is fetched for anything else.
 pub(super) fn key_id(token: &str) -> Result<Option<String>, IdTokenError> {
-    Ok(Unverified::parse(token)?.kid)
+    Ok(unverified(token)?.kid().map(str::to_owned))
 }
 
-/// A token whose header could be one of an ID token. Nothing in it is believed yet.
-struct Unverified<'t> {
-    kid: Option<String>,
-    /// What is signed: header, a dot, and the claims.
-    message: &'t str,
-    claims: &'t str,
-    signature: Vec<u8>,
-}
-
-impl<'t> Unverified<'t> {
-    fn parse(token: &'t str) -> Result<Self, IdTokenError> {
-        if token.len() > LONGEST {
-            return Err(malformed("it is longer than 16 KiB"));
-        }
-        let parts: Vec<&str> = token.split('.').collect();
-        let [header, claims, signature] = parts[..] else {
-            return Err(malformed("it does not have three parts between dots"));
-        };
-        let header = object(header).ok_or(malformed("its header is no JSON in base64url"))?;
-        match header.get("alg").and_then(Value::as_str) {
-            Some("RS256") => {}
-            Some(other) => {
-                let shown = quoted(other);
-                return Err(IdTokenError::Algorithm { shown });
-            }
-            None => return Err(malformed("its header names no algorithm")),
-        }
-        match header.get("typ").map(Value::as_str) {
-            None => {}
-            Some(Some(typ)) if typ.eq_ignore_ascii_case("JWT") => {}
-            Some(_) => return Err(malformed("it is a token of another type (`typ`)")),
-        }
-        if header.contains_key("crit") {
-            return Err(malformed("its header demands an extension (`crit`)"));
-        }
-        Ok(Self {
-            kid: header.get("kid").and_then(Value::as_str).map(str::to_owned),
-            message: token.rsplit_once('.').map_or("", |(message, _)| message),
-            claims,
-            signature: URL_SAFE_NO_PAD
-                .decode(signature)
-                .map_err(|_| malformed("its signature is no base64url"))?,
-        })
+/// A token whose header could be one of an ID token.
+fn unverified(token: &str) -> Result<Unverified<'_>, IdTokenError> {
+    let token = Unverified::parse(token)?;
+    match token.header.get("typ").map(Value::as_str) {
+        None => Ok(token),
+        Some(Some(typ)) if typ.eq_ignore_ascii_case("JWT") => Ok(token),
+        Some(_) => Err(malformed("it is a token of another type (`typ`)")),
     }
 }
 
@@ -253,7 +199,8 @@ fn read(
     issued_at: u64,
     expires_at: u64,
 ) -> Result<IdTokenClaims, IdTokenError> {
-    let text = |claim| Ok(optional_text(&raw, claim)?.map(str::to_owned));
+    let text =
+        |claim| -> Result<_, IdTokenError> { Ok(optional_text(&raw, claim)?.map(str::to_owned)) };
     // Ids end in paths of requests to Clerk.
     let segment = |claim| match optional_text(&raw, claim)? {
         Some(id) if check_segment(id).is_err() => Err(IdTokenError::Claim {
@@ -281,54 +228,34 @@ fn read(
     })
 }
 
-fn object(part: &str) -> Option<Map<String, Value>> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    serde_json::from_slice(&bytes).ok()
-}
-
-/// A text; `None` when it is absent, null or empty.
-fn optional_text<'c>(
-    claims: &'c Map<String, Value>,
-    claim: &'static str,
-) -> Result<Option<&'c str>, IdTokenError> {
-    match claims.get(claim) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(&**text).filter(|text| !text.is_empty())),
-        Some(_) => Err(IdTokenError::Claim {
-            claim,
-            problem: "is no text",
-        }),
+impl From<JwsFault> for IdTokenError {
+    fn from(fault: JwsFault) -> Self {
+        match fault {
+            JwsFault::Malformed(problem) => Self::Malformed { problem },
+            JwsFault::Algorithm(shown) => Self::Algorithm { shown },
+        }
     }
 }
 
-/// A time in Unix milliseconds. RFC 7519 allows fractions of a second.
-fn time(claims: &Map<String, Value>, claim: &'static str) -> Result<Option<u64>, IdTokenError> {
-    /// The year 9999; what lies after it is no time.
-    const LATEST: f64 = 253_402_300_799.0;
-    match claims.get(claim) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => match value.as_f64() {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "the guard keeps it within u64"
-            )]
-            Some(seconds) if (0.0..=LATEST).contains(&seconds) => {
-                Ok(Some((seconds * 1_000.0) as u64))
-            }
-            _ => Err(IdTokenError::Claim {
-                claim,
-                problem: "is no time in Unix seconds",
-            }),
-        },
+impl From<SignatureFault> for IdTokenError {
+    fn from(fault: SignatureFault) -> Self {
+        match fault {
+            SignatureFault::UnknownKey(shown) => Self::UnknownKey { shown },
+            SignatureFault::Wrong => Self::Signature,
+            SignatureFault::Claims => malformed("its claims are no JSON in base64url"),
+        }
+    }
+}
+
+impl From<ClaimFault> for IdTokenError {
+    fn from(fault: ClaimFault) -> Self {
+        let ClaimFault { claim, problem } = fault;
+        Self::Claim { claim, problem }
     }
 }
 
 fn missing(claim: &'static str) -> IdTokenError {
-    IdTokenError::Claim {
-        claim,
-        problem: "is missing",
-    }
+    ClaimFault::missing(claim).into()
 }
 
 fn malformed(problem: &'static str) -> IdTokenError {

@@ -12,6 +12,7 @@ mod access_rules;
 mod api_credentials;
 mod api_tools;
 mod authorization_server;
+mod clerk_tokens;
 mod consent;
 mod consents;
 mod cors;

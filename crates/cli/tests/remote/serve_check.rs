@@ -186,6 +186,53 @@ fn faults_of_the_configuration_are_named_all_at_once() {
 }
 
 #[test]
+fn clerk_as_the_authorization_server_is_checked() {
+    let clerk = Clerk::start();
+    let with = |more: &str| format!("[sign_in]\nmode = \"clerk-tokens\"\n{more}");
+    let (code, said) = clerk.check(&with("audience = \"resource\""), &[]);
+    assert_eq!(code, Some(0), "{said}");
+    for word in [
+        "authorization server: http",
+        "only those entered at Clerk",
+        "in order",
+    ] {
+        assert!(said.contains(word), "no {word:?} in: {said}");
+    }
+    let registration = json!({ "dynamic_oauth_client_registration": true });
+    clerk.api(
+        "PATCH",
+        "/instance/oauth_application_settings",
+        &registration,
+    );
+    let any = with("any_client = true");
+    let (code, said) = clerk.check(&any, &[]);
+    assert!(
+        code == Some(0) && said.contains("may make themselves known"),
+        "{said}"
+    );
+    assert!(
+        said.contains("every OAuth client of the instance"),
+        "{said}"
+    );
+    clerk.finds(&with(""), &[], &["meant for this server", "any_client"]);
+    let known = clerk.application["client_id"].as_str().unwrap();
+    let (code, said) = clerk.check(&with(&format!("client_ids = [\"{known}\"]")), &[]);
+    assert!(code == Some(0) && said.contains("The server"), "{said}");
+    let wrong = with("client_ids = [\"no-such-client\"]\nmachine = \"mch_nobody\"");
+    clerk.finds(&wrong, &[], &["no-such-client", "sign_in.machine"]);
+    clerk.finds(
+        &any,
+        &[("CLERK_FRONTEND_API", &nobody())],
+        &["Frontend API"],
+    );
+    clerk.finds(&any, &[("CLERK_API_URL", &nobody())], &["Clerk's keys"]);
+    // Another instance: its issuer is its own, and its keys are others.
+    let other = Clerk::start();
+    let misnamed = other.url.replace("127.0.0.1", "localhost");
+    clerk.finds(&any, &[("CLERK_FRONTEND_API", &misnamed)], &["issuer"]);
+}
+
+#[test]
 fn faults_that_only_show_at_clerk_are_named() {
     let clerk = Clerk::start();
     clerk.finds(

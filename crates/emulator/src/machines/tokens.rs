@@ -208,12 +208,19 @@ fn create_jwt(call: &mut Call<'_>, machine: &Machine, wanted: &Wanted) -> Result
     let id = id(call);
     let issued_at = call.now / SECOND;
     let mut claims = wanted.claims.as_object().cloned().unwrap_or_default();
+    let machines: Vec<&str> = machine
+        .scopes
+        .iter()
+        .map(|scope| &*scope.machine_id)
+        .collect();
     let fixed = json!({
+        "aud": machines,
         "exp": issued_at + wanted.lifetime.div_ceil(SECOND),
         "iat": issued_at,
         "iss": call.url,
         "jti": id,
         "nbf": issued_at,
+        "scopes": machines.join(" "),
         "sub": machine.id,
     });
     if let Value::Object(fixed) = fixed {
@@ -241,7 +248,7 @@ fn verify_jwt(call: &Call<'_>, text: &str) -> Result<Value, ApiError> {
 
 /// What the claims of a JWT say, in the form of a token that is kept.
 fn jwt_view(call: &Call<'_>, claims: &Value) -> Result<Value, ApiError> {
-    const OWN: [&str; 6] = ["exp", "iat", "iss", "jti", "nbf", "sub"];
+    const OWN: [&str; 8] = ["aud", "exp", "iat", "iss", "jti", "nbf", "scopes", "sub"];
     let all = claims
         .as_object()
         .ok_or_else(error::machine_token_not_found)?;
@@ -257,7 +264,7 @@ fn jwt_view(call: &Call<'_>, claims: &Value) -> Result<Value, ApiError> {
         "id": claims["jti"],
         "subject": claims["sub"],
         "claims": if custom.is_empty() { Value::Null } else { Value::Object(custom) },
-        "scopes": [],
+        "scopes": claims["aud"],
         "revoked": false,
         "revocation_reason": null,
         "expired": call.now >= time("exp"),

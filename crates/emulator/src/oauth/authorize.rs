@@ -178,6 +178,7 @@ fn issue_code(
         user_id: person.user_id.clone(),
         scopes: request.scopes.clone(),
         organization_id,
+        audience: request.audience.clone(),
         nonce: request.nonce.clone(),
         authenticated_at: person.since,
         revoked: false,

@@ -1,4 +1,4 @@
-//! Applications that whoever runs the emulator asks for: they outlive a reset.
+//! Applications and MCP servers that whoever runs the emulator asks for: they outlive a reset.
 
 use super::scope;
 use super::state::Application;
@@ -46,5 +46,28 @@ impl Ensured {
             }
         }
         state.oauth.applications.insert(application);
+    }
+}
+
+/// An MCP server that takes Clerk's tokens.
+#[derive(Debug, Clone)]
+pub(crate) struct EnsuredMcpServer {
+    resource: String,
+}
+
+impl EnsuredMcpServer {
+    pub(crate) fn at(resource: &str) -> Self {
+        Self {
+            resource: resource.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Lets tokens be for it, and its clients register themselves.
+    pub(crate) fn apply(&self, state: &mut State) {
+        let oauth = &mut state.oauth;
+        oauth.settings.dynamic_oauth_client_registration = true;
+        if !oauth.resources.contains(&self.resource) {
+            oauth.resources.push(self.resource.clone());
+        }
     }
 }

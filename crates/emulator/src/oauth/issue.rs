@@ -68,6 +68,9 @@ fn jwt_access_token(call: &mut Call<'_>, subject: &Subject<'_>) -> String {
     if let Some(organization) = &subject.organization_id {
         claims["org_id"] = json!(organization);
     }
+    if let Some(audience) = &subject.grant.audience {
+        claims["aud"] = json!(audience);
+    }
     sign(call, Kind::Type("at+jwt"), &claims)
 }
 

@@ -17,6 +17,7 @@ pub(super) struct ReceivedToken {
     pub(super) user_id: String,
     pub(super) scopes: Vec<String>,
     pub(super) organization_id: Option<String>,
+    pub(super) audience: Option<String>,
     pub(super) jwt: bool,
     pub(super) grant_id: Option<Id>,
     pub(super) revoked: bool,
@@ -51,6 +52,7 @@ impl ReceivedToken {
             user_id: grant.user_id.to_string(),
             scopes: token.scopes.clone(),
             organization_id: token.organization_id.as_deref().map(str::to_owned),
+            audience: grant.audience.clone(),
             jwt: false,
             grant_id: Some(grant.id.clone()),
             revoked: grant.revoked,
@@ -75,6 +77,7 @@ impl ReceivedToken {
                 .get("org_id")
                 .and_then(Value::as_str)
                 .map(str::to_owned),
+            audience: claim("aud"),
             jwt: true,
             grant_id: None,
             revoked: false,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 /// The names that a request carries through sign-in and consent.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -20,6 +20,7 @@ const NAMES: [&str; 10] = [
     "response_mode",
     "code_challenge",
     "code_challenge_method",
+    "resource",
 ];
 
 /// A `state` shorter than this is too easy to guess.
@@ -49,6 +50,7 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) destination: Destination,
     pub(crate) redirect_uri_given: bool,
     pub(crate) scopes: Vec<String>,
+    pub(crate) audience: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) code_challenge: Option<String>,
     pub(crate) prompts: Vec<String>,
@@ -96,6 +98,7 @@ impl AuthorizationRequest {
                 destination,
                 redirect_uri_given: given.text("redirect_uri").is_some(),
                 scopes,
+                audience: audience(given, state),
                 nonce: given.text("nonce").map(str::to_owned),
                 code_challenge: given.text("code_challenge").map(str::to_owned),
                 prompts: scope::split(given.text("prompt").unwrap_or_default()),
@@ -232,6 +235,14 @@ fn redirect_uri(given: &Query, client: &Application) -> Result<String, OAuthErro
             )),
         },
     }
+}
+
+/// The resource asked for, if it is registered. Another one changes nothing: Clerk documents no error
+/// for it, and its tokens then name no audience.
+fn audience(given: &Query, state: &State) -> Option<String> {
+    let asked = given.text("resource")?.trim_end_matches('/');
+    let mut known = state.oauth.resources.iter();
+    known.find(|known| *known == asked).cloned()
 }
 
 fn check_challenge(given: &Query, client: &Application) -> Result<(), OAuthError> {

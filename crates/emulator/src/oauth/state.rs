@@ -19,6 +19,8 @@ pub(crate) struct OAuthState {
     pub(crate) applications: Table<Application>,
     pub(crate) grants: Table<Grant>,
     pub(crate) codes: Table<Code>,
+    /// The resources that tokens may be for (RFC 8707): the addresses of MCP servers.
+    pub(crate) resources: Vec<String>,
     /// Opaque ones only: a JWT says everything itself.
     pub(crate) access_tokens: Table<AccessToken>,
     pub(crate) refresh_tokens: Table<RefreshToken>,
@@ -185,6 +187,9 @@ pub(crate) struct Grant {
     pub(crate) user_id: Id,
     pub(crate) scopes: Vec<String>,
     pub(crate) organization_id: Option<Id>,
+    /// Whom its access tokens are for: a registered resource.
+    #[serde(default)]
+    pub(crate) audience: Option<String>,
     pub(crate) nonce: Option<String>,
     /// When the person signed in.
     pub(crate) authenticated_at: u64,

@@ -21,7 +21,7 @@ pub(crate) fn verify(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if token.jwt && expired {
         return Ok(json!({ "active": false }));
     }
-    Ok(json!({
+    let mut view = json!({
         "object": "clerk_idp_oauth_access_token",
         "id": token.id,
         "client_id": token.client_id,
@@ -33,5 +33,9 @@ pub(crate) fn verify(call: &mut Call<'_>) -> Result<Value, ApiError> {
         "expiration": token.expires_at,
         "created_at": token.created_at,
         "updated_at": token.created_at,
-    }))
+    });
+    if let Some(audience) = &token.audience {
+        view["aud"] = json!([audience]);
+    }
+    Ok(view)
 }

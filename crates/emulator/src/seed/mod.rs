@@ -166,6 +166,8 @@ pub(crate) struct InstanceSeed {
     pub(crate) organizations_enabled: Option<bool>,
     pub(crate) dynamic_oauth_client_registration: Option<bool>,
     pub(crate) oauth_jwt_access_tokens: Option<bool>,
+    /// Addresses of MCP servers that tokens may be for.
+    pub(crate) oauth_resources: Vec<String>,
     /// A user, by id, e-mail address, username or external id.
     pub(crate) auto_sign_in: Option<String>,
 }

@@ -17,6 +17,14 @@ impl Builder {
         if let Some(enabled) = given.oauth_jwt_access_tokens {
             settings.oauth_jwt_access_tokens = enabled;
         }
+        for resource in &given.oauth_resources {
+            if !is_redirect_uri(resource) || !resource.starts_with("http") {
+                let problem = format!("{resource:?} is not the address of an MCP server");
+                return Err(value("instance.oauth_resources", &problem));
+            }
+            let resource = resource.trim_end_matches('/').to_owned();
+            self.state.oauth.resources.push(resource);
+        }
         if let Some(name) = &given.auto_sign_in {
             let user = self.find_user("instance.auto_sign_in", name)?;
             self.state.browser.auto_sign_in = Some(user);

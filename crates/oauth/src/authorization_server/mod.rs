@@ -27,7 +27,7 @@ use crate::time::Timestamp;
 pub use authorization_endpoint::{Answer, Next};
 pub use callback::{Callback, SignInFailure};
 pub use own_page::{Allowed, Forget, Forgotten, Remembered, Visitor};
-pub use protected_resource::{Access, BearerFault};
+pub use protected_resource::{Access, BearerFault, ProtectedResource};
 pub use registration::{MAX_REGISTRATION_BYTES, RegistrationError, RegistrationResponse};
 pub use token_endpoint::{RefreshCheck, RefreshRefusal, TokenResponse};
 

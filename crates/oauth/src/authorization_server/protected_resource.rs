@@ -8,8 +8,10 @@ use crate::environment::Random;
 use crate::error::{ErrorResponse, wire_text};
 use crate::grant::Grant;
 use crate::json_web_key::SigningAlgorithm;
+use crate::resource::Resource;
 use crate::scope::ScopeSet;
 use crate::seal::GrantKey;
+use crate::settings::Settings;
 use crate::store::{StoreError, UpstreamUpdate};
 use crate::time::Timestamp;
 use crate::token::{PlainToken, TokenHash, TokenKind};
@@ -146,59 +148,21 @@ impl AuthorizationServer {
         }))
     }
 
-    /// The answer to a request that is not let in, with its `WWW-Authenticate` (RFC 6750 section 3,
-    /// RFC 9728 section 5.1): where the metadata of the resource is, by the address at `path`, and
-    /// which scopes to ask for.
-    pub fn challenge(&self, fault: &BearerFault, path: &str) -> ErrorResponse {
-        let scopes = match fault {
-            BearerFault::InsufficientScope(scopes) => scopes,
-            _ => self.settings.scopes.first(),
-        };
-        let (status, code) = match fault {
-            // RFC 6750 section 3.1: without a token there is no error to tell.
-            BearerFault::Missing => (StatusCode::UNAUTHORIZED, None),
-            BearerFault::Invalid => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
-            BearerFault::InsufficientScope(_) => {
-                (StatusCode::FORBIDDEN, Some("insufficient_scope"))
-            }
-            BearerFault::Store(error) => return ErrorResponse::store(error),
-        };
-        let address = self.settings.address_at(path);
-        let address = address.unwrap_or(self.settings.resource());
-        let description = fault.to_string();
-        let told = code.map(|code| {
-            format!(
-                "error={}, error_description={}, ",
-                quoted(code),
-                quoted(&description)
-            )
-        });
-        let challenge = format!(
-            "Bearer {}scope={}, resource_metadata={}",
-            told.unwrap_or_default(),
-            quoted(&scopes.to_string()),
-            quoted(&self.settings.resource_metadata_url(address))
-        );
-        let answer = ErrorResponse::of(status, code.unwrap_or("unauthorized"), description);
-        ErrorResponse {
-            www_authenticate: Some(challenge),
-            ..answer
-        }
+    /// The resource whose tokens this server issues.
+    pub fn protected_resource(&self) -> ProtectedResource {
+        let supported = self.scopes_supported().map(str::to_owned).collect();
+        let first = self.settings.scopes.first().clone();
+        ProtectedResource::new(&self.settings, self.settings.issuer(), first, supported)
     }
 
-    /// The protected resource's metadata (RFC 9728) by its address at `path`; the root form is that of
-    /// the resource itself. `None` when the resource has no address there.
+    /// [`ProtectedResource::challenge`] of [`AuthorizationServer::protected_resource`].
+    pub fn challenge(&self, fault: &BearerFault, path: &str) -> ErrorResponse {
+        self.protected_resource().challenge(fault, path)
+    }
+
+    /// [`ProtectedResource::metadata`] of [`AuthorizationServer::protected_resource`].
     pub fn protected_resource_metadata(&self, path: &str) -> Option<Value> {
-        let address = match path {
-            "" => self.settings.resource(),
-            path => self.settings.address_at(path)?,
-        };
-        Some(json!({
-            "resource": address.as_str(),
-            "authorization_servers": [self.settings.issuer()],
-            "scopes_supported": self.scopes_supported(),
-            "bearer_methods_supported": ["header"],
-        }))
+        self.protected_resource().metadata(path)
     }
 
     /// The authorization server's metadata (RFC 8414).
@@ -214,7 +178,7 @@ impl AuthorizationServer {
             "authorization_endpoint": at("/authorize"),
             "token_endpoint": self.token_endpoint(),
             "revocation_endpoint": at("/revoke"),
-            "scopes_supported": self.scopes_supported(),
+            "scopes_supported": self.scopes_supported().collect::<Vec<_>>(),
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
@@ -244,11 +208,112 @@ impl AuthorizationServer {
         self.settings.client_documents || configured.any(|client| client.assertion_keys.is_some())
     }
 
-    fn scopes_supported(&self) -> Vec<&str> {
+    fn scopes_supported(&self) -> impl Iterator<Item = &str> {
         let offered = self.settings.scopes.offered().iter();
-        offered
-            .map(|definition| definition.value.as_str())
-            .collect()
+        offered.map(|definition| definition.value.as_str())
+    }
+}
+
+/// What clients are told of a protected resource: who issues its tokens, and which scopes to ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtectedResource {
+    /// The resource itself, then its other addresses.
+    addresses: Vec<Address>,
+    authorization_server: String,
+    first: ScopeSet,
+    supported: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Address {
+    /// Without a slash at its end.
+    path: String,
+    resource: Resource,
+    metadata_url: String,
+}
+
+impl ProtectedResource {
+    /// The resource of `settings`, whose tokens `issuer` issues. It is asked for the scopes `first`
+    /// when nobody is signed in; `supported` are all that make a difference here. Either may be
+    /// empty: then nothing is said of scopes.
+    pub fn new(settings: &Settings, issuer: &str, first: ScopeSet, supported: Vec<String>) -> Self {
+        let addresses = settings.addresses().map(|(path, resource)| Address {
+            path,
+            metadata_url: settings.resource_metadata_url(resource),
+            resource: resource.clone(),
+        });
+        Self {
+            addresses: addresses.collect(),
+            authorization_server: issuer.trim_end_matches('/').to_owned(),
+            first,
+            supported,
+        }
+    }
+
+    fn at(&self, path: &str) -> Option<&Address> {
+        self.addresses.iter().find(|address| address.path == path)
+    }
+
+    /// The answer to a request that is not let in, with its `WWW-Authenticate` (RFC 6750 section 3,
+    /// RFC 9728 section 5.1): where the metadata of the resource is, by the address at `path`, and
+    /// which scopes to ask for.
+    pub fn challenge(&self, fault: &BearerFault, path: &str) -> ErrorResponse {
+        let scopes = match fault {
+            BearerFault::InsufficientScope(scopes) => scopes,
+            _ => &self.first,
+        };
+        let (status, code) = match fault {
+            // RFC 6750 section 3.1: without a token there is no error to tell.
+            BearerFault::Missing => (StatusCode::UNAUTHORIZED, None),
+            BearerFault::Invalid => (StatusCode::UNAUTHORIZED, Some("invalid_token")),
+            BearerFault::InsufficientScope(_) => {
+                (StatusCode::FORBIDDEN, Some("insufficient_scope"))
+            }
+            BearerFault::Store(error) => return ErrorResponse::store(error),
+        };
+        let description = fault.to_string();
+        let told = code.map(|code| {
+            format!(
+                "error={}, error_description={}, ",
+                quoted(code),
+                quoted(&description)
+            )
+        });
+        // RFC 6750 section 3: `scope` is optional, and must not be empty.
+        let asked = match scopes.is_empty() {
+            true => String::new(),
+            false => format!("scope={}, ", quoted(&scopes.to_string())),
+        };
+        let address = self.at(path).or(self.addresses.first());
+        let metadata_url = address.map_or("", |address| &address.metadata_url);
+        let challenge = format!(
+            "Bearer {}{asked}resource_metadata={}",
+            told.unwrap_or_default(),
+            quoted(metadata_url)
+        );
+        let answer = ErrorResponse::of(status, code.unwrap_or("unauthorized"), description);
+        ErrorResponse {
+            www_authenticate: Some(challenge),
+            ..answer
+        }
+    }
+
+    /// The protected resource's metadata (RFC 9728) by its address at `path`; the root form is that of
+    /// the resource itself. `None` when the resource has no address there.
+    pub fn metadata(&self, path: &str) -> Option<Value> {
+        let address = match path {
+            "" => self.addresses.first()?,
+            path => self.at(path)?,
+        };
+        let mut metadata = json!({
+            "resource": address.resource.as_str(),
+            "authorization_servers": [self.authorization_server],
+            "bearer_methods_supported": ["header"],
+        });
+        if !self.supported.is_empty() {
+            metadata["scopes_supported"] = json!(self.supported);
+        }
+        Some(metadata)
     }
 }
 

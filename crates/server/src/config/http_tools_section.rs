@@ -76,6 +76,17 @@ pub(super) fn unavailable(
                 "add session = \"ticket\" to [sign_in], use \"oauth\", or sign in with mode = \"app\"",
             ))
         }
+        (CredentialKind::Session | CredentialKind::JwtTemplate(_), SignIn::ClerkTokens(_)) => {
+            Some((
+                "there are no session tokens where people sign in through clerk-tokens",
+                "use \"m2m\" or a header, or sign in with mode = \"app\" or \"clerk-oauth\"",
+            ))
+        }
+        // The client's own token goes nowhere.
+        (CredentialKind::Oauth, SignIn::ClerkTokens(_)) => Some((
+            "this server is no OAuth client of Clerk where people sign in through clerk-tokens",
+            "use \"m2m\" or a header, or sign in with mode = \"clerk-oauth\"",
+        )),
         (CredentialKind::Oauth, SignIn::App(_)) => Some((
             "Clerk's OAuth provider gives no tokens where people sign in through your application",
             "use \"session\" or a JWT template, or sign in with mode = \"clerk-oauth\"",

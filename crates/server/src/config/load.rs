@@ -10,7 +10,7 @@ use super::{
     fault::{ConfigFault, Place, Warning, Wrong},
     http_tools_section::{self, http_tools},
     keys::{self, Keys},
-    model::{AuditConfig, Config, Limits, StorageConfig, TrustedProxies},
+    model::{AuditConfig, Config, Limits, SignIn, StorageConfig, TrustedProxies},
     oauth_section,
     origin::Origin,
     quantity::{duration, integer, size, switch},
@@ -50,12 +50,19 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let storage = storage(reading);
     let keys = server_keys(reading, public_url.as_ref(), storage.as_ref());
     let clerk = clerk_section::clerk(reading);
-    let sign_in = sign_in_section::sign_in(reading);
+    let sign_in = sign_in_section::sign_in(reading, public_url.as_ref());
     let oauth = oauth_section::oauth(reading);
     let cimd_test = oauth_section::cimd_test(reading, public_url.as_ref());
     let demo_tools = reading.required(&settings::DEMO_TOOLS, switch);
     let sse = reading.required(&settings::TRANSPORTS_SSE, switch);
+    let clerk_tokens = match &sign_in {
+        Some(SignIn::ClerkTokens(tokens)) => Some(tokens),
+        _ => None,
+    };
+    // Where Clerk is the authorization server, its owner defines the scopes there.
     let scopes = oauth.as_ref().map(|oauth| &oauth.scopes);
+    let scopes = scopes.filter(|_| clerk_tokens.is_none());
+    let machines = clerk_tokens.is_some_and(|tokens| tokens.machine.is_some());
     let http_tools = http_tools(reading, scopes, sign_in.as_ref());
     if let Some(Some(tools)) = &http_tools {
         http_tools_section::check_state(reading, tools);
@@ -68,7 +75,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let own = own_tools(demo_tools, rust_tools.as_deref(), http_tools.as_ref());
     let own = own.as_deref();
     let tools = tools_section::tools(reading, own);
-    let access = tools_section::access(reading, tools.as_ref(), scopes, own);
+    let access = tools_section::access(reading, tools.as_ref(), scopes, own, machines);
     let limits = limits(reading);
     let audit = audit(reading);
     if let (Some(bind), Some(public_url), Some(proxies)) = (bind, &public_url, &trusted_proxies) {

@@ -30,8 +30,8 @@ mod tools_section;
 pub use fault::{ConfigFault, Place, Warning};
 pub use keys::Keys;
 pub use model::{
-    AuditConfig, CimdTest, ClerkConfig, ClerkOauth, ClientConfig, Config, Limits, OAuthConfig,
-    OwnersApp, SignIn, StorageConfig, ToolsConfig, TrustedProxies,
+    AuditConfig, CimdTest, ClerkConfig, ClerkOauth, ClerkTokens, ClientConfig, Config, Limits,
+    OAuthConfig, OwnersApp, SignIn, StorageConfig, ToolsConfig, TrustedProxies,
 };
 pub use origin::{Origin, OriginError};
 pub use secret::Secret;

@@ -14,7 +14,9 @@ use toolkit::pattern::Patterns;
 use url::Url;
 
 use super::{keys::Keys, origin::Origin, secret::Secret};
-use crate::{access::AccessPolicy, http_tools::HttpTools, rust_tools::RustTool};
+use crate::{
+    access::AccessPolicy, http_tools::HttpTools, rust_tools::RustTool, scope_mapping::ScopeMapping,
+};
 
 /// The configuration of `clerk-mcp serve`.
 #[derive(Clone, Debug)]
@@ -93,6 +95,27 @@ pub enum SignIn {
     ClerkOauth(ClerkOauth),
     /// `app`: the owner's application lends its people's sessions.
     App(OwnersApp),
+    /// `clerk-tokens`: Clerk is the authorization server, and this server takes its tokens.
+    ClerkTokens(ClerkTokens),
+}
+
+/// Which of Clerk's tokens count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClerkTokens {
+    /// Whom tokens of OAuth clients must be for, one of these; empty when that does not matter.
+    pub audience: Vec<String>,
+    /// The OAuth clients; empty when that does not matter. If both are, then only by `any_client`.
+    pub client_ids: Vec<String>,
+    /// Whether the tokens of every client count.
+    pub any_client: bool,
+    /// The machine that this server is at Clerk: M2M tokens for it count.
+    pub machine: Option<String>,
+    /// Whether API keys of users count.
+    pub api_keys: bool,
+    /// Whether clients are told to ask for `user:org:read`.
+    pub organizations: bool,
+    /// Clerk's scopes in place of this server's.
+    pub scopes: ScopeMapping,
 }
 
 /// The owner's application.

@@ -140,7 +140,8 @@ settings! {
         "How people sign in. `clerk-oauth`: this server is an OAuth application of the Clerk \
          instance, whose redirect URI is `public_url` with `/callback`. `app`: your application, where \
          people have a session of Clerk's, lends it to this server at its route `/auth/mcp` \
-         (guides/sign-in-through-your-app.md)")
+         (guides/sign-in-through-your-app.md). `clerk-tokens`: Clerk itself is the authorization \
+         server of MCP clients, and this server takes its tokens (guides/clerk-as-authorization-server.md)")
         .default("clerk-oauth");
     CLIENT_ID = Setting::text("sign_in.client_id", "For `clerk-oauth`: the client id of that OAuth application")
         .env("CLERK_CLIENT_ID").otherwise("required for `clerk-oauth`");
@@ -149,7 +150,8 @@ settings! {
         .env("CLERK_CLIENT_SECRET").otherwise("none: a public application, protected by PKCE");
     ORGANIZATIONS = Setting::new("sign_in.organizations", Kind::Switch,
         "For `clerk-oauth`: whether people pick an organization when they sign in (scope \
-         `user:org:read`). With `app` it is the session's active one")
+         `user:org:read`). With `app` it is the session's active one; with `clerk-tokens`, whether \
+         clients are told to ask for that scope")
         .default("false");
     SIGN_IN_SESSION = Setting::text("sign_in.session",
         "For `clerk-oauth`, which has no Clerk sessions: `ticket` starts one for each sign-in whose \
@@ -162,6 +164,30 @@ settings! {
     AUTHORIZED_PARTIES = Setting::new("sign_in.authorized_parties", Kind::List,
         "For `app`: origins besides that of `app_url` that session tokens may be made for (`azp`)")
         .env("CLERK_AUTHORIZED_PARTIES").default("");
+    AUDIENCE = Setting::new("sign_in.audience", Kind::List,
+        "For `clerk-tokens`: whom tokens of OAuth clients must be for (`aud`), one of these. `resource` \
+         is the address of the MCP endpoint, `public_url` with `/mcp`, as it is registered at Clerk")
+        .env("CLERK_MCP_AUDIENCE")
+        .otherwise("for `clerk-tokens` this, `client_ids` or `any_client` is required");
+    CLIENT_IDS = Setting::new("sign_in.client_ids", Kind::List,
+        "For `clerk-tokens`: the OAuth clients at Clerk whose tokens count. With `audience`, both must \
+         hold")
+        .env("CLERK_MCP_CLIENT_IDS");
+    ANY_CLIENT = Setting::new("sign_in.any_client", Kind::Switch,
+        "For `clerk-tokens`: whether the tokens of every OAuth client of the instance count, whatever \
+         they were given for").default("false");
+    MACHINE = Setting::text("sign_in.machine",
+        "For `clerk-tokens`: the machine at Clerk that this server is, `mch_…`. M2M tokens of machines \
+         that may talk to it count; rules with `machine` say what they may call")
+        .env("CLERK_MCP_MACHINE").otherwise("none: M2M tokens are refused");
+    API_KEYS = Setting::new("sign_in.api_keys", Kind::Switch,
+        "For `clerk-tokens`: whether API keys of users count").default("false");
+    READ_SCOPES = Setting::new("sign_in.read_scopes", Kind::List,
+        "For `clerk-tokens`: Clerk's scopes that stand for `tools:read`; a token needs all of them")
+        .otherwise("none: every token that counts may read");
+    WRITE_SCOPES = Setting::new("sign_in.write_scopes", Kind::List,
+        "For `clerk-tokens`: Clerk's scopes that stand for `tools:write`; a token needs all of them")
+        .otherwise("none: every token that counts may write");
 
     DATABASE = Setting::text("storage.path", "The SQLite file; it is made when it is missing")
         .env("CLERK_MCP_DATABASE").flag("--database").default("clerk-mcp.db");
@@ -243,6 +269,9 @@ settings! {
     ACCESS_EMAIL_DOMAIN = Setting::new("access[].email_domain", Kind::List,
         "Domain of a verified e-mail address; subdomains are others");
     ACCESS_SCOPE = Setting::new("access[].scope", Kind::List, "OAuth scope that the person granted");
+    ACCESS_MACHINE = Setting::new("access[].machine", Kind::List,
+        "Machine, `mch_…`: the rule is about machines, and has no other condition. One without it is \
+         about people, `everyone` included");
 
     MAX_SESSIONS = Setting::new("limits.max_sessions", Kind::Integer,
         "MCP sessions open at the same time; 1 to 1000000").default("10000");

@@ -336,9 +336,7 @@ fn clerk_settings_must_agree() {
             "{key}"
         );
     }
-    for mode in ["clerk-tokens", "magic"] {
-        assert!(fault(&format!("[sign_in]\nmode = \"{mode}\""), &[]).contains("clerk-oauth"));
-    }
+    assert!(fault("[sign_in]\nmode = \"magic\"", &[]).contains("clerk-tokens"));
     let (_, warnings) = load("", &[("APP_URL", "https://app.example.com")]).unwrap();
     assert!(
         warnings[0]
@@ -395,6 +393,115 @@ fn an_application_lends_its_sessions() {
         warnings.len() == 1 && warnings[0].to_string().contains("it has no effect"),
         "{warnings:?}"
     );
+}
+
+#[test]
+fn clerks_tokens_are_meant_for_somebody() {
+    let with = |more: &str| format!("[sign_in]\nmode = \"clerk-tokens\"\n{more}");
+    let read = |more: &str| match good(&with(more), &[]).sign_in {
+        SignIn::ClerkTokens(tokens) => tokens,
+        other => panic!("{other:?}"),
+    };
+    let tokens = read("audience = \"resource\"");
+    assert_eq!(tokens.audience, ["http://127.0.0.1:8788/mcp"]);
+    assert!(!tokens.any_client && !tokens.api_keys && tokens.machine.is_none());
+    assert!(tokens.scopes.read.is_empty() && tokens.scopes.write.is_empty());
+    let both = read("audience = [\"resource\", \"https://x.example/\"]\nclient_ids = [\"a\"]");
+    assert_eq!((both.audience.len(), both.client_ids.len()), (2, 1));
+    // That all tokens of the instance count is somebody's decision, and no oversight.
+    for nobody in [
+        "",
+        "audience = []",
+        "client_ids = []",
+        "any_client = false",
+        "api_keys = true",
+    ] {
+        let fault = fault(&with(nobody), &[]);
+        assert!(fault.contains("meant for this server"), "{fault}");
+        assert!(fault.contains("audience = \"resource\""), "{fault}");
+    }
+    for narrowed in ["audience = \"resource\"", "client_ids = [\"a\"]"] {
+        let fault = fault(&with(&format!("any_client = true\n{narrowed}")), &[]);
+        assert!(fault.contains("says otherwise"), "{fault}");
+    }
+    let (config, warnings) = load(&with("any_client = true"), &[]).unwrap();
+    assert!(matches!(config.sign_in, SignIn::ClerkTokens(tokens) if tokens.any_client));
+    assert!(
+        warnings[0].to_string().contains("every OAuth client"),
+        "{warnings:?}"
+    );
+    for wrong in [
+        "machine = \"server\"",
+        "read_scopes = [\"a b\"]",
+        "write_scopes = [\"\"]",
+        "client_ids = [\"a b\"]",
+        "audience = \"\"",
+        "api_keys = \"yes\"",
+    ] {
+        let place = wrong.split(' ').next().unwrap();
+        let found = faults(&with(wrong), &[]);
+        assert!(found.iter().any(|fault| fault.contains(place)), "{found:?}");
+    }
+    // What only this server's own sign-in has is told to have no effect.
+    let more = "audience = \"resource\"\napp_url = \"https://a.example\"\n[oauth]\ncode_lifetime = \"30s\"";
+    let (_, warnings) = load(&with(more), &[]).unwrap();
+    let warned: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warned.len(), 2, "{warned:?}");
+    assert!(
+        warned.iter().all(|warning| warning.contains("no effect")),
+        "{warned:?}"
+    );
+    let (_, warnings) = load("[sign_in]\naudience = \"resource\"", &[]).unwrap();
+    assert!(
+        warnings[0].to_string().contains("no effect"),
+        "{warnings:?}"
+    );
+    // Scopes of rules are Clerk's to define.
+    let rule = "audience = \"resource\"\n[[access]]\nscope = \"notes:read\"\ntools = [\"users\"]";
+    assert_eq!(
+        good(&with(rule), &[]).access.scopes().collect::<Vec<_>>(),
+        ["notes:read"]
+    );
+}
+
+#[test]
+fn rules_about_machines_are_about_nobody_else() {
+    let machines =
+        "[sign_in]\nmode = \"clerk-tokens\"\naudience = \"resource\"\nmachine = \"mch_1\"\n";
+    let rule = |more: &str| format!("{machines}[demo]\ntools = true\n[[access]]\n{more}");
+    let own =
+        "machine = [\"mch_2\"]\ntools = [\"add\"]\n[[access]]\neveryone = true\ntools = [\"*\"]";
+    let access = good(&rule(own), &[]).access;
+    assert_eq!(access.decide_machine("mch_2").own.len(), 1);
+    assert_eq!(access.decide_machine("mch_3"), Default::default());
+    let instance = "machine = \"mch_2\"\ntools = [\"users\"]\nclerk = \"instance\"";
+    let access = good(&rule(instance), &[]).access;
+    assert!(
+        access
+            .decide_machine("mch_2")
+            .instance
+            .contains("getUserList")
+    );
+    let everybody = access.decide(&PersonFacts::default(), &["tools:read".to_owned()]);
+    assert!(everybody.instance.is_empty() && everybody.session.is_empty());
+    for (wrong, words) in [
+        ("machine = \"mch_2\"\ntools = [\"users\"]", "no session"),
+        (
+            "machine = \"mch_2\"\nrole = \"admin\"\ntools = [\"add\"]",
+            "condition for people",
+        ),
+        (
+            "machine = \"mch_2\"\neveryone = true\ntools = [\"add\"]",
+            "for everyone",
+        ),
+        ("machine = \"user_2\"\ntools = [\"add\"]", "mch_"),
+        ("machine = []\neveryone = true\ntools = [\"add\"]", "empty"),
+    ] {
+        let found = faults(&rule(wrong), &[]).concat();
+        assert!(found.contains(words), "{wrong}: {found}");
+    }
+    let elsewhere = "[[access]]\nmachine = \"mch_2\"\ntools = [\"userInfo\"]";
+    assert!(fault(elsewhere, &[]).contains("no machine can come here"));
 }
 
 #[test]

@@ -71,11 +71,12 @@ pub(super) fn access(
     tools: Option<&ToolsConfig>,
     scopes: Option<&ScopePolicy>,
     own: Option<&[CatalogueTool]>,
+    machines: bool,
 ) -> Option<AccessPolicy> {
     let entries = reading.entries("access");
     let read: Vec<Option<AccessRule>> = entries
         .iter()
-        .map(|entry| rule(reading, entry, scopes, own))
+        .map(|entry| rule(reading, entry, scopes, own, machines))
         .collect();
     let rules: Option<Vec<AccessRule>> = read.into_iter().collect();
     let (rules, tools, own) = (rules?, tools?, own?);
@@ -93,6 +94,7 @@ fn rule(
     entry: &Entry,
     scopes: Option<&ScopePolicy>,
     own: Option<&[CatalogueTool]>,
+    machines: bool,
 ) -> Option<AccessRule> {
     let tools = match reading.given_in(entry, &settings::ACCESS_TOOLS) {
         Some(given) => own.and_then(|own| patterns(reading, &given, own)),
@@ -120,12 +122,13 @@ fn rule(
     match (everyone, conditions.is_empty(), clerk) {
         (_, _, Some(ClerkPower::Instance)) if names_nobody.is_empty() => fault(
             "this rule would give everybody who signs in the power of the secret key",
-            "add a condition: role, organization_role, organization_permission, user or email_domain",
+            "add a condition: role, organization_role, organization_permission, user, email_domain or \
+             machine",
         ),
         (false, true, _) => fault(
             "this rule has no condition",
             "say whom it is about (role, organization_role, organization_permission, user, \
-             email_domain, scope), or write everyone = true",
+             email_domain, scope, machine), or write everyone = true",
         ),
         (true, false, _) => fault(
             "this rule is for everyone, but has a condition",
@@ -133,11 +136,51 @@ fn rule(
         ),
         _ => {}
     }
+    if !conditions.machine.is_empty()
+        && let Some((problem, hint)) =
+            fault_of_machine_rule(&conditions, machines, clerk, tools.as_ref(), own)
+    {
+        fault(problem, hint);
+    }
     Some(AccessRule {
         tools: tools?,
         clerk: clerk?,
         conditions,
     })
+}
+
+/// What is wrong with a rule about machines, and a hint.
+fn fault_of_machine_rule(
+    conditions: &Conditions,
+    machines: bool,
+    clerk: Option<ClerkPower>,
+    tools: Option<&Patterns>,
+    own: Option<&[CatalogueTool]>,
+) -> Option<(&'static str, &'static str)> {
+    if !machines {
+        return Some((
+            "no machine can come here",
+            "set sign_in.mode = \"clerk-tokens\" and sign_in.machine, or remove the rule",
+        ));
+    }
+    let of_people = Conditions {
+        machine: Vec::new(),
+        ..conditions.clone()
+    };
+    if !of_people.is_empty() {
+        return Some((
+            "this rule is about machines, but has a condition for people",
+            "write two rules",
+        ));
+    }
+    let known = catalogue(own?);
+    let selected = access::select(tools?, &known).ok()?;
+    let has_clerk_tools = selected.iter().any(|index| !known[*index].own);
+    (clerk == Some(ClerkPower::Session) && has_clerk_tools).then_some((
+        "a machine has no session that Clerk tools could be bound to",
+        "write clerk = \"instance\" to give it everything that the secret key can do with them, or name \
+         tools of your own alone",
+    ))
 }
 
 fn conditions(
@@ -188,6 +231,9 @@ fn conditions(
             ),
         ))
     });
+    let machine = list(&settings::ACCESS_MACHINE, &|text| {
+        prefixed(text, "mch_", "mch_2abc…, as the Clerk dashboard shows it")
+    });
     Some(Conditions {
         role: role?,
         organization_role: organization_role?,
@@ -195,6 +241,7 @@ fn conditions(
         user: user?,
         email_domain: email_domain?,
         scope: scope?,
+        machine: machine?,
     })
 }
 
@@ -206,7 +253,7 @@ fn plain(text: &str) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
-fn prefixed(text: &str, prefix: &str, example: &str) -> Result<String, Wrong> {
+pub(super) fn prefixed(text: &str, prefix: &str, example: &str) -> Result<String, Wrong> {
     let rest = text.strip_prefix(prefix).unwrap_or_default();
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_:-".contains(&byte);
     if rest.is_empty() || !rest.bytes().all(good) {

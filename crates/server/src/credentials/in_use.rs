@@ -109,7 +109,7 @@ impl SignInUse {
         self: &Arc<Self>,
         refused: Option<HeaderValue>,
     ) -> Result<Token, CredentialFault> {
-        let SignIn::ClerkOauth(clerk) = &self.app.sign_in else {
+        let Some(SignIn::ClerkOauth(clerk)) = self.app.sign_in.as_deref() else {
             return Err(unavailable("this server is no OAuth client of Clerk"));
         };
         let refused = Refused(refused.as_ref());

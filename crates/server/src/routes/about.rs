@@ -8,7 +8,10 @@ use pages::{EmulatedPerson, HomePage, NotFoundPage};
 use serde_json::Value;
 
 use super::{answer, authorize::to_public_name};
-use crate::{MCP_PATH, app::App};
+use crate::{
+    MCP_PATH,
+    app::{App, AuthorizationApp},
+};
 
 type Shared = State<Arc<App>>;
 
@@ -16,7 +19,9 @@ type Shared = State<Arc<App>>;
 pub(super) const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
 
 /// `/.well-known/oauth-authorization-server` (RFC 8414)
-pub(super) async fn authorization_server(State(app): Shared) -> Response<Body> {
+pub(super) async fn authorization_server(
+    State(app): State<Arc<AuthorizationApp>>,
+) -> Response<Body> {
     document(&app.oauth.metadata())
 }
 
@@ -27,7 +32,7 @@ pub(super) async fn protected_resource(
 ) -> Response<Body> {
     let path = request.uri().path().trim_end_matches('/');
     let of = path.strip_prefix(PROTECTED_RESOURCE).unwrap_or_default();
-    match app.oauth.protected_resource_metadata(of) {
+    match app.resource.metadata(of) {
         Some(metadata) => document(&metadata),
         None => not_found(State(app), request).await,
     }
@@ -70,7 +75,7 @@ pub(super) async fn home(State(app): Shared, request: Request<Body>) -> Response
         server_name: &app.name,
         mcp_url: &mcp_url,
         version: app.version,
-        sign_in_mode: app.sign_in_mode(),
+        sign_in_mode: app.sign_in_mode,
         emulated: Some(people.collect::<Vec<_>>()).filter(|people| !people.is_empty()),
     };
     answer::page(StatusCode::OK, page.render())

@@ -15,14 +15,18 @@ use pages::{
 };
 
 use super::{address_of, answer};
-use crate::{app::App, front::BODY_TIMEOUT, rate_limit::Limited};
+use crate::{
+    app::{App, AuthorizationApp},
+    front::BODY_TIMEOUT,
+    rate_limit::Limited,
+};
 
 /// Where the consent form is posted, and where it is shown.
 pub(super) const CONSENT_PATH: &str = "/authorize/consent";
 /// The most bytes of a form: a handle and a few scopes.
 pub(super) const MAX_FORM_BYTES: usize = 16 * 1024;
 
-type Shared = State<Arc<App>>;
+type Shared = State<Arc<AuthorizationApp>>;
 
 /// `GET /authorize`
 pub(super) async fn authorize(State(app): Shared, request: Request<Body>) -> Response<Body> {
@@ -132,7 +136,7 @@ pub(super) async fn decide(State(app): Shared, request: Request<Body>) -> Respon
 }
 
 /// Sends the browser where the authorization goes on.
-pub(super) async fn follow(app: &App, next: Next) -> Response<Body> {
+pub(super) async fn follow(app: &AuthorizationApp, next: Next) -> Response<Body> {
     match next {
         Next::Consent(authorization) => {
             let handle = authorization.id.as_str();

@@ -12,7 +12,7 @@ use super::{
     authorize::{follow, link_problem, step_fault, to_client},
 };
 use crate::{
-    app::App,
+    app::{App, AuthorizationApp},
     people::{PersonError, Standing},
     sign_in::{self, SignInFault, without_token},
 };
@@ -22,7 +22,7 @@ const MAX_FORM_BYTES: usize = 16 * 1024;
 
 /// `GET /callback`
 pub(super) async fn callback(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<AuthorizationApp>>,
     request: Request<Body>,
 ) -> Response<Body> {
     let query = request.uri().query().unwrap_or_default();
@@ -36,7 +36,7 @@ pub(super) async fn callback(
 /// `POST /callback`: as a form, where the application and this server are of one site. From another
 /// site the browser sends no cookie with a form.
 pub(super) async fn posted_callback(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<AuthorizationApp>>,
     request: Request<Body>,
 ) -> Response<Body> {
     if !app.sign_in.takes_forms() {
@@ -62,7 +62,11 @@ fn moved_on(response: &Response<Body>, query: &str) -> Response<Body> {
     moved
 }
 
-async fn come_back(app: &Arc<App>, parameters: &str, headers: &HeaderMap) -> Response<Body> {
+async fn come_back(
+    app: &Arc<AuthorizationApp>,
+    parameters: &str,
+    headers: &HeaderMap,
+) -> Response<Body> {
     let callback = match app.sign_in.read_callback(parameters) {
         Ok(callback) => callback,
         Err(fault) => return mismatch(app, &fault),
@@ -113,7 +117,7 @@ struct Came {
 }
 
 impl Came {
-    async fn back(self, app: &App, callback: sign_in::Callback) -> Response<Body> {
+    async fn back(self, app: &AuthorizationApp, callback: sign_in::Callback) -> Response<Body> {
         let mut completed = match app.sign_in.complete(callback, &self.upstream).await {
             Ok(completed) => completed,
             Err(fault) => {
@@ -149,7 +153,7 @@ impl Came {
         }
     }
 
-    async fn stop(&self, app: &App, fault: &SignInFault) -> Response<Body> {
+    async fn stop(&self, app: &AuthorizationApp, fault: &SignInFault) -> Response<Body> {
         if fault.is_declined() {
             self.decline(app).await
         } else if fault.is_unavailable() {
@@ -159,7 +163,7 @@ impl Came {
         }
     }
 
-    async fn decline(&self, app: &App) -> Response<Body> {
+    async fn decline(&self, app: &AuthorizationApp) -> Response<Body> {
         let declined = app
             .oauth
             .decline(&self.authorization, &self.browser, app.now());
@@ -169,7 +173,7 @@ impl Came {
         }
     }
 
-    async fn fail(&self, app: &App, failure: SignInFailure) -> Response<Body> {
+    async fn fail(&self, app: &AuthorizationApp, failure: SignInFailure) -> Response<Body> {
         let failed = app
             .oauth
             .fail(&self.authorization, failure, &self.browser, app.now());

@@ -18,9 +18,9 @@ use super::{
         too_many,
     },
 };
-use crate::app::App;
+use crate::app::{App, AuthorizationApp};
 
-type Shared = State<Arc<App>>;
+type Shared = State<Arc<AuthorizationApp>>;
 
 /// `GET /consents`: the page, after a sign-in for it.
 pub(super) async fn show(State(app): Shared, request: Request<Body>) -> Response<Body> {
@@ -49,7 +49,11 @@ pub(super) async fn show(State(app): Shared, request: Request<Body>) -> Response
 }
 
 /// Sends the person to Clerk, from where they come back to the page.
-async fn begin(app: &App, address: IpAddr, browser: Option<PlainToken>) -> Response<Body> {
+async fn begin(
+    app: &AuthorizationApp,
+    address: IpAddr,
+    browser: Option<PlainToken>,
+) -> Response<Body> {
     if let Err(limited) = app.limits.authorization(address, app.now()) {
         return too_many(app, limited);
     }

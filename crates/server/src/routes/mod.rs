@@ -13,7 +13,7 @@ use std::{net::IpAddr, pin::Pin, sync::Arc};
 use axum::{
     Router,
     body::Body,
-    routing::{any, get, post},
+    routing::{MethodRouter, any, get, post},
 };
 use http::{Request, Response, StatusCode, header};
 use rmcp::ServerHandler;
@@ -21,21 +21,51 @@ use rmcp::ServerHandler;
 pub use self::cookies::Cookies;
 use crate::{
     MCP_PATH,
-    app::App,
+    app::{App, AuthorizationApp},
     client_address,
     front::{Authenticate, Endpoint, Front},
     listen::PeerAddress,
     sse::{MESSAGES_PATH, SSE_PATH},
 };
 
-/// The whole server.
+/// The whole server. Where people sign in through it, it is an authorization server of its own.
+///
+/// Where Clerk is the authorization server, its metadata is not served from here either, as clients
+/// of 2025-03-26 would look for it: a client must refuse metadata whose issuer is not the address it
+/// was found at (RFC 8414 section 3.3), and RFC 9728 tells every later client where to look.
 pub(crate) fn router<A, H>(app: Arc<App>, front: Arc<Front<A, H>>) -> Router
 where
     A: Authenticate,
     H: ServerHandler + Clone + Sync,
 {
-    let open = |route: axum::routing::MethodRouter<Arc<App>>| route.options(answer::preflight);
+    let own = app.sign_in.clone().map(|sign_in| {
+        let app = Arc::clone(&app);
+        authorization_server(Arc::new(AuthorizationApp { app, sign_in }))
+    });
     let protected_resource = about::PROTECTED_RESOURCE;
+    Router::new()
+        .route(protected_resource, open(get(about::protected_resource)))
+        .route(
+            &format!("{protected_resource}{}", MCP_PATH),
+            open(get(about::protected_resource)),
+        )
+        .route(
+            &format!("{protected_resource}{SSE_PATH}"),
+            open(get(about::protected_resource)),
+        )
+        .route("/healthz", get(about::health))
+        .route("/readyz", get(about::readiness))
+        .route("/", get(about::home))
+        .fallback(about::not_found)
+        .with_state(app)
+        .merge(own.unwrap_or_default())
+        .route(MCP_PATH, any(endpoint(&front, Endpoint::Mcp)))
+        .route(SSE_PATH, any(endpoint(&front, Endpoint::Sse)))
+        .route(MESSAGES_PATH, any(endpoint(&front, Endpoint::Messages)))
+}
+
+/// The authorization server's routes.
+fn authorization_server(app: Arc<AuthorizationApp>) -> Router {
     Router::new()
         .route("/authorize", get(authorize::authorize))
         .route(
@@ -57,23 +87,12 @@ where
             "/.well-known/oauth-authorization-server",
             open(get(about::authorization_server)),
         )
-        .route(protected_resource, open(get(about::protected_resource)))
-        .route(
-            &format!("{protected_resource}{}", MCP_PATH),
-            open(get(about::protected_resource)),
-        )
-        .route("/healthz", get(about::health))
-        .route("/readyz", get(about::readiness))
-        .route("/", get(about::home))
-        .fallback(about::not_found)
-        .route(
-            &format!("{protected_resource}{SSE_PATH}"),
-            open(get(about::protected_resource)),
-        )
         .with_state(app)
-        .route(MCP_PATH, any(endpoint(&front, Endpoint::Mcp)))
-        .route(SSE_PATH, any(endpoint(&front, Endpoint::Sse)))
-        .route(MESSAGES_PATH, any(endpoint(&front, Endpoint::Messages)))
+}
+
+/// A route that pages of every origin may call.
+fn open<S: Clone + Send + Sync + 'static>(route: MethodRouter<S>) -> MethodRouter<S> {
+    route.options(answer::preflight)
 }
 
 /// The handler of an endpoint of MCP.

@@ -8,14 +8,18 @@ use http::{HeaderMap, Request, Response, StatusCode, header};
 use oauth::{ClientAuthFault, ErrorResponse, Parameters, TokenError};
 
 use super::{address_of, answer, authorize::collect};
-use crate::{app::App, client_keys::KeysOfClients, refresh::Refreshing};
+use crate::{
+    app::{App, AuthorizationApp},
+    client_keys::KeysOfClients,
+    refresh::Refreshing,
+};
 
 /// The most bytes of a token or revocation request.
 const MAX_FORM_BYTES: usize = 32 * 1024;
 /// The most bytes of a registration; `oauth` has bounds for each of its parts.
 const MAX_REGISTRATION_BYTES: usize = 64 * 1024;
 
-type Shared = State<Arc<App>>;
+type Shared = State<Arc<AuthorizationApp>>;
 
 /// `POST /token` (OAuth 2.1, section 3.2)
 pub(super) async fn token(State(app): Shared, request: Request<Body>) -> Response<Body> {

@@ -128,11 +128,15 @@ impl Server {
         // (The standard input of a job in the background is empty; hence the third descriptor.)
         let script = "exec 3<&0; \"$@\" 3<&- & server=$!; \
                       (cat <&3 >/dev/null; kill -TERM $server) 2>/dev/null & wait $server";
+        // In place of the seed that `dev` has.
+        let seed = folder.join("seed.toml").exists();
+        let seed: &[&str] = if seed { &["--seed", "seed.toml"] } else { &[] };
         let mut child = Command::new("sh")
             .args(["-c", script, "sh", env!("CARGO_BIN_EXE_clerk-mcp"), "dev"])
             .args(["--port", port, "--clerk-port", "0", "--app-port", "0"])
             .args(["--dir", "state"])
             .args(arguments)
+            .args(seed)
             .env("CLERK_MCP_LOG", level)
             .current_dir(&folder)
             .stdin(Stdio::piped())
