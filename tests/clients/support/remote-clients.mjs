@@ -3,6 +3,7 @@
 import * as v2 from '@modelcontextprotocol/client';
 import * as v1Auth from '@modelcontextprotocol/sdk/client/auth.js';
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { Application } from './oauth-provider.mjs';
@@ -38,6 +39,12 @@ const clientV1 = {
     return transport.finishAuth(answer.get('code'));
   },
   auth: v1Auth.auth,
+};
+
+/** The client of the transport of 2024-11-05; it speaks a later revision over it. */
+export const SSE_CLIENT = {
+  name: 'TypeScript SDK 1 over SSE',
+  kind: { ...clientV1, transport: (url, app, wire) => new SSEClientTransport(url, { authProvider: app, fetch: wire.fetch }) },
 };
 
 /** Each with its `kind`: what makes and drives it. */
