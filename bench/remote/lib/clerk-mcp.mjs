@@ -13,6 +13,9 @@ public_url = "${publicUrl}"
 bind = "${new URL(publicUrl).host}"
 trusted_proxies = ["127.0.0.1"]
 
+[limits]
+calls_per_second = 0
+
 [oauth]
 code_lifetime = "10m"
 

@@ -204,6 +204,7 @@ impl Server {
                 session_idle: config.limits.session_idle,
                 stop: Arc::clone(&stop),
                 env: Arc::clone(&app.env),
+                bounds: config.limits.bounds,
                 sse: config.sse.then(|| Arc::clone(&app.random)),
             },
         );

@@ -6,7 +6,9 @@ use std::{sync::Arc, time::Duration};
 use axum::{Router, body::Body, routing::any};
 use clerk::{BoxFuture, Env};
 use http::{HeaderValue, Request, Response, request::Parts};
-use server::front::{Authenticate, Endpoint, Front, FrontConfig, Principal, origin::Allowed};
+use server::front::{
+    Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, origin::Allowed,
+};
 use url::Url;
 
 use crate::handler::Fixture;
@@ -18,6 +20,15 @@ const MAX_SESSIONS: usize = 1000;
 /// How long a session lives without a message, if time went on.
 const SESSION_IDLE: Duration = Duration::from_secs(600);
 
+/// What may be under way at the same time: more than the suite asks for.
+const BOUNDS: Bounds = Bounds {
+    calls: 1000,
+    calls_of_person: 1000,
+    calls_per_second: None,
+    streams: 1000,
+    streams_of_client: 1000,
+};
+
 /// The fixture at `/mcp` of the server whose public URL is `url`.
 pub(crate) fn router(fixture: Fixture, url: &Url) -> Router {
     let config = FrontConfig {
@@ -28,6 +39,7 @@ pub(crate) fn router(fixture: Fixture, url: &Url) -> Router {
         stop: Default::default(),
         env: Arc::new(StandingStill),
         sse: None,
+        bounds: BOUNDS,
     };
     let front = Arc::new(Front::new(Everybody, fixture, config));
     let answer = move |request: Request<Body>| {

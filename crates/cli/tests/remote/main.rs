@@ -22,6 +22,7 @@ mod health;
 mod http_sse;
 mod limits;
 mod mcp_endpoint;
+mod overload;
 mod private_key_jwt;
 mod registration;
 mod revocation;

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     access::{self, CatalogueTool},
+    front::Bounds,
     http_tools::HttpTools,
     rust_tools::RustTool,
 };
@@ -263,9 +264,23 @@ fn limits(reading: &Reading<'_>) -> Option<Limits> {
         duration(text, ("0s", "10m"))
     });
     let audit_queue = reading.required(&settings::AUDIT_QUEUE, count);
+    let calls = reading.required(&settings::MAX_CALLS, count);
+    let calls_of_person = reading.required(&settings::MAX_CALLS_PER_PERSON, count);
+    let calls_per_second = reading.required(&settings::CALLS_PER_SECOND, |text| {
+        integer(text, 0..=1_000_000).map(|rate| u32::try_from(rate).ok().filter(|rate| *rate > 0))
+    });
+    let streams = reading.required(&settings::MAX_STREAMS, count);
+    let streams_of_client = reading.required(&settings::MAX_STREAMS_PER_CLIENT, count);
     Some(Limits {
         max_sessions: max_sessions?,
         session_idle: session_idle?,
+        bounds: Bounds {
+            calls: calls?,
+            calls_of_person: calls_of_person?,
+            calls_per_second: calls_per_second?,
+            streams: streams?,
+            streams_of_client: streams_of_client?,
+        },
         max_body: max_body?,
         shutdown_grace: shutdown_grace?,
         audit_queue: audit_queue?,

@@ -15,7 +15,8 @@ use url::Url;
 
 use super::{keys::Keys, origin::Origin, secret::Secret};
 use crate::{
-    access::AccessPolicy, http_tools::HttpTools, rust_tools::RustTool, scope_mapping::ScopeMapping,
+    access::AccessPolicy, front::Bounds, http_tools::HttpTools, rust_tools::RustTool,
+    scope_mapping::ScopeMapping,
 };
 
 /// The configuration of `clerk-mcp serve`.
@@ -217,6 +218,8 @@ pub struct Limits {
     pub max_sessions: usize,
     /// How long an MCP session may be silent.
     pub session_idle: Duration,
+    /// What may be under way at the same time.
+    pub bounds: Bounds,
     /// The largest request body, bytes.
     pub max_body: usize,
     /// How long calls in flight may take to finish at shutdown.

@@ -277,6 +277,18 @@ settings! {
         "MCP sessions open at the same time; 1 to 1000000").default("10000");
     SESSION_IDLE = Setting::text("limits.session_idle",
         "How long an MCP session may be silent; 1s to 7d").default("30m");
+    MAX_CALLS = Setting::new("limits.max_calls", Kind::Integer,
+        "Calls under way at the same time, 503 beyond; 1 to 1000000").default("1000");
+    MAX_CALLS_PER_PERSON = Setting::new("limits.max_calls_per_person", Kind::Integer,
+        "Calls of one person under way at the same time, half of them through one client, 429 beyond; 1 to 1000000")
+        .default("512");
+    CALLS_PER_SECOND = Setting::new("limits.calls_per_second", Kind::Integer,
+        "Calls that one person may begin in a second, ten seconds' worth at once, 429 beyond; 0 is without bound, at most 1000000")
+        .default("100");
+    MAX_STREAMS = Setting::new("limits.max_streams", Kind::Integer,
+        "Streams open at the same time, 503 beyond; 1 to 1000000").default("20000");
+    MAX_STREAMS_PER_CLIENT = Setting::new("limits.max_streams_per_client", Kind::Integer,
+        "Streams that one person has open through one client, 429 beyond; 1 to 1000000").default("200");
     MAX_BODY = Setting::text("limits.max_body",
         "The largest request body; 1KiB to 64MiB").default("4MiB");
     SHUTDOWN_GRACE = Setting::text("limits.shutdown_grace",

@@ -7,6 +7,7 @@
 mod batch;
 mod cors;
 mod direct;
+mod load;
 pub mod origin;
 mod peek;
 mod sessions;
@@ -32,9 +33,16 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::sessions::MOST_SESSIONS_EACH;
+pub use self::load::Bounds;
 pub use self::sessions::{OwnedSessions, PrincipalKey, SessionFault};
-use self::{origin::Allowed, peek::Peek, sessions::Used, until_ended::UntilEnded};
+pub(crate) use self::{load::Underway, sessions::MOST_SESSIONS_EACH};
+use self::{
+    load::{Load, Overload},
+    origin::Allowed,
+    peek::Peek,
+    sessions::Used,
+    until_ended::UntilEnded,
+};
 use crate::{ended::GrantEnd, sse::SseSessions};
 
 /// How long a body may take to arrive.
@@ -112,6 +120,8 @@ pub struct FrontConfig {
     pub stop: Arc<CancellationToken>,
     /// The clock, for sessions that are not used.
     pub env: Arc<dyn Env>,
+    /// What may be under way at the same time.
+    pub bounds: Bounds,
     /// What names the sessions of HTTP+SSE; `None` switches that transport off.
     pub sse: Option<Arc<dyn Random>>,
 }
@@ -143,6 +153,7 @@ pub struct Front<A, H> {
     config: FrontConfig,
     sessions: Arc<OwnedSessions>,
     sse: Option<Arc<SseSessions>>,
+    load: Arc<Load>,
     handler: H,
     mcp: StreamableHttpService<H, OwnedSessions>,
 }
@@ -173,6 +184,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let random = config.sse.clone();
         let sse = random.map(|random| Arc::new(SseSessions::new(config.max_sessions, random)));
         let each = handler.clone();
+        let bounds = config.bounds;
         let mcp = StreamableHttpService::new(
             move || Ok(each.clone()),
             Arc::clone(&sessions),
@@ -183,6 +195,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             config,
             sessions,
             sse,
+            load: Arc::new(Load::new(bounds)),
             handler,
             mcp,
         }
@@ -229,6 +242,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     async fn admit(&self, mut parts: Parts, body: Body) -> Answer {
         let principal = self.authenticator.authenticate(&parts).await?;
         let session = self.session(&parts.headers, &principal)?;
+        let underway = self.begin(&parts.method, &principal)?;
         let body = self.whole_body(body).await?;
         accept_both(&mut parts.headers);
         let is_json = is_json(&parts.headers);
@@ -270,7 +284,17 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         if let (Some(id), Some(method)) = (session_id, &method) {
             self.follow_handshake(id, method, &body, response.status());
         }
-        Ok(self.ending(response.map(Body::new), &principal, session_id, is_waiting))
+        let response = response.map(Body::new);
+        Ok(self.ending(response, &principal, session_id, underway, is_waiting))
+    }
+
+    /// Counts a call or a stream, unless there are too many.
+    fn begin(&self, method: &Method, principal: &Principal) -> Result<Underway, Refusal> {
+        let begun = match *method {
+            Method::GET => self.load.stream(&principal.key),
+            _ => self.load.call(&principal.key, self.config.env.now()),
+        };
+        begun.map_err(|overload| overloaded(overload).into())
     }
 
     /// The session that a request is of. One of somebody else does not exist.
@@ -353,6 +377,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         response: Response<Body>,
         principal: &Principal,
         session: Option<&str>,
+        underway: Underway,
         is_waiting: bool,
     ) -> Response<Body> {
         let is_stream = response
@@ -367,8 +392,32 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             ends.push(Arc::clone(&self.config.stop));
         }
         let open = session.and_then(|id| self.sessions.open_stream(id));
-        response.map(|body| Body::new(UntilEnded::new(body, ends, open)))
+        response.map(|body| Body::new(UntilEnded::new(body, ends, (open, underway))))
     }
+}
+
+/// The answer to what is too much (RFC 6585, section 4; RFC 9110, section 15.6.4).
+fn overloaded(overload: Overload) -> Response<Body> {
+    let (status, retry_after, message) = match overload {
+        Overload::Server => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Duration::from_secs(1),
+            "the server has too much to do",
+        ),
+        Overload::Own { retry_after } => (
+            StatusCode::TOO_MANY_REQUESTS,
+            retry_after,
+            "too many of your requests",
+        ),
+    };
+    let seconds = retry_after.as_millis().div_ceil(1000).max(1);
+    let message = format!("{message}; hint: try again in {seconds} s");
+    let mut response = plain(status, message);
+    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, seconds.into());
+    response
 }
 
 /// The answer to a call that needs nothing of what rmcp can do.

@@ -26,6 +26,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         if parts.method != Method::GET {
             return Err(not_allowed("GET"));
         }
+        let counted = self.begin(&parts.method, &principal)?;
         let Some(opened) = sessions.open(&principal.key) else {
             let mut full = plain(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -40,6 +41,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             opened,
             principal.ended,
             &self.config.stop,
+            counted,
         ))
     }
 
@@ -54,6 +56,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let session = id.and_then(|id| sessions.find(&id, &principal.key));
         let session =
             session.ok_or_else(|| plain(StatusCode::NOT_FOUND, "there is no such session"))?;
+        // Counted until it is read; each request in it is counted on its own.
+        let reading = self.begin(&parts.method, &principal)?;
         let body = self.whole_body(body).await?;
         if !super::is_json(&parts.headers) {
             let message = "messages are application/json";
@@ -70,6 +74,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             Value::Array(batch) => batch,
             message => vec![message],
         };
+        drop(reading);
         for message in messages {
             self.take(message, &session, &principal)?;
         }
@@ -89,7 +94,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     ) -> Result<(), Refusal> {
         match Incoming::read(message) {
             Ok(Incoming::Request { id, method, params }) => {
-                self.begin(session, principal, Asked { id, method, params })
+                self.answer_later(session, principal, Asked { id, method, params })
             }
             Ok(Incoming::Notification { method, params }) => {
                 if method == "notifications/cancelled"
@@ -107,7 +112,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         }
     }
 
-    fn begin(
+    fn answer_later(
         &self,
         session: &Arc<SseSession>,
         principal: &Principal,
@@ -116,6 +121,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let Some(served) = principal.served.clone() else {
             return Err(plain(StatusCode::NOT_FOUND, "nothing is served here").into());
         };
+        let counted = self.begin(&Method::POST, principal)?;
         let (underway, cancelled) = match session.take_on(asked.id.clone()) {
             Ok(taken) => taken,
             Err(NotTaken::SameId) => {
@@ -144,7 +150,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             if let Some(answer) = answer {
                 session.respond(&id, answer).await;
             }
-            drop(underway);
+            drop((underway, counted));
         });
         Ok(())
     }

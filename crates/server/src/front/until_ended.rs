@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::sessions::OpenStream;
+use super::{load::Underway, sessions::OpenStream};
 
 /// Streams `body` until any of the tokens is cancelled, then ends as if it were complete.
 pub(super) struct UntilEnded {
@@ -19,15 +19,15 @@ pub(super) struct UntilEnded {
     ends: Vec<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Kept, so that whoever cancels finds them.
     _tokens: Vec<Arc<CancellationToken>>,
-    /// The session is in use as long as this is there.
-    _open: Option<OpenStream>,
+    /// The session is in use, and the stream counts, as long as this is there.
+    _kept: (Option<OpenStream>, Underway),
 }
 
 impl UntilEnded {
     pub(super) fn new(
         body: Body,
         tokens: Vec<Arc<CancellationToken>>,
-        open: Option<OpenStream>,
+        kept: (Option<OpenStream>, Underway),
     ) -> Self {
         let end = |token: &Arc<CancellationToken>| {
             Box::pin(CancellationToken::clone(token).cancelled_owned())
@@ -36,7 +36,7 @@ impl UntilEnded {
             body,
             ends: tokens.iter().map(end).collect(),
             _tokens: tokens,
-            _open: open,
+            _kept: kept,
         }
     }
 }

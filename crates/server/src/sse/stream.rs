@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{MESSAGES_PATH, SESSION_PARAMETER, SseSession, SseSessions, sessions::Opened};
-use crate::ended::GrantEnd;
+use crate::{ended::GrantEnd, front::Underway};
 
 /// How often something is sent when there is nothing to say: proxies end connections that are silent.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -33,6 +33,7 @@ pub(crate) fn open(
     opened: Opened,
     ended: GrantEnd,
     stop: &CancellationToken,
+    counted: Underway,
 ) -> Response<Body> {
     let Opened {
         id,
@@ -53,6 +54,7 @@ pub(crate) fn open(
         _ended: ended,
         session,
         _closing: Closing { sessions, id },
+        _counted: counted,
     };
     let mut response = Response::new(Body::new(stream));
     let headers = response.headers_mut();
@@ -84,6 +86,7 @@ struct Stream {
     _ended: GrantEnd,
     session: Arc<SseSession>,
     _closing: Closing,
+    _counted: Underway,
 }
 
 type Frames = Option<Result<Frame<Bytes>, axum::Error>>;

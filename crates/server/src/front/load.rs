@@ -1,0 +1,320 @@
+//! How much of the server one person, one client and all together have under way. What is over a bound
+//! is refused at once (429, or 503 where it is nobody's own doing) and costs nothing: nothing waits in
+//! line, so the server is itself again as soon as the calls under way are done.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::PrincipalKey;
+
+/// The bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Calls under way, of everybody.
+    pub calls: usize,
+    /// Calls under way of one person, through whatever clients; one client has half of it at most.
+    pub calls_of_person: usize,
+    /// Calls that one person may begin in a second, over time; ten seconds' worth at once. `None`: as
+    /// many as they like.
+    pub calls_per_second: Option<u32>,
+    /// Streams that are open, of everybody.
+    pub streams: usize,
+    /// Streams that one person has open through one client.
+    pub streams_of_client: usize,
+}
+
+/// Seconds' worth of calls that may come at once.
+const BURST_SECONDS: u64 = 10;
+/// How many people and clients are remembered before those are forgotten of whom nothing is under way.
+const MOST_REMEMBERED: usize = 20_000;
+
+/// What is under way.
+#[derive(Debug)]
+pub(super) struct Load {
+    bounds: Bounds,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    calls: usize,
+    streams: usize,
+    people: HashMap<Box<str>, Person>,
+    clients: HashMap<PrincipalKey, Client>,
+}
+
+#[derive(Debug, Default)]
+struct Person {
+    calls: usize,
+    /// When all that they began has drained from their bucket, Unix milliseconds.
+    drained_at: u64,
+}
+
+#[derive(Debug, Default)]
+struct Client {
+    calls: usize,
+    streams: usize,
+}
+
+/// What does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overload {
+    /// Everybody together.
+    Server,
+    /// This person, or this client of theirs.
+    Own {
+        /// When another may be begun.
+        retry_after: Duration,
+    },
+}
+
+/// Something under way; dropped, it is over.
+#[derive(Debug)]
+pub(crate) struct Underway {
+    load: Arc<Load>,
+    key: PrincipalKey,
+    is_stream: bool,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        let mut counts = self.load.counts();
+        if self.is_stream {
+            counts.streams -= 1;
+        } else {
+            counts.calls -= 1;
+            if let Some(person) = counts.people.get_mut(person_of(&self.key)) {
+                person.calls -= 1;
+            }
+        }
+        if let Some(client) = counts.clients.get_mut(&self.key) {
+            match self.is_stream {
+                true => client.streams -= 1,
+                false => client.calls -= 1,
+            }
+        }
+    }
+}
+
+impl Load {
+    pub(super) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Begins a call at `now`, Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`Overload`].
+    pub(super) fn call(
+        self: &Arc<Self>,
+        key: &PrincipalKey,
+        now: u64,
+    ) -> Result<Underway, Overload> {
+        let bounds = self.bounds;
+        let mut counts = self.counts();
+        counts.forget(now);
+        if counts.calls >= bounds.calls {
+            return Err(Overload::Server);
+        }
+        let soon = Overload::Own {
+            retry_after: Duration::from_secs(1),
+        };
+        let of_client = counts.clients.get(key).map_or(0, |client| client.calls);
+        if of_client >= bounds.calls_of_person.div_ceil(2) {
+            return Err(soon);
+        }
+        let person = counts.people.entry(person_of(key).into()).or_default();
+        if person.calls >= bounds.calls_of_person {
+            return Err(soon);
+        }
+        if let Some(rate) = bounds.calls_per_second {
+            person.drained_at = drained(person.drained_at, rate, now)?;
+        }
+        person.calls += 1;
+        counts.calls += 1;
+        counts.clients.entry(Arc::clone(key)).or_default().calls += 1;
+        Ok(self.underway(key, false))
+    }
+
+    /// Opens a stream.
+    ///
+    /// # Errors
+    /// [`Overload`].
+    pub(super) fn stream(self: &Arc<Self>, key: &PrincipalKey) -> Result<Underway, Overload> {
+        let mut counts = self.counts();
+        if counts.streams >= self.bounds.streams {
+            return Err(Overload::Server);
+        }
+        let client = counts.clients.entry(Arc::clone(key)).or_default();
+        if client.streams >= self.bounds.streams_of_client {
+            return Err(Overload::Own {
+                retry_after: Duration::from_secs(10),
+            });
+        }
+        client.streams += 1;
+        counts.streams += 1;
+        Ok(self.underway(key, true))
+    }
+
+    fn underway(self: &Arc<Self>, key: &PrincipalKey, is_stream: bool) -> Underway {
+        Underway {
+            load: Arc::clone(self),
+            key: Arc::clone(key),
+            is_stream,
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    /// Forgets whom nothing is to be remembered of, when there are many.
+    fn forget(&mut self, now: u64) {
+        if self.people.len() >= MOST_REMEMBERED {
+            self.people
+                .retain(|_, person| person.calls > 0 || person.drained_at > now);
+        }
+        if self.clients.len() >= MOST_REMEMBERED {
+            self.clients
+                .retain(|_, client| client.calls > 0 || client.streams > 0);
+        }
+    }
+}
+
+/// The bucket after another call (the generic cell rate algorithm).
+fn drained(drained_at: u64, rate: u32, now: u64) -> Result<u64, Overload> {
+    let each = 1000.0 / f64::from(rate.max(1));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 1000"
+    )]
+    let each = each.ceil() as u64;
+    // A clock that was set back does not keep anybody out for longer than a full bucket.
+    let full = BURST_SECONDS * 1000;
+    let level = drained_at.clamp(now, now + full) + each;
+    let over = level.saturating_sub(now + full);
+    if over > 0 {
+        return Err(Overload::Own {
+            retry_after: Duration::from_millis(over),
+        });
+    }
+    Ok(level)
+}
+
+/// A key is a user id, a space and a client id.
+fn person_of(key: &str) -> &str {
+    key.split_once(' ').map_or(key, |(person, _)| person)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000_000;
+
+    fn load(bounds: Bounds) -> Arc<Load> {
+        Arc::new(Load::new(bounds))
+    }
+
+    fn key(text: &str) -> PrincipalKey {
+        text.into()
+    }
+
+    fn bounds() -> Bounds {
+        Bounds {
+            calls: 5,
+            calls_of_person: 4,
+            calls_per_second: None,
+            streams: 3,
+            streams_of_client: 2,
+        }
+    }
+
+    #[test]
+    fn a_client_a_person_and_all_have_their_share_and_get_it_back() {
+        let load = load(bounds());
+        let begin = |who: &str| load.call(&key(who), NOW);
+        let own = Overload::Own {
+            retry_after: Duration::from_secs(1),
+        };
+        let mut calls = vec![begin("ava one").unwrap(), begin("ava one").unwrap()];
+        assert_eq!(begin("ava one").unwrap_err(), own);
+        calls.extend([begin("ava two").unwrap(), begin("ava two").unwrap()]);
+        assert_eq!(begin("ava three").unwrap_err(), own);
+        calls.push(begin("noah one").unwrap());
+        assert_eq!(begin("noah one").unwrap_err(), Overload::Server);
+        calls.remove(0);
+        calls.push(begin("ava one").unwrap());
+        drop(calls);
+        assert!(begin("noah one").is_ok());
+    }
+
+    #[test]
+    fn streams_are_counted_apart_from_calls() {
+        let load = load(bounds());
+        let open = |who: &str| load.stream(&key(who));
+        let one = (open("ava one").unwrap(), open("ava one").unwrap());
+        assert!(matches!(open("ava one"), Err(Overload::Own { .. })));
+        let other = open("ava two").unwrap();
+        assert_eq!(open("noah one").unwrap_err(), Overload::Server);
+        assert!(load.call(&key("noah one"), NOW).is_ok());
+        drop(one);
+        assert!(open("noah one").is_ok());
+        drop(other);
+    }
+
+    #[test]
+    fn who_begins_too_many_waits_and_nobody_else_does() {
+        let load = load(Bounds {
+            calls_per_second: Some(10),
+            ..bounds()
+        });
+        let begin = |who: &str, now| load.call(&key(who), now).map(drop);
+        for _ in 0..100 {
+            begin("ava one", NOW).unwrap();
+        }
+        let refused = begin("ava two", NOW).unwrap_err();
+        assert_eq!(
+            refused,
+            Overload::Own {
+                retry_after: Duration::from_millis(100)
+            }
+        );
+        begin("noah one", NOW).unwrap();
+        assert!(begin("ava one", NOW + 99).is_err());
+        begin("ava one", NOW + 100).unwrap();
+        // The clock was set back by a year: nobody is kept out for it.
+        let back = NOW - 365 * 24 * 60 * 60 * 1000;
+        assert!(begin("ava one", back).is_err());
+        begin("ava one", back + 100).unwrap();
+    }
+
+    #[test]
+    fn whom_nothing_is_to_be_remembered_of_is_forgotten() {
+        let load = load(Bounds {
+            calls: usize::MAX,
+            ..bounds()
+        });
+        let kept = load.call(&key("kept one"), NOW).unwrap();
+        for number in 0..MOST_REMEMBERED + 10 {
+            load.call(&key(&format!("user_{number} one")), NOW).unwrap();
+        }
+        let counts = load.counts();
+        assert!(counts.people.len() < 100 && counts.clients.len() < 100);
+        assert_eq!(counts.people["kept"].calls, 1);
+        drop(counts);
+        drop(kept);
+        assert_eq!(load.counts().calls, 0);
+    }
+}
