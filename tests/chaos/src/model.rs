@@ -1,0 +1,122 @@
+//! What must hold of tokens: as much as the judge surely knows, and no more.
+//!
+//! The server's clock is not read: a token was issued somewhere between the request and its answer.
+//! So there is a time when it surely lives, one when it is surely over, and one between, of which
+//! nothing is said.
+
+use std::time::Duration;
+
+/// The lifetimes of the configuration, which are the defaults.
+const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
+const REFRESH_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const GRANT_LIFETIME: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+const CODE_LIFETIME: Duration = Duration::from_secs(60);
+/// Half of what the server remembers a redeemed code for.
+pub(crate) const CODE_REMEMBERED: Duration = Duration::from_secs(30 * 60);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Code,
+    Access,
+    Refresh,
+}
+
+/// A secret that was issued between two moments.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    pub(crate) kind: Kind,
+    pub(crate) value: String,
+    pub(crate) earliest: Duration,
+    pub(crate) latest: Duration,
+}
+
+impl Token {
+    fn lifetime(&self) -> Duration {
+        match self.kind {
+            Kind::Code => CODE_LIFETIME,
+            Kind::Access => ACCESS_LIFETIME,
+            Kind::Refresh => REFRESH_LIFETIME,
+        }
+    }
+
+    /// Surely not over yet for a server that has answered by `now`.
+    pub(crate) fn lives(&self, now: Duration) -> bool {
+        now < self.earliest + self.lifetime()
+    }
+
+    /// Surely over for a server that is asked from `now` on.
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
+        now >= self.over_from()
+    }
+
+    fn over_from(&self) -> Duration {
+        self.latest + self.lifetime()
+    }
+}
+
+/// What a client holds, and what the judge remembers of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) begun: Duration,
+    pub(crate) code: Token,
+    /// The newest, and those before.
+    pub(crate) access: Vec<Token>,
+    /// The current refresh token: fresh, or presented with no answer yet.
+    pub(crate) refresh: Token,
+    /// When it was first presented.
+    pub(crate) presented: Option<Duration>,
+    /// The successor in an answer that was lost: spent once, not acknowledged.
+    pub(crate) successor: Option<String>,
+    /// The one before: still good, because nobody has presented its successor.
+    pub(crate) previous: Option<Token>,
+    /// Those whose successor was used: presenting one ends the grant.
+    pub(crate) replaced: Vec<Token>,
+}
+
+impl Grant {
+    /// Whether this refresh token of the grant surely lives.
+    pub(crate) fn refreshes(&self, token: &Token, now: Duration) -> bool {
+        token.lives(now) && now < self.begun + GRANT_LIFETIME
+    }
+
+    /// The refresh token was rotated: what was fresh is the one before, and the one before that is
+    /// over, because its successor has been used.
+    pub(crate) fn rotate(&mut self, access: Token, refresh: Token) {
+        self.replaced.extend(self.previous.take());
+        self.previous = Some(std::mem::replace(&mut self.refresh, refresh));
+        self.access.push(access);
+        self.presented = None;
+        self.successor = None;
+    }
+
+    /// The grant has ended: everything is worth nothing from now on.
+    pub(crate) fn ended(self) -> impl Iterator<Item = Dead> {
+        let refresh = [self.refresh].into_iter().chain(self.previous);
+        let all = self.access.into_iter().chain(refresh).chain(self.replaced);
+        all.chain([self.code]).map(|token| Dead {
+            token,
+            from: Duration::ZERO,
+        })
+    }
+
+    /// Nobody uses the grant any more. What is spent is dead already, the rest once it is over.
+    pub(crate) fn left(self) -> impl Iterator<Item = Dead> {
+        let refresh = [self.refresh].into_iter().chain(self.previous);
+        let living = self.access.into_iter().chain(refresh).map(|token| Dead {
+            from: token.over_from(),
+            token,
+        });
+        let spent = self.replaced.into_iter().chain([self.code]);
+        living.chain(spent.map(|token| Dead {
+            token,
+            from: Duration::ZERO,
+        }))
+    }
+}
+
+/// A token that must not be taken from some moment on, whatever happens.
+#[derive(Clone, Debug)]
+pub(crate) struct Dead {
+    pub(crate) token: Token,
+    pub(crate) from: Duration,
+}

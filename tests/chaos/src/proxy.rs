@@ -1,0 +1,111 @@
+//! Between the clients and the server: where requests and answers get lost.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use crate::http::{Request, Response, exchange};
+use crate::plan::Loss;
+
+/// What a client, and what the judge, knows of a request.
+pub(crate) enum Outcome {
+    Answer(Response),
+    /// The client got nothing. If the server had answered, the judge knows what.
+    Lost(Option<Response>),
+}
+
+#[derive(Clone)]
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    server: Mutex<Option<SocketAddr>>,
+    next: Mutex<u64>,
+    /// What the server answered to requests whose answer was lost, by their number.
+    lost: Mutex<HashMap<u64, Response>>,
+}
+
+impl Proxy {
+    pub(crate) fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let shared = Arc::new(Shared::default());
+        let serving = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let shared = Arc::clone(&serving);
+                // To the client whatever fails here is a connection that closed.
+                std::thread::spawn(move || drop(pass(&shared, stream)));
+            }
+        });
+        Ok(Self { url, shared })
+    }
+
+    /// Where the server is now; nowhere while it is dead.
+    pub(crate) fn point_to(&self, server: Option<SocketAddr>) {
+        *self.shared.server.lock().unwrap() = server;
+    }
+
+    /// Sends a request through the proxy, which loses of it what it is told to.
+    pub(crate) fn send(&self, request: Request, loss: Loss) -> Outcome {
+        let number = {
+            let mut next = self.shared.next.lock().unwrap();
+            *next += 1;
+            *next
+        };
+        let loss = match loss {
+            Loss::Nothing => "nothing",
+            Loss::Request => "request",
+            Loss::Answer => "answer",
+        };
+        let request = request.header("x-chaos", &format!("{number} {loss}"));
+        match request.send() {
+            Ok(response) => Outcome::Answer(response),
+            Err(_) => Outcome::Lost(self.shared.lost.lock().unwrap().remove(&number)),
+        }
+    }
+}
+
+fn pass(shared: &Shared, client: TcpStream) -> io::Result<()> {
+    let mut reader = BufReader::new(client);
+    let (mut head, mut fate, mut length) = (String::new(), String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        if let Some(value) = line.strip_prefix("x-chaos: ") {
+            value.trim().clone_into(&mut fate);
+            continue;
+        }
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        head += &line;
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut request = head.into_bytes();
+    let start = request.len();
+    request.resize(start + length, 0);
+    reader.read_exact(&mut request[start..])?;
+    let (number, loss) = fate.split_once(' ').unwrap_or(("0", "nothing"));
+    if loss == "request" {
+        return Ok(());
+    }
+    let server = *shared.server.lock().unwrap();
+    let server = server.ok_or_else(|| io::Error::other("there is no server"))?;
+    let answer = exchange(server, &request)?;
+    if loss == "answer" {
+        if let (Ok(response), Ok(number)) = (Response::parse(&answer), number.parse()) {
+            shared.lost.lock().unwrap().insert(number, response);
+        }
+        return Ok(());
+    }
+    reader.into_inner().write_all(&answer)
+}
