@@ -2,7 +2,7 @@
 //!
 //! Rows are written in batches, in the order in which the calls ended, and an answer waits for no
 //! batch. So a kill may take the last rows with it, and only those: if the row of a call is missing,
-//! so are the rows of all calls that were made after its answer and before the kill, and the kill
+//! so are the rows of all calls that this life of the server was sent after that answer, and the kill
 //! came no later than a row may wait and a write may take.
 
 use std::collections::BTreeMap;
@@ -40,47 +40,55 @@ pub(crate) fn check(
 ) -> Result<Found, String> {
     let in_database = read(database)?;
     let in_log: Vec<Value> = log.iter().filter_map(|line| logged(line)).collect();
-    let mut rows: BTreeMap<u64, usize> = BTreeMap::new();
-    for row in in_database.iter().chain(&in_log) {
-        if let Some(number) = number(row) {
-            *rows.entry(number).or_default() += 1;
-        }
-    }
-    for (number, _) in rows
-        .iter()
-        .filter(|(number, count)| **number > 0 && **count > 1)
-    {
-        world.violation(format!("call {number} has two audit rows"));
-    }
-    let mut found = Found {
+    let numbers = in_database.iter().chain(&in_log).filter_map(number);
+    let (violations, lost) = judge(&world.answered_calls(), numbers, kills);
+    violations
+        .into_iter()
+        .for_each(|what| world.violation(what));
+    Ok(Found {
         in_database: in_database.len(),
         in_log: in_log.len(),
-        lost: 0,
-        oldest_lost: Duration::ZERO,
-    };
-    let calls = world.answered_calls();
+        lost: lost.len(),
+        oldest_lost: lost.into_iter().max().unwrap_or_default(),
+    })
+}
+
+/// What is wrong, and for each row that a kill took, how long its call had been answered by then.
+/// The server's lives end with the kill of their number, the last one in order.
+fn judge(
+    calls: &[AnsweredCall],
+    numbers: impl Iterator<Item = u64>,
+    kills: &[Instant],
+) -> (Vec<String>, Vec<Duration>) {
+    let mut rows: BTreeMap<u64, usize> = BTreeMap::new();
+    numbers.for_each(|number| *rows.entry(number).or_default() += 1);
+    let (mut violations, mut lost) = (Vec::new(), Vec::new());
+    for (number, _) in rows.iter().filter(|(_, count)| **count > 1) {
+        violations.push(format!("call {number} has two audit rows"));
+    }
     let has_row = |call: &AnsweredCall| rows.contains_key(&call.number);
     for call in calls.iter().filter(|call| !has_row(call)) {
         let what = format!("the row of {} number {}", name(call.tool), call.number);
-        let Some(kill) = kills.iter().find(|kill| **kill >= call.answered) else {
-            world.violation(format!("{what} is missing, and nobody was killed after it"));
+        let Some(kill) = kills.get(call.life) else {
+            violations.push(format!(
+                "{what} is missing, though the server stopped in order"
+            ));
             continue;
         };
-        let later = |other: &&AnsweredCall| other.asked > call.answered && other.answered < *kill;
+        let later = |other: &&AnsweredCall| other.life == call.life && other.asked > call.answered;
         if let Some(later) = calls.iter().filter(later).find(|other| has_row(other)) {
             let number = later.number;
-            world.violation(format!(
+            violations.push(format!(
                 "{what} is missing, and that of {number} after it is not"
             ));
         }
-        let age = kill.duration_since(call.answered);
+        let age = kill.saturating_duration_since(call.answered);
         if age > BOUND {
-            world.violation(format!("{what} is missing {age:?} before the kill"));
+            violations.push(format!("{what} is missing {age:?} before the kill"));
         }
-        found.lost += 1;
-        found.oldest_lost = found.oldest_lost.max(age);
+        lost.push(age);
     }
-    Ok(found)
+    (violations, lost)
 }
 
 /// The rows in the database, which nobody else has open.
@@ -126,4 +134,56 @@ fn number(row: &Value) -> Option<u64> {
         Tool::GetOrder => &arguments["order"],
     };
     number.as_u64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn call(number: u64, life: usize, asked: Instant) -> AnsweredCall {
+        AnsweredCall {
+            tool: Tool::Add,
+            number,
+            life,
+            asked,
+            answered: asked + SECOND / 2,
+        }
+    }
+
+    #[test]
+    fn a_kill_takes_the_last_rows_alone() {
+        let begun = Instant::now();
+        let calls = [
+            call(1, 0, begun),
+            call(2, 0, begun + SECOND),
+            call(3, 0, begun + 2 * SECOND),
+            call(4, 1, begun + 4 * SECOND),
+        ];
+        let kills = [begun + 3 * SECOND];
+        let judge = |rows: &[u64]| {
+            let (violations, lost) = judge(&calls, rows.iter().copied(), &kills);
+            (violations.len(), lost.len())
+        };
+        assert_eq!(judge(&[1, 2, 3, 4]), (0, 0));
+        assert_eq!(judge(&[1, 4]), (0, 2));
+        assert_eq!(
+            judge(&[1, 3, 4]),
+            (1, 1),
+            "2 was before 3, whose row is there"
+        );
+        assert_eq!(judge(&[1, 2, 3]), (1, 0), "nobody was killed after 4");
+        assert_eq!(judge(&[1, 2, 2, 3, 4]), (1, 0), "one call, two rows");
+        let late = [begun + 20 * SECOND];
+        let (violations, _) = super::judge(&calls[..1], [].into_iter(), &late);
+        assert_eq!(violations.len(), 1, "there was time enough to write it");
+    }
+
+    #[test]
+    fn a_row_in_the_log_is_read() {
+        let line = r#"2026-12-22T11:47:55Z ERROR audit: an audit row could not be written reason="the disk is full\nhint: \"x\"" row="{\"tool\":\"add\",\"arguments\":{\"a\":7,\"b\":1}}""#;
+        assert_eq!(logged(line).as_ref().and_then(number), Some(7));
+        assert_eq!(logged("another line"), None);
+    }
 }

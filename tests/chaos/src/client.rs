@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Interrupted};
-use crate::http::{Request, post};
+use crate::http::{Request, Response, post};
 use crate::model::{CODE_REMEMBERED, Dead, Grant, Kind, Token};
 use crate::plan::{Loss, Operation, Tool};
-use crate::proxy::Outcome;
+use crate::proxy::{Outcome, life};
 use crate::token_endpoint::{Asking, CHALLENGE, REDIRECT_URI, TokenAnswer};
 use crate::world::World;
 
@@ -714,11 +714,7 @@ impl<'a> Client<'a> {
                     if access.is_over(sent) {
                         self.violation("an expired access token was taken");
                     }
-                    let Some(answer) = response.rpc() else {
-                        self.violation(&format!("200 and no answer: {}", response.brief()));
-                        return Ok(());
-                    };
-                    self.judge_result(tool, number, asked, &answer);
+                    self.judge_result(tool, number, asked, &response);
                     if is_heard {
                         return Ok(());
                     }
@@ -743,14 +739,18 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn judge_result(&self, tool: Tool, number: u64, asked: Instant, answer: &Value) {
+    fn judge_result(&self, tool: Tool, number: u64, asked: Instant, response: &Response) {
+        let Some(answer) = response.rpc() else {
+            self.violation(&format!("200 and no answer: {}", response.brief()));
+            return;
+        };
         let result = &answer["result"];
         if answer.get("error").is_some() {
             // A message that no tool was called for has no row.
             self.violation(&format!("a call got a protocol error: {answer}"));
             return;
         }
-        self.world.answered(tool, number, asked);
+        self.world.answered(tool, number, life(response), asked);
         let failed = result["isError"] == true;
         self.world.count(match (tool, failed) {
             (Tool::Add, _) => "calls of add answered",

@@ -134,10 +134,11 @@ impl Chaos<'_> {
     /// kill -9, and a start as a service manager makes it.
     fn kill_server(&mut self) -> Result<(), String> {
         self.world.proxy.point_to(None);
-        self.kills.push(Instant::now());
         self.server.kill();
+        self.kills.push(Instant::now());
         self.server = self.programs.start_server(&self.world.clerk, &self.log)?;
-        self.world.proxy.point_to(Some(self.server.address));
+        let life = self.kills.len();
+        self.world.proxy.point_to(Some((self.server.address, life)));
         Ok(())
     }
 

@@ -105,7 +105,9 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, String> {
         plan.faults.len(),
         plan.digest()
     );
-    std::fs::create_dir_all(&arguments.folder).map_err(|error| error.to_string())?;
+    // A run that found a database would judge the rows of another one.
+    std::fs::create_dir(&arguments.folder)
+        .map_err(|error| format!("--folder {}: {error}", arguments.folder.display()))?;
     let programs = Programs::prepare(&arguments.folder)?;
     let text = |error: std::io::Error| error.to_string();
     let machine = Machine::new(&programs.faults()).map_err(text)?;
@@ -121,7 +123,7 @@ fn run(arguments: &Arguments) -> Result<Vec<String>, String> {
     let server = programs.start_server(&world.clerk, &log)?;
     server.wait_until_ready()?;
     let fresh = server.usage().map_err(text)?;
-    world.proxy.point_to(Some(server.address));
+    world.proxy.point_to(Some((server.address, 0)));
     let mut chaos = Chaos {
         world: &world,
         programs,

@@ -120,3 +120,65 @@ pub(crate) struct Dead {
     pub(crate) token: Token,
     pub(crate) from: Duration,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn token(kind: Kind, value: &str, minute: u32) -> Token {
+        Token {
+            kind,
+            value: value.to_owned(),
+            earliest: MINUTE * minute,
+            latest: MINUTE * (minute + 1),
+        }
+    }
+
+    fn grant() -> Grant {
+        Grant {
+            begun: Duration::ZERO,
+            code: token(Kind::Code, "code", 0),
+            access: vec![token(Kind::Access, "access 0", 0)],
+            refresh: token(Kind::Refresh, "refresh 0", 0),
+            presented: None,
+            successor: None,
+            previous: None,
+            replaced: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_between_surely_living_and_surely_over() {
+        let access = token(Kind::Access, "access", 0);
+        assert!(access.lives(MINUTE * 14) && !access.is_over(MINUTE * 14));
+        assert!(!access.lives(MINUTE * 15) && !access.is_over(MINUTE * 15));
+        assert!(!access.lives(MINUTE * 16) && access.is_over(MINUTE * 16));
+    }
+
+    #[test]
+    fn the_token_before_is_spent_once_its_successor_was_used() {
+        let mut grant = grant();
+        for number in 1..=2 {
+            let of = |kind: &str| format!("{kind} {number}");
+            let access = token(Kind::Access, &of("access"), number);
+            grant.rotate(access, token(Kind::Refresh, &of("refresh"), number));
+        }
+        assert_eq!(grant.refresh.value, "refresh 2");
+        assert_eq!(
+            grant.previous.as_ref().map(|token| &*token.value),
+            Some("refresh 1")
+        );
+        assert_eq!(grant.replaced[0].value, "refresh 0");
+        let from = |dead: Vec<Dead>, value: &str| {
+            let found = dead.into_iter().find(|dead| dead.token.value == value);
+            found.map(|dead| dead.from)
+        };
+        let left: Vec<Dead> = grant.clone().left().collect();
+        assert_eq!(left.len(), 7);
+        assert_eq!(from(left.clone(), "refresh 0"), Some(Duration::ZERO));
+        assert_eq!(from(left, "access 2"), Some(MINUTE * 18));
+        assert!(grant.ended().all(|dead| dead.from.is_zero()));
+    }
+}

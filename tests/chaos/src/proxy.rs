@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use crate::http::{Request, Response, exchange};
 use crate::plan::Loss;
 
+/// The header that tells which of the server's lives has answered.
+const LIFE: &str = "x-chaos-life";
+
 /// What a client, and what the judge, knows of a request.
 pub(crate) enum Outcome {
     Answer(Response),
@@ -23,7 +26,8 @@ pub(crate) struct Proxy {
 
 #[derive(Default)]
 struct Shared {
-    server: Mutex<Option<SocketAddr>>,
+    /// Where the server is, and which of its lives this is.
+    server: Mutex<Option<(SocketAddr, usize)>>,
     next: Mutex<u64>,
     /// What the server answered to requests whose answer was lost, by their number.
     lost: Mutex<HashMap<u64, Response>>,
@@ -46,7 +50,7 @@ impl Proxy {
     }
 
     /// Where the server is now; nowhere while it is dead.
-    pub(crate) fn point_to(&self, server: Option<SocketAddr>) {
+    pub(crate) fn point_to(&self, server: Option<(SocketAddr, usize)>) {
         *self.shared.server.lock().unwrap() = server;
     }
 
@@ -68,6 +72,11 @@ impl Proxy {
             Err(_) => Outcome::Lost(self.shared.lost.lock().unwrap().remove(&number)),
         }
     }
+}
+
+/// Which of the server's lives gave this answer.
+pub(crate) fn life(response: &Response) -> usize {
+    response.header(LIFE).parse().unwrap_or_default()
 }
 
 fn pass(shared: &Shared, client: TcpStream) -> io::Result<()> {
@@ -99,8 +108,8 @@ fn pass(shared: &Shared, client: TcpStream) -> io::Result<()> {
         return Ok(());
     }
     let server = *shared.server.lock().unwrap();
-    let server = server.ok_or_else(|| io::Error::other("there is no server"))?;
-    let answer = exchange(server, &request)?;
+    let (server, life) = server.ok_or_else(|| io::Error::other("there is no server"))?;
+    let answer = with_life(exchange(server, &request)?, life);
     if loss == "answer" {
         if let (Ok(response), Ok(number)) = (Response::parse(&answer), number.parse()) {
             shared.lost.lock().unwrap().insert(number, response);
@@ -108,4 +117,14 @@ fn pass(shared: &Shared, client: TcpStream) -> io::Result<()> {
         return Ok(());
     }
     reader.into_inner().write_all(&answer)
+}
+
+/// Tells in a header which of the server's lives has answered: an answer may be read long after the
+/// server has died.
+fn with_life(mut answer: Vec<u8>, life: usize) -> Vec<u8> {
+    if let Some(end) = answer.windows(2).position(|two| two == b"\r\n") {
+        let header = format!("\r\n{LIFE}: {life}");
+        answer.splice(end..end, header.into_bytes());
+    }
+    answer
 }

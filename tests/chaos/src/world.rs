@@ -33,6 +33,8 @@ pub(crate) struct AnsweredCall {
     pub(crate) tool: Tool,
     /// The number that the call has among its arguments, and no other call.
     pub(crate) number: u64,
+    /// The server's life in which it was answered.
+    pub(crate) life: usize,
     /// When it was sent, and when its answer was there, by the clock that is never moved.
     pub(crate) asked: Instant,
     pub(crate) answered: Instant,
@@ -75,10 +77,11 @@ impl World {
         self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(crate) fn answered(&self, tool: Tool, number: u64, asked: Instant) {
+    pub(crate) fn answered(&self, tool: Tool, number: u64, life: usize, asked: Instant) {
         self.answered.lock().unwrap().push(AnsweredCall {
             tool,
             number,
+            life,
             asked,
             answered: Instant::now(),
         });
