@@ -1,6 +1,6 @@
 //! A server put together from its configuration.
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::{fmt, io, path::Path, sync::Arc, time::Duration};
 
 use axum::Router;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -22,7 +22,7 @@ use oauth::{
     SigningAlgorithm, Store, Timestamp,
 };
 use pages::SignInMode;
-use store::tool_state::ToolStateStore;
+use store::{sessions::SessionStore, tool_state::ToolStateStore};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -71,6 +71,8 @@ pub struct Surroundings {
     pub store: Arc<dyn Store>,
     /// Where tools keep values.
     pub tool_state: Arc<dyn ToolStateStore>,
+    /// Where sessions of the MCP endpoint are kept.
+    pub sessions: Arc<dyn SessionStore>,
     /// Where audit rows go.
     pub audit: Arc<dyn Audit>,
     /// The keys that seal cookies and state.
@@ -203,6 +205,7 @@ impl Server {
                 max_sessions: config.limits.max_sessions,
                 session_idle: config.limits.session_idle,
                 stop: Arc::clone(&stop),
+                store: around.sessions,
                 env: Arc::clone(&app.env),
                 bounds: config.limits.bounds,
                 sse: config.sse.then(|| Arc::clone(&app.random)),
@@ -223,7 +226,7 @@ impl Server {
     pub async fn serve(self, listener: TcpListener, stopped: impl Future<Output = ()>) {
         let credentials = Arc::clone(&self.credentials);
         let sweeping = tokio::spawn(sweep::forever(Arc::clone(&self.app), credentials));
-        let ending = tokio::spawn(sweep::idle_sessions(self.sessions));
+        let ending = tokio::spawn(sweep::idle_sessions(Arc::clone(&self.sessions)));
         let until = CancellationToken::clone(&self.stop);
         let serving = listen::serve(listener, self.router, until, self.grace);
         let stopping = async {
@@ -233,6 +236,7 @@ impl Server {
         tokio::join!(serving, stopping);
         sweeping.abort();
         ending.abort();
+        self.sessions.keep_use(Duration::ZERO).await;
         self.credentials.close().await;
     }
 }

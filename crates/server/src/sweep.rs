@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use oauth::{Store, StoreError, Timestamp};
 use store::tool_state::ToolStateStore;
 
-use crate::{app::App, credentials::Credentials, front::OwnedSessions};
+use crate::{
+    app::App,
+    credentials::Credentials,
+    front::{OwnedSessions, TOUCHED_EVERY},
+};
 
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(5 * 60);
@@ -64,11 +68,22 @@ async fn part(
     Ok(swept.more || values.more || audit_rows > 0)
 }
 
-/// Ends unused sessions until it is dropped.
+/// Ends unused sessions, and has the store know which ones are used, until it is dropped.
 pub(crate) async fn idle_sessions(sessions: Arc<OwnedSessions>) {
     loop {
         tokio::time::sleep(SESSIONS_INTERVAL).await;
         sessions.end_idle().await;
+        sessions.keep_use(TOUCHED_EVERY).await;
+        loop {
+            match sessions.sweep_kept().await {
+                Ok(true) => tokio::time::sleep(PAUSE).await,
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::error!(%error, "sessions could not be swept");
+                    break;
+                }
+            }
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Where the state of clerk-mcp is kept: SQLite.
 //!
-//! [`SqliteStore`] is [`oauth::Store`] on one file, and [`tool_state::ToolStateStore`] on the same.
+//! [`SqliteStore`] is [`oauth::Store`] on one file, and on the same [`tool_state::ToolStateStore`] and
+//! [`sessions::SessionStore`].
 //! docs/STORAGE.md says what is in it, how durable it is and how to back it up.
 
+pub mod sessions;
 mod sqlite;
 pub mod tool_state;
 

@@ -4,8 +4,8 @@
 
 use clerk::BoxFuture;
 use rmcp::model::{
-    CallToolResult, ClientCapabilities, Implementation, JsonRpcResponse, JsonRpcVersion2_0,
-    NumberOrString, ProtocolVersion,
+    CallToolResult, ClientCapabilities, Implementation, InitializeRequestParams, JsonRpcResponse,
+    JsonRpcVersion2_0, NumberOrString, ProtocolVersion,
 };
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
@@ -75,7 +75,25 @@ pub struct Introduction {
     pub version: String,
 }
 
+/// The one revision with JSON-RPC batches.
+const BATCHES: &str = "2025-03-26";
+
 impl Introduction {
+    /// What these parameters of an `initialize` say.
+    #[must_use]
+    pub fn of(parameters: &InitializeRequestParams) -> Self {
+        Self {
+            client: host::name_of(&parameters.client_info),
+            version: parameters.protocol_version.as_str().to_owned(),
+        }
+    }
+
+    /// Whether the revision has JSON-RPC batches.
+    #[must_use]
+    pub fn has_batches(&self) -> bool {
+        self.version == BATCHES
+    }
+
     /// Reads a message; `None` for any other.
     #[must_use]
     pub fn read(message: &[u8]) -> Option<Self> {

@@ -10,7 +10,7 @@ use rmcp::{ErrorData, ServerHandler};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Authenticate, Front, OwnedSessions, Principal, Refusal,
+    Answer, Authenticate, Front, Principal, Refusal,
     peek::{self, Peek},
     plain,
     sessions::Used,
@@ -84,8 +84,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         super::accept_both(&mut single.headers);
         principal.enter(&mut single.extensions);
         let request = Request::from_parts(single, Full::new(Bytes::from(message.to_string())));
-        let handling = Box::pin(self.mcp.handle(request));
-        OwnedSessions::owned_by(principal.key.clone(), handling).await;
+        self.handle_by_rmcp(request, &principal.key).await;
     }
 }
 

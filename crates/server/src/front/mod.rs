@@ -31,16 +31,20 @@ use rmcp::{
     model::ServerConfig,
     transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService},
 };
+use store::sessions::SessionStore;
 use tokio_util::sync::CancellationToken;
 
 pub use self::load::Bounds;
 pub use self::sessions::{OwnedSessions, PrincipalKey, SessionFault};
-pub(crate) use self::{load::Underway, sessions::MOST_SESSIONS_EACH};
+pub(crate) use self::{
+    load::Underway,
+    sessions::{MOST_SESSIONS_EACH, TOUCHED_EVERY},
+};
 use self::{
     load::{Load, Overload},
     origin::Allowed,
     peek::Peek,
-    sessions::Used,
+    sessions::{Shelf, Used},
     until_ended::UntilEnded,
 };
 use crate::{ended::GrantEnd, sse::SseSessions};
@@ -118,6 +122,8 @@ pub struct FrontConfig {
     pub session_idle: Duration,
     /// Cancelled at shutdown: streams that wait for something to happen end, calls go on.
     pub stop: Arc<CancellationToken>,
+    /// Where sessions are kept, so that they go on in the next process.
+    pub store: Arc<dyn SessionStore>,
     /// The clock, for sessions that are not used.
     pub env: Arc<dyn Env>,
     /// What may be under way at the same time.
@@ -173,6 +179,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let sessions = Arc::new(OwnedSessions::new(
             config.max_sessions,
             config.session_idle,
+            Arc::clone(&config.store),
             Arc::clone(&config.env),
         ));
         // Hosts and origins are checked here, for every method and before anything else.
@@ -181,6 +188,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             .with_json_response(true)
             .with_max_request_body_bytes(config.max_body);
         rmcp_config.legacy_session_mode = true;
+        rmcp_config.session_store = Some(Arc::new(Shelf(Arc::clone(&sessions))));
         let random = config.sse.clone();
         let sse = random.map(|random| Arc::new(SseSessions::new(config.max_sessions, random)));
         let each = handler.clone();
@@ -241,7 +249,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
 
     async fn admit(&self, mut parts: Parts, body: Body) -> Answer {
         let principal = self.authenticator.authenticate(&parts).await?;
-        let session = self.session(&parts.headers, &principal)?;
+        let session = self.session(&parts.headers, &principal).await?;
         let underway = self.begin(&parts.method, &principal)?;
         let body = self.whole_body(body).await?;
         accept_both(&mut parts.headers);
@@ -272,9 +280,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let method = peek.method().map(str::to_owned);
         principal.enter(&mut parts.extensions);
         let request = Request::from_parts(parts, Full::new(body.clone()));
-        // Several kilobytes, which would be moved with each future that holds it.
-        let handling = Box::pin(self.mcp.handle(request));
-        let response = OwnedSessions::owned_by(Arc::clone(&principal.key), handling).await;
+        let response = self.handle_by_rmcp(request, &principal.key).await;
         // rmcp finds fault with the media type of whatever it cannot read.
         if is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             return Err(peek::fault(&body).into());
@@ -284,7 +290,6 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         if let (Some(id), Some(method)) = (session_id, &method) {
             self.follow_handshake(id, method, &body, response.status());
         }
-        let response = response.map(Body::new);
         Ok(self.ending(response, &principal, session_id, underway, is_waiting))
     }
 
@@ -298,15 +303,64 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     }
 
     /// The session that a request is of. One of somebody else does not exist.
-    fn session(&self, headers: &HeaderMap, principal: &Principal) -> Result<Option<Used>, Refusal> {
+    async fn session(
+        &self,
+        headers: &HeaderMap,
+        principal: &Principal,
+    ) -> Result<Option<Used>, Refusal> {
         let mut ids = headers.get_all(SESSION_ID).iter();
         let Some(id) = ids.next() else {
             return Ok(None);
         };
         let id = id.to_str().unwrap_or_default();
-        match self.sessions.enter(id, &principal.key) {
-            Some(used) if ids.next().is_none() => Ok(Some(used)),
-            _ => Err(plain(StatusCode::NOT_FOUND, "there is no such session").into()),
+        let unknown = || Refusal::from(plain(StatusCode::NOT_FOUND, "there is no such session"));
+        if ids.next().is_some() {
+            return Err(unknown());
+        }
+        if let Some(used) = self.sessions.enter(id, &principal.key) {
+            return Ok(Some(used));
+        }
+        match self.sessions.recall(id, &principal.key).await {
+            Ok(Some(used)) => Ok(Some(used)),
+            Ok(None) => Err(unknown()),
+            Err(error) => {
+                tracing::error!(%error, "a session could not be taken up again");
+                Err(busy("sessions cannot be taken up again now").into())
+            }
+        }
+    }
+
+    /// Has rmcp answer. A session of an earlier process is woken first, by one request at a time, and
+    /// to the end even if the client of that request goes: rmcp takes no message in the middle of it.
+    async fn handle_by_rmcp(
+        &self,
+        request: Request<Full<Bytes>>,
+        principal: &PrincipalKey,
+    ) -> Response<Body> {
+        let id = request.headers().get(SESSION_ID);
+        let id = id.and_then(|id| id.to_str().ok()).map(str::to_owned);
+        let dormant = id.and_then(|id| self.sessions.dormant(&id).map(|dormant| (id, dormant)));
+        let principal = Arc::clone(principal);
+        let Some((id, dormant)) = dormant else {
+            // Several kilobytes, which would be moved with each future that holds it.
+            let handling = Box::pin(self.mcp.handle(request));
+            let response = OwnedSessions::owned_by(principal, handling).await;
+            return response.map(Body::new);
+        };
+        let (mcp, sessions) = (self.mcp.clone(), Arc::clone(&self.sessions));
+        let waking = tokio::spawn(async move {
+            let _one_at_a_time = dormant.waking.lock().await;
+            let handling = Box::pin(mcp.handle(request));
+            let response = OwnedSessions::owned_by(principal, handling).await;
+            sessions.woken(&id).await;
+            response
+        });
+        match waking.await {
+            Ok(response) => response.map(Body::new),
+            Err(_) => plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the session could not be taken up again",
+            ),
         }
     }
 
@@ -347,13 +401,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         principal: &Principal,
     ) -> Result<(), Refusal> {
         if peek.method() == Some("initialize") && !self.sessions.has_room() {
-            let mut full = plain(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "there are too many sessions",
-            );
-            full.headers_mut()
-                .insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
-            return Err(full.into());
+            return Err(busy("there are too many sessions").into());
         }
         let Some((tool, scopes)) = principal.lacks_scope(peek) else {
             return Ok(());
@@ -471,6 +519,15 @@ fn accept_both(headers: &mut HeaderMap) {
 fn is_json(headers: &HeaderMap) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE);
     media_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
+}
+
+/// Later it may work.
+fn busy(message: &'static str) -> Response<Body> {
+    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, message);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
+    response
 }
 
 fn plain(status: StatusCode, message: impl Into<String>) -> Response<Body> {

@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use clerk::{Env, HttpTransport, Transport};
 use mcp::audit::Audit;
 use oauth::ServerKeys;
-use store::{SqliteStore, tool_state::ToolStateStore};
+use store::{SqliteStore, sessions::SessionStore, tool_state::ToolStateStore};
 use tokio::net::TcpListener;
 
 use super::{machine::Machine, start_error::StartError};
@@ -97,6 +97,7 @@ impl LocalServer {
             documents: Arc::new(documents),
             store: Arc::clone(&store) as Arc<dyn oauth::Store>,
             tool_state: Arc::clone(&store) as Arc<dyn ToolStateStore>,
+            sessions: Arc::clone(&store) as Arc<dyn SessionStore>,
             audit: Arc::clone(&audit) as Arc<dyn Audit>,
             keys: keys(config)?,
             version: env!("CARGO_PKG_VERSION"),

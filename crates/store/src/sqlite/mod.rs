@@ -19,6 +19,7 @@ mod open;
 mod plans;
 mod refresh_tokens;
 mod rows;
+mod sessions;
 mod store;
 mod sweep;
 mod tool_state;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
 
-use super::{access_tokens, audit, open, sweep, tool_state};
+use super::{access_tokens, audit, open, sessions, sweep, tool_state};
 
 /// The check at each request, and what looks for something to sweep while nobody may write.
 #[tokio::test]
@@ -31,6 +31,15 @@ async fn frequent_queries_read_no_whole_table() {
         tool_state::NAMES,
         tool_state::FORGET,
         tool_state::SWEEP,
+        sessions::MAKE_ROOM,
+        sessions::READ,
+        sessions::TOUCH,
+        sessions::END,
+        sessions::KEEP_EVENT,
+        sessions::OLD_EVENTS,
+        sessions::EVENTS_AFTER,
+        sessions::SWEEP,
+        sessions::SWEEP_EVENTS,
     ] {
         let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained)

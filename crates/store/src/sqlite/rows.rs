@@ -35,6 +35,12 @@ fn moment(milliseconds: i64) -> Timestamp {
     Timestamp(u64::try_from(milliseconds).unwrap_or_default())
 }
 
+/// A number that is never negative.
+pub(super) fn count(row: &SqliteRow, column: &'static str) -> Outcome<u64> {
+    let number: i64 = row.try_get(column)?;
+    u64::try_from(number).map_err(|_| Failure::Unreadable { what: column })
+}
+
 pub(super) fn hash(row: &SqliteRow, column: &'static str) -> Outcome<TokenHash> {
     to_hash(row.try_get(column)?, column)
 }

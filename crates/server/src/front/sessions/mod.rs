@@ -1,9 +1,14 @@
 //! Sessions that belong to a principal. rmcp's sessions belong to whoever knows their id; here each
-//! has an owner, and to everybody else it does not exist.
+//! has an owner, and to everybody else it does not exist. They outlive the process ([`stored`]), and so
+//! does what was sent in their streams ([`streams`]).
+
+mod stored;
+mod streams;
 
 use std::{
     collections::HashMap,
     fmt,
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,15 +17,21 @@ use std::{
 };
 
 use clerk::Env;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _, stream};
 use mcp::rmcp_adapter::Introduction;
+use oauth::StoreError;
 use rmcp::{
-    model::{ClientJsonRpcMessage, ServerJsonRpcMessage},
+    model::{ClientJsonRpcMessage, ClientNotification, ServerJsonRpcMessage},
     transport::streamable_http_server::session::{
-        ServerSseMessage, SessionId, SessionManager,
-        local::{LocalSessionManager, LocalSessionManagerError, SessionConfig},
+        EventStore, RestoreOutcome, ServerSseMessage, SessionId, SessionManager,
+        local::{LocalSessionManager, LocalSessionManagerError, SessionConfig, SessionError},
     },
 };
+use store::sessions::SessionStore;
+
+pub(crate) use self::stored::TOUCHED_EVERY;
+pub(super) use self::stored::{Dormant, Shelf};
+use self::streams::{Resumed, Streams};
 
 /// A name that no other principal has: person and client.
 pub type PrincipalKey = Arc<str>;
@@ -30,8 +41,6 @@ tokio::task_local! {
     static OWNER: PrincipalKey;
 }
 
-/// The one revision with JSON-RPC batches.
-const BATCHES: &str = "2025-03-26";
 /// The most sessions of one principal: past it the oldest makes room. A client that never ends any
 /// takes nobody else's, and does not lock its person out.
 pub(crate) const MOST_SESSIONS_EACH: usize = 100;
@@ -39,6 +48,8 @@ pub(crate) const MOST_SESSIONS_EACH: usize = 100;
 /// The sessions of 2025-11-25 and before.
 pub struct OwnedSessions {
     sessions: LocalSessionManager,
+    streams: Arc<Streams>,
+    store: Arc<dyn SessionStore>,
     env: Arc<dyn Env>,
     /// How long one lives unused.
     idle: Duration,
@@ -57,8 +68,8 @@ impl fmt::Debug for OwnedSessions {
 #[derive(Debug)]
 struct Owner {
     principal: PrincipalKey,
-    /// The greater, the younger.
-    number: u64,
+    /// When, Unix milliseconds, and of those of one moment which: the greater, the younger.
+    created: (u64, u64),
     /// The client, as the audit names it; known once its `initialize` was answered.
     client: Option<Arc<str>>,
     /// Whether its revision has batches.
@@ -67,8 +78,12 @@ struct Owner {
     is_ready: bool,
     /// When it was last used, Unix milliseconds.
     used_at: u64,
+    /// What the store knows of that.
+    kept_at: u64,
     /// Streams that are open.
     streams: usize,
+    /// What rmcp lacks to have it, when it is of an earlier process.
+    dormant: Option<Arc<Dormant>>,
 }
 
 impl Owner {
@@ -113,6 +128,8 @@ pub enum SessionFault {
     NoOwner,
     /// rmcp's own.
     Local(LocalSessionManagerError),
+    /// Where they are kept cannot be reached.
+    Store(StoreError),
 }
 
 impl fmt::Display for SessionFault {
@@ -121,6 +138,7 @@ impl fmt::Display for SessionFault {
             Self::Full => f.write_str("there are as many sessions as there may be"),
             Self::NoOwner => f.write_str("a session without an owner"),
             Self::Local(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
         }
     }
 }
@@ -133,17 +151,39 @@ impl From<LocalSessionManagerError> for SessionFault {
     }
 }
 
+impl From<SessionError> for SessionFault {
+    fn from(error: SessionError) -> Self {
+        Self::Local(error.into())
+    }
+}
+
+impl From<StoreError> for SessionFault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl OwnedSessions {
-    /// At most `most` sessions, each of which ends once it was not used for `idle`.
+    /// At most `most` sessions, each of which ends once it was not used for `idle`, and is kept in
+    /// `store` until then.
     #[must_use]
-    pub fn new(most: usize, idle: Duration, env: Arc<dyn Env>) -> Self {
+    pub fn new(
+        most: usize,
+        idle: Duration,
+        store: Arc<dyn SessionStore>,
+        env: Arc<dyn Env>,
+    ) -> Self {
         let mut session_config = SessionConfig::default();
         // Calls that rmcp never sees use a session too: here is known when it was used.
         session_config.keep_alive = None;
-        let mut sessions = LocalSessionManager::default();
+        let streams = Arc::new(Streams::new(Arc::clone(&store), Arc::clone(&env)));
+        let events = Arc::clone(&streams) as Arc<dyn EventStore>;
+        let mut sessions = LocalSessionManager::default().with_event_store(events);
         sessions.session_config = session_config;
         Self {
             sessions,
+            streams,
+            store,
             env,
             idle,
             owners: Mutex::default(),
@@ -172,7 +212,7 @@ impl OwnedSessions {
     pub(super) fn opened(&self, id: &str, introduction: &Introduction) {
         if let Some(owner) = self.owners().get_mut(id) {
             owner.client = Some(introduction.client.as_str().into());
-            owner.has_batches = introduction.version == BATCHES;
+            owner.has_batches = introduction.has_batches();
         }
     }
 
@@ -204,11 +244,7 @@ impl OwnedSessions {
                 .filter(|(_, owner)| owner.is_over(now, self.idle));
             over.map(|(id, _)| id.clone()).collect()
         };
-        for id in over {
-            if let Err(error) = self.close_session(&id).await {
-                tracing::warn!(%error, "a session that nobody used could not be ended");
-            }
-        }
+        self.close_all(&over).await;
     }
 
     /// Whether there is room for another.
@@ -229,7 +265,7 @@ impl OwnedSessions {
             return None;
         }
         own()
-            .min_by_key(|(_, owner)| owner.number)
+            .min_by_key(|(_, owner)| owner.created)
             .map(|(id, _)| id.clone())
     }
 
@@ -261,14 +297,17 @@ impl SessionManager for OwnedSessions {
         }
         let (id, transport) = self.sessions.create_session().await?;
         let number = self.created.fetch_add(1, Ordering::Relaxed);
+        let now = self.env.now();
         let owner = Owner {
             principal: owner,
-            number,
+            created: (now, number),
             client: None,
             has_batches: false,
             is_ready: false,
-            used_at: self.env.now(),
+            used_at: now,
+            kept_at: now,
             streams: 0,
+            dormant: None,
         };
         self.owners().insert(id.clone(), owner);
         Ok((id, transport))
@@ -288,7 +327,13 @@ impl SessionManager for OwnedSessions {
 
     async fn close_session(&self, id: &SessionId) -> Result<(), SessionFault> {
         self.owners().remove(id);
-        Ok(self.sessions.close_session(id).await?)
+        self.streams.end_session(id);
+        let ended = self.store.end_session(streams::key(id)).await;
+        // Whoever took it up again meanwhile found it in the store.
+        self.owners().remove(id);
+        self.sessions.close_session(id).await?;
+        ended?;
+        Ok(())
     }
 
     async fn create_stream(
@@ -296,7 +341,24 @@ impl SessionManager for OwnedSessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Messages<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static> {
-        Ok(self.sessions.create_stream(id, message).await?)
+        let handle = {
+            let sessions = self.sessions.sessions.read().await;
+            sessions.get(id).cloned()
+        };
+        let handle =
+            handle.ok_or_else(|| LocalSessionManagerError::SessionNotFound(Arc::clone(id)))?;
+        let mut channel = handle.establish_request_wise_channel().await?;
+        let first = channel.inner.recv().await;
+        let first = first.ok_or(SessionError::SessionServiceTerminated)?;
+        if let ClientJsonRpcMessage::Request(request) = &message {
+            // Before the request is on its way: then it is known whose the messages are.
+            self.streams.begin(id, request.id.clone(), &first);
+        }
+        let delivery = self.streams.deliver(first, channel.inner);
+        handle
+            .push_message(message, channel.http_request_id)
+            .await?;
+        Ok(delivery)
     }
 
     async fn accept_message(
@@ -304,6 +366,12 @@ impl SessionManager for OwnedSessions {
         id: &SessionId,
         message: ClientJsonRpcMessage,
     ) -> Result<(), SessionFault> {
+        if let ClientJsonRpcMessage::Notification(notification) = &message
+            && let ClientNotification::CancelledNotification(cancelled) = &notification.notification
+            && let Some(request) = &cancelled.params.request_id
+        {
+            self.streams.cancelled(id, request);
+        }
         Ok(self.sessions.accept_message(id, message).await?)
     }
 
@@ -311,7 +379,11 @@ impl SessionManager for OwnedSessions {
         &self,
         id: &SessionId,
     ) -> Messages<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static> {
-        Ok(self.sessions.create_standalone_stream(id).await?)
+        // A client that loses the stream before anything came names this place.
+        let mut place = ServerSseMessage::default();
+        place.event_id = Some(self.streams.common_place(id).await?);
+        let live = self.sessions.create_standalone_stream(id).await?;
+        Ok(stream::once(std::future::ready(place)).chain(live))
     }
 
     async fn resume(
@@ -319,6 +391,25 @@ impl SessionManager for OwnedSessions {
         id: &SessionId,
         last_event_id: String,
     ) -> Messages<impl Stream<Item = ServerSseMessage> + Send + Sync + 'static> {
-        Ok(self.sessions.resume(id, last_event_id).await?)
+        let stream: Pin<Box<dyn Stream<Item = ServerSseMessage> + Send + Sync>> =
+            match Streams::resumed(&last_event_id) {
+                Resumed::Common(after) => {
+                    let live = self.sessions.create_standalone_stream(id).await?;
+                    Box::pin(self.streams.common_after(id, after, live).await?)
+                }
+                Resumed::Request(stream, after) => {
+                    let streams = Arc::clone(&self.streams);
+                    Box::pin(streams.request_after(Arc::clone(id), stream, after))
+                }
+                Resumed::Unknown => Box::pin(self.create_standalone_stream(id).await?),
+            };
+        Ok(stream)
+    }
+
+    async fn restore_session(
+        &self,
+        id: SessionId,
+    ) -> Result<RestoreOutcome<Self::Transport>, SessionFault> {
+        Ok(self.sessions.restore_session(id).await?)
     }
 }

@@ -1,0 +1,435 @@
+//! What is sent in the streams of sessions. A message that stands in a stream is committed before it is
+//! sent, so that a client which names the last event it has seen gets what came after it, from this
+//! process or from the next. The final answer to a request is kept in memory alone, and only until it
+//! was taken: after a crash the client calls again.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use clerk::Env;
+use futures_util::{Stream, stream};
+use oauth::{PlainToken, StoreError, Timestamp, TokenHash};
+use rmcp::{
+    model::{RequestId, ServerJsonRpcMessage},
+    transport::streamable_http_server::session::{
+        EventStore, EventStoreError, EventStream, ServerSseMessage, SessionId,
+    },
+};
+use store::sessions::{SessionStore, StoredEvent};
+use tokio::sync::{Notify, mpsc};
+
+/// The stream of a session that belongs to no request. Streams of requests have UUIDs.
+const COMMON: &str = "c";
+/// What rmcp appends to a session's id to name that stream.
+const RMCP_COMMON: &str = ":common";
+/// The most final answers that wait for a client to come back, of all sessions; older ones go.
+const MOST_ANSWERS: usize = 256;
+/// How many messages wait for a client that is slow to read.
+const QUEUE: usize = 16;
+
+/// The hash under which a session is kept.
+pub(super) fn key(id: &str) -> TokenHash {
+    PlainToken::presented(id).hash()
+}
+
+/// The place of an event: its stream, and its number there. A client sees it as `<stream>.<number>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    stream: String,
+    number: u64,
+}
+
+impl Place {
+    /// Reads the id of an event.
+    fn parse(id: &str) -> Option<Self> {
+        let (stream, number) = id.split_once('.')?;
+        let number = number.parse().ok()?;
+        let stream = stream.to_owned();
+        Some(Self { stream, number })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.stream, self.number)
+    }
+}
+
+/// The streams of all sessions.
+pub(super) struct Streams {
+    store: Arc<dyn SessionStore>,
+    env: Arc<dyn Env>,
+    open: Mutex<OpenStreams>,
+}
+
+#[derive(Default)]
+struct OpenStreams {
+    /// Streams of requests, by name, from the request until its answer was taken.
+    requests: HashMap<String, RequestStream>,
+    /// Those whose answer is known, the oldest first; some may have been taken.
+    answered: VecDeque<String>,
+}
+
+struct RequestStream {
+    session: SessionId,
+    request: RequestId,
+    answer: Option<Arc<ServerJsonRpcMessage>>,
+    changed: Arc<Notify>,
+}
+
+impl Streams {
+    pub(super) fn new(store: Arc<dyn SessionStore>, env: Arc<dyn Env>) -> Self {
+        Self {
+            store,
+            env,
+            open: Mutex::default(),
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, OpenStreams> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request of the session begins; `first` is the event that opened its stream.
+    pub(super) fn begin(&self, session: &SessionId, request: RequestId, first: &ServerSseMessage) {
+        let place = first.event_id.as_deref().and_then(Place::parse);
+        let Some(place) = place else {
+            return;
+        };
+        let stream = RequestStream {
+            session: Arc::clone(session),
+            request,
+            answer: None,
+            changed: Arc::default(),
+        };
+        self.open().requests.insert(place.stream, stream);
+    }
+
+    /// The client does not wait for the answer to this request any more.
+    pub(super) fn cancelled(&self, session: &SessionId, request: &RequestId) {
+        self.forget(|stream| stream.session == *session && stream.request == *request);
+    }
+
+    /// The session is over.
+    pub(super) fn end_session(&self, session: &SessionId) {
+        self.forget(|stream| stream.session == *session);
+    }
+
+    fn forget(&self, which: impl Fn(&RequestStream) -> bool) {
+        self.open().requests.retain(|_, stream| {
+            let goes = which(stream);
+            if goes {
+                stream.changed.notify_waiters();
+            }
+            !goes
+        });
+    }
+
+    /// What rmcp sends in the stream that `first` opened.
+    pub(super) fn deliver(
+        self: &Arc<Self>,
+        first: ServerSseMessage,
+        messages: mpsc::Receiver<ServerSseMessage>,
+    ) -> Delivery {
+        let place = first.event_id.as_deref().and_then(Place::parse);
+        Delivery {
+            streams: Arc::clone(self),
+            stream: place.map(|place| place.stream),
+            first: Some(first),
+            messages,
+        }
+    }
+
+    /// Where the stream that belongs to no request is now, as an event's id.
+    pub(super) async fn common_place(&self, session: &str) -> Result<String, StoreError> {
+        let number = self.last(session, COMMON).await?;
+        let stream = COMMON.to_owned();
+        Ok(Place { stream, number }.to_string())
+    }
+
+    async fn last(&self, session: &str, stream: &str) -> Result<u64, StoreError> {
+        let events = self.store.events_after(key(session), stream, 0).await?;
+        Ok(events.last().map_or(0, |event| event.number))
+    }
+
+    /// What a client that names this event wants to go on with.
+    pub(super) fn resumed(last_event_id: &str) -> Resumed {
+        match Place::parse(last_event_id) {
+            Some(place) if place.stream == COMMON => Resumed::Common(place.number),
+            Some(place) => Resumed::Request(place.stream, place.number),
+            None => Resumed::Unknown,
+        }
+    }
+
+    /// What was sent after `after` in the stream that belongs to no request, and then `live`.
+    pub(super) async fn common_after<S>(
+        &self,
+        session: &str,
+        after: u64,
+        live: S,
+    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + use<S>, StoreError>
+    where
+        S: Stream<Item = ServerSseMessage> + Send + Sync + 'static,
+    {
+        use futures_util::StreamExt as _;
+        let missed = self.store.events_after(key(session), COMMON, after).await?;
+        let last = missed.last().map_or(after, |event| event.number);
+        let missed: Vec<_> = missed
+            .into_iter()
+            .filter_map(|event| message(COMMON, event))
+            .collect();
+        // The live stream began before the look at what was missed: some may be in both.
+        let live = live.filter(move |message| {
+            let place = message.event_id.as_deref().and_then(Place::parse);
+            std::future::ready(place.is_none_or(|place| place.number > last))
+        });
+        Ok(stream::iter(missed).chain(live))
+    }
+
+    /// What was sent after `after` in the stream of a request of this session; then what is sent now,
+    /// until the answer, if the request is still under way.
+    pub(super) fn request_after(
+        self: Arc<Self>,
+        session: SessionId,
+        stream: String,
+        after: u64,
+    ) -> impl Stream<Item = ServerSseMessage> + Send + Sync {
+        let (sender, mut messages) = mpsc::channel(QUEUE);
+        tokio::spawn(async move {
+            let gone = sender.clone();
+            tokio::select! {
+                () = gone.closed() => {}
+                () = self.follow(&session, &stream, after, &sender) => {}
+            }
+        });
+        stream::poll_fn(move |context| messages.poll_recv(context))
+    }
+
+    async fn follow(
+        &self,
+        session: &SessionId,
+        stream: &str,
+        mut after: u64,
+        sender: &mpsc::Sender<ServerSseMessage>,
+    ) {
+        loop {
+            let changed = self.changed(session, stream);
+            // Before the look at what was kept, so that nothing comes between unnoticed.
+            let waiting = changed.as_ref().map(|changed| changed.notified());
+            let missed = match self.store.events_after(key(session), stream, after).await {
+                Ok(missed) => missed,
+                Err(error) => {
+                    tracing::error!(%error, "a stream could not be resumed");
+                    return;
+                }
+            };
+            for event in missed {
+                after = event.number;
+                if let Some(message) = message(stream, event)
+                    && sender.send(message).await.is_err()
+                {
+                    return;
+                }
+            }
+            match self.answer(session, stream) {
+                Answer::Known(answer) => {
+                    if sender.send(answer).await.is_ok() {
+                        self.open().requests.remove(stream);
+                    }
+                    return;
+                }
+                Answer::Never => return,
+                Answer::Later => {}
+            }
+            if let Some(waiting) = waiting {
+                waiting.await;
+            }
+        }
+    }
+
+    fn changed(&self, session: &SessionId, stream: &str) -> Option<Arc<Notify>> {
+        let open = self.open();
+        let stream = open.requests.get(stream)?;
+        (stream.session == *session).then(|| Arc::clone(&stream.changed))
+    }
+
+    fn answer(&self, session: &SessionId, stream: &str) -> Answer {
+        let open = self.open();
+        let found = open.requests.get(stream);
+        match found.filter(|found| found.session == *session) {
+            None => Answer::Never,
+            Some(found) => match &found.answer {
+                None => Answer::Later,
+                Some(answer) => Answer::Known(answered(stream, Arc::clone(answer))),
+            },
+        }
+    }
+
+    /// Keeps the answer to the request of this stream until it was taken.
+    fn keep_answer(&self, stream: &str, answer: &Arc<ServerJsonRpcMessage>) {
+        let mut open = self.open();
+        let Some(request) = open.requests.get_mut(stream) else {
+            return;
+        };
+        request.answer = Some(Arc::clone(answer));
+        request.changed.notify_waiters();
+        let open = &mut *open;
+        open.answered.push_back(stream.to_owned());
+        if open.answered.len() > MOST_ANSWERS {
+            open.answered
+                .retain(|stream| open.requests.contains_key(stream));
+        }
+        if open.answered.len() > MOST_ANSWERS
+            && let Some(oldest) = open.answered.pop_front()
+        {
+            open.requests.remove(&oldest);
+        }
+    }
+
+    async fn commit(
+        &self,
+        session: &str,
+        stream: &str,
+        message: &ServerJsonRpcMessage,
+    ) -> Result<u64, EventStoreError> {
+        let text = serde_json::to_string(message)?;
+        let now = Timestamp(self.env.now());
+        let kept = self.store.keep_event(key(session), stream, &text, now);
+        // A session that is not kept has no place that could be found again.
+        Ok(kept.await?.unwrap_or_default())
+    }
+}
+
+enum Answer {
+    Known(ServerSseMessage),
+    Later,
+    Never,
+}
+
+/// What a client resumes.
+pub(super) enum Resumed {
+    /// The stream that belongs to no request, after this number.
+    Common(u64),
+    /// The stream of a request, after this number.
+    Request(String, u64),
+    /// Nothing that this server has sent.
+    Unknown,
+}
+
+/// An event as it was sent.
+fn message(stream: &str, event: StoredEvent) -> Option<ServerSseMessage> {
+    let place = Place {
+        stream: stream.to_owned(),
+        number: event.number,
+    };
+    match serde_json::from_str(&event.message) {
+        Ok(message) => Some(ServerSseMessage::new(place.to_string(), message)),
+        Err(error) => {
+            tracing::error!(%error, "an event of a session cannot be read");
+            None
+        }
+    }
+}
+
+/// A final answer comes after everything else in its stream.
+fn answered(stream: &str, answer: Arc<ServerJsonRpcMessage>) -> ServerSseMessage {
+    let place = Place {
+        stream: stream.to_owned(),
+        number: u64::MAX,
+    };
+    let mut message = ServerSseMessage::default();
+    message.event_id = Some(place.to_string());
+    message.message = Some(answer);
+    message
+}
+
+#[async_trait::async_trait]
+impl EventStore for Streams {
+    async fn store_event(
+        &self,
+        stream_id: &str,
+        event: &ServerSseMessage,
+    ) -> Result<String, EventStoreError> {
+        let common = stream_id.strip_suffix(RMCP_COMMON);
+        let stream = common.map_or(stream_id, |_| COMMON);
+        let number = match (&event.message, common) {
+            // Where a stream begins.
+            (None, _) => 0,
+            (Some(message), None) if is_final(message) => {
+                self.keep_answer(stream, message);
+                u64::MAX
+            }
+            // The answer to a request that nobody waits for.
+            (Some(message), Some(session)) if is_final(message) => {
+                self.last(session, COMMON).await?
+            }
+            (Some(message), Some(session)) => self.commit(session, stream, message).await?,
+            (Some(message), None) => {
+                let session = {
+                    let open = self.open();
+                    let request = open.requests.get(stream);
+                    request.map(|request| Arc::clone(&request.session))
+                };
+                match session {
+                    None => 0,
+                    Some(session) => {
+                        let number = self.commit(&session, stream, message).await?;
+                        if let Some(changed) = self.changed(&session, stream) {
+                            changed.notify_waiters();
+                        }
+                        number
+                    }
+                }
+            }
+        };
+        let stream = stream.to_owned();
+        Ok(Place { stream, number }.to_string())
+    }
+
+    /// An event is resumed within its session ([`Streams::resumed`]), never by its id alone.
+    async fn replay_events_after(&self, _: &str) -> Result<EventStream, EventStoreError> {
+        Ok(Box::pin(stream::empty()))
+    }
+}
+
+/// Whether a message is the last of its request's stream.
+fn is_final(message: &ServerJsonRpcMessage) -> bool {
+    matches!(
+        message,
+        ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_)
+    )
+}
+
+/// The stream of one request, as the client that sent it reads it.
+pub(super) struct Delivery {
+    streams: Arc<Streams>,
+    stream: Option<String>,
+    first: Option<ServerSseMessage>,
+    messages: mpsc::Receiver<ServerSseMessage>,
+}
+
+impl Stream for Delivery {
+    type Item = ServerSseMessage;
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<ServerSseMessage>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        let next = self.messages.poll_recv(context);
+        if let Poll::Ready(None) = &next
+            && let Some(stream) = self.stream.take()
+        {
+            // The answer was taken, or there will be none.
+            self.streams.open().requests.remove(&stream);
+        }
+        next
+    }
+}
