@@ -18,6 +18,7 @@ mod consents;
 mod cors;
 mod demo_app;
 mod direct_calls;
+mod durable_sessions;
 mod health;
 mod http_sse;
 mod limits;

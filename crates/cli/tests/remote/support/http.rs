@@ -69,6 +69,15 @@ impl Request {
 
     /// The answer's head; its body comes piece by piece.
     pub(crate) fn open(self) -> Incoming {
+        Incoming::read(self.write())
+    }
+
+    /// Nobody waits for the answer: the connection is closed as soon as the request is sent.
+    pub(crate) fn abandon(self) {
+        drop(self.write());
+    }
+
+    fn write(self) -> TcpStream {
         let address = format!(
             "{}:{}",
             self.url.host_str().unwrap(),
@@ -94,7 +103,7 @@ impl Request {
         stream.write_all(head.as_bytes()).unwrap();
         // A server that refuses a large body may close before all of it is sent.
         let _ = stream.write_all(&self.body);
-        Incoming::read(stream)
+        stream
     }
 }
 

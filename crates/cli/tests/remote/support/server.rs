@@ -111,6 +111,21 @@ impl Server {
         Self::start_at(folder, config, level, &port)
     }
 
+    /// Kills it (SIGKILL), and starts it where it was.
+    pub(crate) fn kill_and_start_again(self, config: &str) -> Self {
+        let port = self.url.rsplit(':').next().unwrap().to_owned();
+        let mut before = self;
+        let process = std::fs::read_to_string(before.folder.join("server.pid")).unwrap();
+        let killed = Command::new("kill")
+            .args(["-s", "KILL", process.trim()])
+            .status();
+        assert!(killed.unwrap().success());
+        before.terminate();
+        assert!(!before.wait().success());
+        let folder = std::mem::take(&mut before.folder);
+        Self::start_at(folder, config, "warn", &port)
+    }
+
     fn start_at(folder: PathBuf, config: &str, level: &str, port: &str) -> Self {
         std::fs::write(folder.join("clerk-mcp.toml"), config).unwrap();
         std::fs::write(folder.join("configured.secret"), CONFIGURED_SECRET).unwrap();
@@ -126,7 +141,7 @@ impl Server {
     fn run(folder: PathBuf, port: &str, arguments: &[&str], level: &str) -> Self {
         // A shared server is never dropped: the shell ends it when its standard input closes.
         // (The standard input of a job in the background is empty; hence the third descriptor.)
-        let script = "exec 3<&0; \"$@\" 3<&- & server=$!; \
+        let script = "exec 3<&0; \"$@\" 3<&- & server=$!; echo $server >server.pid; \
                       (cat <&3 >/dev/null; kill -TERM $server) 2>/dev/null & wait $server";
         // In place of the seed that `dev` has.
         let seed = folder.join("seed.toml").exists();

@@ -1,0 +1,311 @@
+//! Sessions go on after the process was killed, and so does a client's place in their streams.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::actors::{AVA, Client, HTTPS_CALLBACK, NOAH, PRIYA, Tokens};
+use crate::support::http::Incoming;
+use crate::support::mcp::{
+    VERSION, at_mcp, call, initialize, initialize_message, message, result, tool_names,
+};
+use crate::support::server::{CONFIG, Server};
+
+const TIDEPOOL: &str = "org_2EmuTidepoolLabs00000000000";
+
+/// The events of a stream, one by one.
+struct Events {
+    incoming: Incoming,
+    text: String,
+}
+
+/// An event's id and its message; null for one that only names a place.
+type Event = (String, Value);
+
+impl Events {
+    fn of(incoming: Incoming) -> Self {
+        assert_eq!(incoming.status, 200);
+        assert_eq!(incoming.header("content-type"), "text/event-stream");
+        let text = String::new();
+        Self { incoming, text }
+    }
+
+    /// Resumes the stream of this event.
+    fn after(server: &Server, tokens: &Tokens, session: &str, id: &str) -> Self {
+        let get = at_mcp(server, "GET", &tokens.access)
+            .header("mcp-session-id", session)
+            .header("mcp-protocol-version", VERSION)
+            .header("last-event-id", id);
+        Self::of(get.open())
+    }
+
+    /// The next one with an id; `None` at the stream's end.
+    fn next(&mut self) -> Option<Event> {
+        loop {
+            while let Some((event, rest)) = self.text.split_once("\n\n") {
+                let field = |name: &str| {
+                    let line = event.lines().find_map(|line| line.strip_prefix(name));
+                    line.map(|value| value.trim().to_owned())
+                };
+                let (id, data) = (field("id:"), field("data:"));
+                self.text = rest.to_owned();
+                if let Some(id) = id {
+                    let data = data.unwrap_or_default();
+                    return Some((id, serde_json::from_str(&data).unwrap_or_default()));
+                }
+            }
+            self.text += &String::from_utf8(self.incoming.piece()?).unwrap();
+        }
+    }
+
+    fn rest(mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+}
+
+/// Begins a session whose client can be asked.
+fn initialize_asking(server: &Server, tokens: &Tokens) -> String {
+    let mut initialize = initialize_message();
+    initialize["params"]["capabilities"] = json!({ "elicitation": { "form": {} } });
+    let response = at_mcp(server, "POST", &tokens.access)
+        .json(&initialize)
+        .send();
+    assert_eq!(response.status, 200, "{}", response.brief());
+    let session = response.header("mcp-session-id").to_owned();
+    let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let response = message(server, &tokens.access, &session, &initialized).send();
+    assert_eq!(response.status, 202, "{}", response.brief());
+    session
+}
+
+/// A call that has to be confirmed: the place where its stream begins, and the question in it.
+fn asked(server: &Server, tokens: &Tokens, session: &str) -> (Events, String, Event) {
+    let delete = json!({
+        "jsonrpc": "2.0", "id": "delete", "method": "tools/call",
+        "params": { "name": "deleteOrganization", "arguments": { "organizationId": TIDEPOOL } },
+    });
+    let mut stream = Events::of(message(server, &tokens.access, session, &delete).open());
+    let (begin, nothing) = stream.next().unwrap();
+    assert_eq!(nothing, Value::Null);
+    let question = stream.next().unwrap();
+    assert_eq!(question.1["method"], "elicitation/create", "{}", question.1);
+    (stream, begin, question)
+}
+
+fn list(id: u32) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "method": "tools/list" })
+}
+
+#[test]
+fn a_session_goes_on_after_a_kill_for_its_principal_alone() {
+    let server = Server::start("killed", CONFIG);
+    let (owner, strangers) = {
+        let client = Client::public(&server, HTTPS_CALLBACK);
+        let other_client = Client::public(&server, HTTPS_CALLBACK);
+        let strangers = [
+            ("another person, same client", client.connect(PRIYA)),
+            ("same person, another client", other_client.connect(NOAH)),
+        ];
+        (client.connect(NOAH), strangers)
+    };
+    let called = initialize(&server, &owner.access);
+    let listed = initialize(&server, &owner.access);
+    let streamed = initialize(&server, &owner.access);
+    let before = tool_names(&server, &owner.access, &listed);
+    result(&call(
+        &server,
+        &owner.access,
+        &called,
+        "userInfo",
+        &json!({}),
+    ));
+    let server = server.kill_and_start_again(CONFIG);
+    let others_get_nothing = || {
+        for (who, stranger) in &strangers {
+            for method in ["POST", "GET", "DELETE"] {
+                let response = at_mcp(&server, method, &stranger.access)
+                    .header("mcp-session-id", &called)
+                    .header("mcp-protocol-version", VERSION)
+                    .json(&list(1))
+                    .send();
+                assert_eq!(
+                    response.status,
+                    404,
+                    "{who}, {method}: {}",
+                    response.brief()
+                );
+            }
+        }
+    };
+    others_get_nothing();
+    // What is answered without rmcp, what rmcp answers, and a stream: each wakes a session.
+    for _ in 0..2 {
+        let info = call(&server, &owner.access, &called, "userInfo", &json!({}));
+        assert_eq!(result(&info)["user_id"], NOAH);
+    }
+    assert_eq!(tool_names(&server, &owner.access, &listed), before);
+    let get = at_mcp(&server, "GET", &owner.access)
+        .header("mcp-session-id", &streamed)
+        .header("mcp-protocol-version", VERSION);
+    let mut stream = Events::of(get.open());
+    assert!(stream.next().is_some());
+    assert_eq!(tool_names(&server, &owner.access, &streamed), before);
+    assert_eq!(tool_names(&server, &owner.access, &called), before);
+    others_get_nothing();
+    // The audit still knows which program calls.
+    let add = json!({ "a": 1, "b": 2 });
+    assert_eq!(
+        result(&call(&server, &owner.access, &called, "add", &add))["sum"],
+        3
+    );
+    let rows = server.audited(|row| row["tool"] == "add");
+    assert_eq!(rows[0]["client"], "attacker 1", "{rows:?}");
+    // And a second time, of sessions that were woken and of one that was begun since.
+    let begun = initialize(&server, &owner.access);
+    let server = server.kill_and_start_again(CONFIG);
+    for session in [&called, &listed, &streamed, &begun] {
+        assert_eq!(tool_names(&server, &owner.access, session), before);
+    }
+}
+
+#[test]
+fn a_session_that_ended_or_was_not_used_for_long_is_gone_after_a_kill() {
+    let config = CONFIG.replace("[limits]", "[limits]\nsession_idle = \"5m\"");
+    let server = Server::start("ended-killed", &config);
+    let owner = Client::public(&server, HTTPS_CALLBACK).connect(NOAH);
+    let [ended, used, unused] = [(); 3].map(|()| initialize(&server, &owner.access));
+    let delete = |server: &Server, session: &str| {
+        let delete = at_mcp(server, "DELETE", &owner.access).header("mcp-session-id", session);
+        let response = delete.send();
+        assert!(response.status < 300, "{}", response.brief());
+    };
+    let status = |server: &Server, session: &str| {
+        let list = message(server, &owner.access, session, &list(1));
+        list.send().status
+    };
+    delete(&server, &ended);
+    let server = server.kill_and_start_again(&config);
+    assert_eq!(status(&server, &ended), 404);
+    server.advance(Duration::from_secs(4 * 60));
+    assert_eq!(status(&server, &used), 200);
+    server.advance(Duration::from_secs(2 * 60));
+    assert_eq!(status(&server, &used), 200);
+    assert_eq!(status(&server, &unused), 404);
+    // One that sleeps can be ended too.
+    let sleeping = initialize(&server, &owner.access);
+    let server = server.kill_and_start_again(&config);
+    delete(&server, &sleeping);
+    assert_eq!(status(&server, &sleeping), 404);
+    let server = server.kill_and_start_again(&config);
+    assert_eq!(status(&server, &sleeping), 404);
+}
+
+#[test]
+fn requests_at_the_same_moment_wake_a_session_once() {
+    let server = Server::start("woken-once", CONFIG);
+    let owner = Client::public(&server, HTTPS_CALLBACK).connect(NOAH);
+    let sessions: Vec<String> = (0..4).map(|_| initialize(&server, &owner.access)).collect();
+    let server = server.kill_and_start_again(CONFIG);
+    for session in &sessions {
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (server, owner, start) = (&server, &owner, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    let answer = message(server, &owner.access, session, &list(number)).send();
+                    assert_eq!(answer.status, 200, "{}", answer.brief());
+                    let answer = answer.rpc();
+                    assert_eq!(answer["id"], number);
+                    assert!(answer["result"]["tools"].is_array(), "{answer}");
+                });
+            }
+        });
+    }
+}
+
+/// Whoever goes in the middle of it leaves the session whole.
+#[test]
+fn a_client_that_goes_while_its_session_wakes_does_not_break_it() {
+    let server = Server::start("woken-alone", CONFIG);
+    let owner = Client::public(&server, HTTPS_CALLBACK).connect(NOAH);
+    let session = initialize(&server, &owner.access);
+    let server = server.kill_and_start_again(CONFIG);
+    for _ in 0..8 {
+        message(&server, &owner.access, &session, &list(1)).abandon();
+    }
+    assert!(!tool_names(&server, &owner.access, &session).is_empty());
+}
+
+#[test]
+fn what_stood_in_a_stream_is_sent_again_after_a_kill_within_its_session_alone() {
+    let server = Server::start("resumed", CONFIG);
+    let (owner, stranger) = {
+        let client = Client::public(&server, HTTPS_CALLBACK);
+        (client.connect(AVA), client.connect(PRIYA))
+    };
+    let session = initialize_asking(&server, &owner);
+    let other_session = initialize_asking(&server, &owner);
+    let (stream, begin, question) = asked(&server, &owner, &session);
+    let (_, other_begin, other_question) = asked(&server, &owner, &session);
+    drop(stream);
+    let server = server.kill_and_start_again(CONFIG);
+    let refused = at_mcp(&server, "GET", &stranger.access)
+        .header("mcp-session-id", &session)
+        .header("last-event-id", &begin)
+        .send();
+    assert_eq!(refused.status, 404, "{}", refused.brief());
+    let after = |session: &str, id: &str| Events::after(&server, &owner, session, id).rest();
+    assert_eq!(after(&session, &begin), [question.clone()]);
+    assert_eq!(after(&session, &other_begin), [other_question]);
+    assert_eq!(after(&session, &question.0), []);
+    // A session's events are none of another one's, even of the same principal.
+    assert_eq!(after(&other_session, &begin), []);
+    // The call went down with the process: nothing was deleted, and the client calls again.
+    let (mut stream, _, again) = asked(&server, &owner, &session);
+    let decline = json!({
+        "jsonrpc": "2.0", "id": again.1["id"], "result": { "action": "decline" },
+    });
+    let taken = message(&server, &owner.access, &session, &decline).send();
+    assert_eq!(taken.status, 202, "{}", taken.brief());
+    let (_, answer) = stream.next().unwrap();
+    assert_eq!(answer["id"], "delete", "{answer}");
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+}
+
+#[test]
+fn a_client_that_lost_its_connection_gets_the_rest_of_the_stream_and_the_answer() {
+    let server = Server::start("reconnected", CONFIG);
+    let owner = Client::public(&server, HTTPS_CALLBACK).connect(AVA);
+    let session = initialize_asking(&server, &owner);
+    let (stream, begin, question) = asked(&server, &owner, &session);
+    drop(stream);
+    let mut resumed = Events::after(&server, &owner, &session, &begin);
+    assert_eq!(resumed.next(), Some(question.clone()));
+    let decline = json!({
+        "jsonrpc": "2.0", "id": question.1["id"], "result": { "action": "decline" },
+    });
+    let taken = message(&server, &owner.access, &session, &decline).send();
+    assert_eq!(taken.status, 202, "{}", taken.brief());
+    let (last, answer) = resumed.next().unwrap();
+    assert_eq!(answer["id"], "delete", "{answer}");
+    assert_eq!(resumed.next(), None);
+    // Taken once; its place is the end.
+    assert_eq!(Events::after(&server, &owner, &session, &last).rest(), []);
+    // An answer that came while nobody listened waits.
+    let (stream, _, question) = asked(&server, &owner, &session);
+    drop(stream);
+    let decline = json!({
+        "jsonrpc": "2.0", "id": question.1["id"], "result": { "action": "decline" },
+    });
+    let taken = message(&server, &owner.access, &session, &decline).send();
+    assert_eq!(taken.status, 202, "{}", taken.brief());
+    let rest = Events::after(&server, &owner, &session, &question.0).rest();
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    assert_eq!(rest[0].1["id"], "delete");
+    // The answer is nowhere on the disk.
+    let kept = std::fs::read(server.folder.join("state/clerk-mcp.db-wal")).unwrap_or_default();
+    let kept = String::from_utf8_lossy(&kept);
+    assert!(kept.contains("elicitation/create"));
+    assert!(!kept.contains("structuredContent"));
+}
