@@ -230,6 +230,21 @@ for (const each of CLIENTS) {
     });
 
     if (each.hasSessions) {
+      test('goes on after the server was killed', async (t) => {
+        const { dev, wire, client, transport } = await open(t, NOAH);
+        const { sessionId } = transport;
+        const before = await names(client);
+        await dev.killAndStartAgain();
+        await add(client);
+        assert.deepEqual(await names(client), before);
+        assert.equal((await call(client, 'userInfo')).user_id, NOAH);
+        assert.equal(transport.sessionId, sessionId);
+        // It listens again, at its place.
+        await until('the stream is open again', () => wire.exchanges.filter(({ method, path, status }) => method === 'GET' && path === '/mcp' && status === 200).length > 1);
+        assert.match(wire.last('/mcp', 'GET').sent.get('last-event-id'), /^c\.\d+$/);
+        assert.deepEqual(wire.lines().filter((line) => line.endsWith('404')), []);
+      });
+
       test('ends its session, which is nobody else’s', async (t) => {
         const { dev, app, wire, client, transport } = await open(t, NOAH);
         const { sessionId } = transport;

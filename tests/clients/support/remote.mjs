@@ -48,14 +48,22 @@ export function freePort() {
 /**
  * `clerk-mcp dev`: server and emulator, by one clock.
  *
- * @returns the server's origin, its MCP endpoint, the origin of its application, what steers the emulator, and the log
+ * @returns the server's origin, its MCP endpoint, the origin of its application, what steers the emulator, the log, and
+ *   `killAndStartAgain`
  */
 export async function startDev(t, args = []) {
   const dir = newFolder();
-  const dev = await start(t, dir, ['dev', '--port', '0', '--clerk-port', '0', '--app-port', '0', '--dir', dir, ...args], /Local Clerk +(\S+)[^]*Stop with/);
+  const startAt = (port) => start(t, dir, ['dev', '--port', port, '--clerk-port', '0', '--app-port', '0', '--dir', dir, ...args], /Local Clerk +(\S+)[^]*Stop with/);
+  const dev = await startAt('0');
   const url = dev.output().match(/MCP server +(http\S+)\/mcp/)[1];
   const [, appUrl] = dev.output().match(/Demo shop +(http\S+)/);
-  return { ...dev, url, appUrl, mcp: new URL(`${url}/mcp`), ...steering(dev.named) };
+  /** Kills it (SIGKILL), and starts it where it was: to its clients it is the same one. */
+  const killAndStartAgain = async () => {
+    dev.kill();
+    await dev.ended;
+    await startAt(new URL(url).port);
+  };
+  return { ...dev, url, appUrl, mcp: new URL(`${url}/mcp`), killAndStartAgain, ...steering(dev.named) };
 }
 
 /** `clerk-mcp serve` with this configuration, as an OAuth application of an emulator of its own. By the real clock. */
@@ -109,7 +117,7 @@ async function start(t, dir, args, named, env = {}) {
     child.on('error', fail);
     child.on('close', (code) => fail(new Error(`clerk-mcp ${args[0]} ended with ${code}: ${output}`)));
   });
-  return { named: name, ended, output: () => output, stop: () => child.kill('SIGTERM') };
+  return { named: name, ended, output: () => output, stop: () => child.kill('SIGTERM'), kill: () => child.kill('SIGKILL') };
 }
 
 /** What steers the emulator at `clerkUrl`. */

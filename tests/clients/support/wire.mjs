@@ -2,8 +2,8 @@
 
 export class Wire {
   /**
-   * What was sent and answered, in order: method, path, `grant` (the grant type of a token request), status, headers,
-   * `answer` (of a token request), `isOver` (a stream's end), `isLost`.
+   * What was sent and answered, in order: method, path, `sent` (the request's headers), `grant` (the grant type of a
+   * token request), status, headers, `answer` (of a token request), `isOver` (a stream's end), `isLost`.
    */
   exchanges = [];
   #losses = 0;
@@ -13,7 +13,7 @@ export class Wire {
     const request = new Request(input, init);
     const { pathname: path } = new URL(request.url);
     const form = path === '/token' ? new URLSearchParams(await request.clone().text()) : null;
-    const exchange = { method: request.method, path, grant: form?.get('grant_type'), presented: form?.get('refresh_token') };
+    const exchange = { method: request.method, path, sent: request.headers, grant: form?.get('grant_type'), presented: form?.get('refresh_token') };
     this.exchanges.push(exchange);
     const response = await fetch(request);
     exchange.status = response.status;
