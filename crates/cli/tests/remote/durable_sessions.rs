@@ -256,7 +256,7 @@ fn what_stood_in_a_stream_is_sent_again_after_a_kill_within_its_session_alone() 
         .send();
     assert_eq!(refused.status, 404, "{}", refused.brief());
     let after = |session: &str, id: &str| Events::after(&server, &owner, session, id).rest();
-    assert_eq!(after(&session, &begin), [question.clone()]);
+    assert_eq!(after(&session, &begin), std::slice::from_ref(&question));
     assert_eq!(after(&session, &other_begin), [other_question]);
     assert_eq!(after(&session, &question.0), []);
     // A session's events are none of another one's, even of the same principal.
