@@ -9,6 +9,7 @@ use http::{HeaderValue, Request, Response, request::Parts};
 use server::front::{
     Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, origin::Allowed,
 };
+use store::sessions::MemorySessions;
 use url::Url;
 
 use crate::handler::Fixture;
@@ -37,6 +38,7 @@ pub(crate) fn router(fixture: Fixture, url: &Url) -> Router {
         max_sessions: MAX_SESSIONS,
         session_idle: SESSION_IDLE,
         stop: Default::default(),
+        store: Arc::new(MemorySessions::new()),
         env: Arc::new(StandingStill),
         sse: None,
         bounds: BOUNDS,
