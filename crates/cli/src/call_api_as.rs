@@ -12,7 +12,7 @@ use mcp::{
 use crate::{
     failure::Failure,
     impersonate::{self, Tasks},
-    impersonation_journal::FileJournal,
+    impersonation_journal,
 };
 
 /// The most bytes of an answer of the API that are read.
@@ -61,7 +61,7 @@ pub(crate) fn tool(
         policy: Policy::default()
             .allow_live(arguments.allow_live)
             .expose_tokens(arguments.expose_tokens),
-        journal: Arc::new(FileJournal::of_user()?),
+        journal: Arc::new(impersonation_journal::of_user()?),
         audit: Arc::clone(audit),
         background: Arc::new(Tasks::default()),
     });

@@ -19,6 +19,7 @@ use mcp::{
         Reason,
     },
 };
+use server::impersonation_journal::FileJournal;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -27,8 +28,7 @@ use crate::{
     connect,
     environment::{self, CLERK_FRONTEND_API, CLERK_MCP_LOG, CLERK_PUBLISHABLE_KEY},
     failure::Failure,
-    impersonation_journal::FileJournal,
-    logging,
+    impersonation_journal, logging,
     printer::Printer,
     signals,
 };
@@ -69,6 +69,10 @@ pub(crate) struct ImpersonateArguments {
     /// End everything that this command has started and that may go on
     #[arg(long, conflicts_with_all = ["user", "actor", "reason", "token", "allow_live"])]
     revoke_all: bool,
+    /// With --revoke-all: end what a server has started, which keeps it in this folder beside its
+    /// database (clerk-mcp.db.impersonations)
+    #[arg(long, value_name = "FOLDER", requires = "revoke_all")]
+    journal: Option<PathBuf>,
     /// Append the audit's JSON lines to this file (default: standard error)
     #[arg(long, value_name = "FILE")]
     audit_log: Option<PathBuf>,
@@ -105,7 +109,10 @@ pub(crate) async fn run(
     let impersonator = Impersonator::new(Parts {
         client: client.clone(),
         policy,
-        journal: Arc::new(FileJournal::of_user()?),
+        journal: match &arguments.journal {
+            Some(folder) => Arc::new(FileJournal::at(folder.clone())),
+            None => Arc::new(impersonation_journal::of_user()?),
+        },
         audit,
         background: tasks.clone(),
     });

@@ -11,7 +11,10 @@ use std::{
 
 use toolkit::pattern::{PatternError, Patterns};
 
-pub use self::catalogue::{CatalogueTool, catalogue, default_rules, own_tools, select};
+use self::catalogue::is_given;
+pub use self::catalogue::{
+    CatalogueTool, IMPERSONATION, call_api_as, catalogue, default_rules, own_tools, select,
+};
 
 /// The scope that tools which change nothing need.
 pub const READ_SCOPE: &str = "tools:read";
@@ -165,6 +168,7 @@ impl AccessPolicy {
             .map(|rule| {
                 let tools = select(&rule.tools, catalogue)?
                     .into_iter()
+                    .filter(|index| is_given(&rule.tools, &catalogue[*index]))
                     .filter_map(|index| kept.iter().position(|kept| *kept == index))
                     .collect();
                 Ok(CompiledRule {

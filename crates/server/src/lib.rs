@@ -17,6 +17,8 @@ mod credentials;
 pub mod ended;
 pub mod front;
 pub mod http_tools;
+mod impersonation;
+pub mod impersonation_journal;
 pub mod listen;
 pub mod people;
 pub mod principals;

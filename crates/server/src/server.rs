@@ -38,6 +38,7 @@ use crate::{
     ended::GrantEnds,
     front::{Front, FrontConfig, OwnedSessions, origin::Allowed},
     http_tools::{self, ApiTool, Credential, MachineConfig, SavedValues},
+    impersonation::{self, Impersonations},
     listen,
     people::People,
     principals::Principals,
@@ -109,6 +110,7 @@ pub struct Server {
     sessions: Arc<OwnedSessions>,
     stop: Arc<CancellationToken>,
     grace: std::time::Duration,
+    impersonations: Option<Impersonations>,
 }
 
 impl fmt::Debug for Server {
@@ -161,6 +163,11 @@ impl Server {
                 Arc::new(tool) as Arc<dyn OwnTool>
             }));
         }
+        let acting = impersonation::call_api_as(config, &around, &client)?;
+        let impersonations = acting.map(|(tool, impersonations)| {
+            own_tools.push(tool);
+            impersonations
+        });
         let principals = principals(config, &around, &client, own_tools);
         let oauth = authorization_server(config, &around)?;
         let sign_in = sign_in(config, &around, &client)?.map(Arc::new);
@@ -219,11 +226,15 @@ impl Server {
             credentials,
             stop,
             grace: config.limits.shutdown_grace,
+            impersonations,
         })
     }
 
     /// Serves until `stopped` is done, then finishes what is open.
     pub async fn serve(self, listener: TcpListener, stopped: impl Future<Output = ()>) {
+        if let Some(impersonations) = &self.impersonations {
+            impersonations.end_all().await;
+        }
         let credentials = Arc::clone(&self.credentials);
         let sweeping = tokio::spawn(sweep::forever(Arc::clone(&self.app), credentials));
         let ending = tokio::spawn(sweep::idle_sessions(Arc::clone(&self.sessions)));
@@ -238,6 +249,9 @@ impl Server {
         ending.abort();
         self.sessions.keep_use(Duration::ZERO).await;
         self.credentials.close().await;
+        if let Some(impersonations) = &self.impersonations {
+            impersonations.end_all().await;
+        }
     }
 }
 

@@ -152,6 +152,16 @@ impl Patterns {
             .filter_map(|(index, mark)| mark.then_some(index))
             .collect())
     }
+
+    /// Whether one of them names this very tool, and not only its category or everything.
+    #[must_use]
+    pub fn name(&self, category: &str, tool: &str) -> bool {
+        self.0.iter().any(|pattern| match pattern {
+            Pattern::Tool(in_category, name) => in_category == category && name == tool,
+            Pattern::Bare(name) => name == tool,
+            Pattern::Every | Pattern::Category(_) => false,
+        })
+    }
 }
 
 impl Pattern {

@@ -21,6 +21,7 @@ mod direct_calls;
 mod durable_sessions;
 mod health;
 mod http_sse;
+mod impersonation;
 mod limits;
 mod mcp_endpoint;
 mod overload;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use mcp::impersonation::CallApiAs;
 use toolkit::{
     operations,
     pattern::{PatternError, Patterns},
@@ -37,6 +38,26 @@ pub fn own_tools(demo: bool) -> Vec<CatalogueTool> {
         tools.extend([own(DEMO, "add"), own(DEMO, "generateImage")]);
     }
     tools
+}
+
+/// What patterns group [`CallApiAs`] by.
+pub const IMPERSONATION: &str = "impersonation";
+
+/// The tool that calls the owner's API as somebody else, where it is allowed.
+#[must_use]
+pub fn call_api_as() -> CatalogueTool {
+    CatalogueTool {
+        category: IMPERSONATION.into(),
+        name: CallApiAs::NAME.into(),
+        read_only: false,
+        own: true,
+    }
+}
+
+/// Whether a rule that selects this tool by these patterns gives it: to act as somebody else is given
+/// by name, not along with everything.
+pub(super) fn is_given(patterns: &Patterns, tool: &CatalogueTool) -> bool {
+    tool.name != CallApiAs::NAME || patterns.name(&tool.category, &tool.name)
 }
 
 /// What holds when no rule is configured: everybody gets `userInfo` and, with their own power, the

@@ -25,7 +25,8 @@ pub(super) fn http_tools(
     let Some((name, text)) = sources.toml else {
         return Some(None);
     };
-    let own = access::own_tools(true);
+    let mut own = access::own_tools(true);
+    own.push(access::call_api_as());
     let read = HttpTools::read(Definitions {
         name,
         text,

@@ -9,8 +9,9 @@ use super::{
     document::Given,
     fault::{ConfigFault, Place, Warning, Wrong},
     http_tools_section::{self, http_tools},
+    impersonation_section::impersonation,
     keys::{self, Keys},
-    model::{AuditConfig, Config, Limits, SignIn, StorageConfig, TrustedProxies},
+    model::{AuditConfig, Config, Impersonation, Limits, SignIn, StorageConfig, TrustedProxies},
     oauth_section,
     origin::Origin,
     quantity::{duration, integer, size, switch},
@@ -73,7 +74,13 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         .as_ref()
         .is_none_or(|tools| tools.as_ref().is_some_and(|tools| tools.machine.is_some()));
     let rust_tools = rust_tools(reading, scopes, sign_in.as_ref(), has_machine);
-    let own = own_tools(demo_tools, rust_tools.as_deref(), http_tools.as_ref());
+    let impersonation = impersonation(reading, http_tools.as_ref(), clerk.as_ref());
+    let own = own_tools(
+        demo_tools,
+        rust_tools.as_deref(),
+        http_tools.as_ref(),
+        impersonation.as_ref(),
+    );
     let own = own.as_deref();
     let tools = tools_section::tools(reading, own);
     let access = tools_section::access(reading, tools.as_ref(), scopes, own, machines);
@@ -102,6 +109,7 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
         sse: sse?,
         http_tools: http_tools?,
         rust_tools: rust_tools?,
+        impersonation: impersonation?,
     })
 }
 
@@ -110,10 +118,12 @@ fn own_tools(
     demo: Option<bool>,
     rust_tools: Option<&[RustTool]>,
     http_tools: Option<&Option<HttpTools>>,
+    impersonation: Option<&Option<Impersonation>>,
 ) -> Option<Vec<CatalogueTool>> {
     let mut own = access::own_tools(demo?);
     own.extend(rust_tools?.iter().map(RustTool::catalogue));
     own.extend(http_tools?.iter().flat_map(HttpTools::catalogue));
+    own.extend(impersonation?.iter().map(|_| access::call_api_as()));
     Some(own)
 }
 

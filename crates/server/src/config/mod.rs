@@ -8,6 +8,7 @@ mod clerk_section;
 mod document;
 mod fault;
 mod http_tools_section;
+mod impersonation_section;
 mod keys;
 mod load;
 mod model;
@@ -30,8 +31,9 @@ mod tools_section;
 pub use fault::{ConfigFault, Place, Warning};
 pub use keys::Keys;
 pub use model::{
-    AuditConfig, CimdTest, ClerkConfig, ClerkOauth, ClerkTokens, ClientConfig, Config, Limits,
-    OAuthConfig, OwnersApp, SignIn, StorageConfig, ToolsConfig, TrustedProxies,
+    AuditConfig, CimdTest, ClerkConfig, ClerkOauth, ClerkTokens, ClientConfig, Config,
+    Impersonation, Limits, OAuthConfig, OwnersApp, SignIn, StorageConfig, ToolsConfig,
+    TrustedProxies,
 };
 pub use origin::{Origin, OriginError};
 pub use secret::Secret;

@@ -9,6 +9,7 @@ use std::{
 
 use clerk::{ApiUrl, ApiVersion, SecretKey};
 use ipnet::IpNet;
+use mcp::impersonation::{ApiBase, Policy};
 use oauth::{KeySource, ScopePolicy};
 use toolkit::pattern::Patterns;
 use url::Url;
@@ -60,6 +61,19 @@ pub struct Config {
     pub http_tools: Option<HttpTools>,
     /// Tools written in Rust, which the program brought along.
     pub rust_tools: Vec<RustTool>,
+    /// The tool that calls the owner's API as somebody else; `None` when nobody may.
+    pub impersonation: Option<Impersonation>,
+}
+
+/// Acting as somebody else at the owner's API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Impersonation {
+    /// Where the API is.
+    pub api: ApiBase,
+    /// How long a session may last, and where.
+    pub policy: Policy,
+    /// The JWT template whose tokens the API takes.
+    pub template: Option<String>,
 }
 
 /// Whose `Forwarded` and `X-Forwarded-*` headers are believed.

@@ -23,7 +23,8 @@ pub(super) fn rust_tools(
     has_machine: bool,
 ) -> Option<Vec<RustTool>> {
     let tools = reading.sources().tools;
-    let own = access::own_tools(true);
+    let mut own = access::own_tools(true);
+    own.push(access::call_api_as());
     let clerk = || operations::all().map(|operation| operation.category.name());
     let is_taken =
         |name: &str| operations::find(name).is_some() || own.iter().any(|tool| tool.name == name);

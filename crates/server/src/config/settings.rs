@@ -273,6 +273,17 @@ settings! {
         "Machine, `mch_…`: the rule is about machines, and has no other condition. One without it is \
          about people, `everyone` included");
 
+    IMPERSONATION_CEILING = Setting::text("impersonation.ceiling",
+        "With it, rules may name the tool `callApiAs`, which calls the API of `[api]` as another person \
+         (guides/impersonation.md): how long a session of one may last; 1s to 30m")
+        .otherwise("nobody acts as anybody else");
+    IMPERSONATION_ALLOW_LIVE = Setting::new("impersonation.allow_live", Kind::Switch,
+        "Whether people of a production instance may be acted as").default("false");
+    IMPERSONATION_EXPOSE_TOKENS = Setting::new("impersonation.expose_tokens", Kind::Switch,
+        "Whether results hold the session token that was used: for demonstrations").default("false");
+    IMPERSONATION_TEMPLATE = Setting::text("impersonation.template",
+        "The JWT template whose tokens the API takes").otherwise("none: session tokens");
+
     MAX_SESSIONS = Setting::new("limits.max_sessions", Kind::Integer,
         "MCP sessions open at the same time; 1 to 1000000").default("10000");
     SESSION_IDLE = Setting::text("limits.session_idle",

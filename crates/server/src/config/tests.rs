@@ -505,6 +505,78 @@ fn rules_about_machines_are_about_nobody_else() {
 }
 
 #[test]
+fn acting_as_somebody_else_is_given_by_name_and_with_a_ceiling() {
+    const API: &str = "[api]\nbase_url = \"https://api.example.com/v1/\"\n";
+    let with = |more: &str| format!("{API}{more}");
+    let section = "[impersonation]\nceiling = \"5m\"\n";
+    let config = good(
+        &with(&format!(
+            "{section}[[access]]\nrole = \"support\"\ntools = [\"callApiAs\"]"
+        )),
+        &[],
+    );
+    let impersonation = config.impersonation.unwrap();
+    assert_eq!(impersonation.api.to_string(), "https://api.example.com/v1");
+    assert_eq!(impersonation.policy.ceiling().as_secs(), 300);
+    assert!(!impersonation.policy.exposes_tokens() && impersonation.template.is_none());
+    let support = PersonFacts {
+        roles: vec!["support".to_owned()],
+        ..PersonFacts::default()
+    };
+    let write = ["tools:write".to_owned()];
+    assert!(
+        config
+            .access
+            .decide(&support, &write)
+            .own
+            .contains("callApiAs")
+    );
+    // Not by default, not along with everything, and not to everybody.
+    for rules in [
+        "",
+        "[[access]]\nrole = \"support\"\ntools = [\"*\"]",
+        "[[access]]\nrole = \"support\"\ntools = [\"impersonation\"]",
+    ] {
+        let access = good(&with(&format!("{section}{rules}")), &[]).access;
+        assert!(
+            !access.decide(&support, &write).own.contains("callApiAs"),
+            "{rules}"
+        );
+    }
+    for whom in ["everyone = true", "scope = \"tools:write\""] {
+        let rule = format!("{section}[[access]]\n{whom}\ntools = [\"callApiAs\"]");
+        assert!(
+            fault(&with(&rule), &[]).contains("act as everybody else"),
+            "{whom}"
+        );
+    }
+    let rule = "[[access]]\nrole = \"support\"\ntools = [\"callApiAs\"]";
+    assert!(fault(&with(rule), &[]).contains("add [impersonation]"));
+    assert!(fault(section, &[]).contains("base_url"));
+    for (wrong, words) in [
+        ("ceiling = \"31m\"", "ceiling"),
+        ("ceiling = \"0s\"", "ceiling"),
+        ("allow_live = true", "how long"),
+        ("ceiling = \"1m\"\ntemplate = \"a/b\"", "JWT template"),
+    ] {
+        let found = faults(&with(&format!("[impersonation]\n{wrong}")), &[]).concat();
+        assert!(found.contains(words), "{wrong}: {found}");
+    }
+    let live = [
+        ("CLERK_SECRET_KEY", "sk_live_0123456789abcdefghij"),
+        ("CLERK_PUBLISHABLE_KEY", "pk_live_Y2xlcmsuZXhhbXBsZS5jb20k"),
+    ];
+    assert!(fault(&with(section), &live).contains("allow_live = true"));
+    let allowed = format!("{section}allow_live = true");
+    assert!(good(&with(&allowed), &live).impersonation.is_some());
+    let (_, warnings) = load(&with(&format!("{section}expose_tokens = true")), &[]).unwrap();
+    assert!(
+        warnings[0].to_string().contains("session tokens"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn clients_scopes_and_lifetimes_are_checked() {
     let toml = "[[oauth.clients]]\nclient_id = \"my-app\"\nname = \"Mine\"\nredirect_uris = \"https://a.example/cb\"\n[[oauth.scopes]]\nvalue = \"app:x\"\ntitle = \"X\"\ndescription = \"Does x.\"\n";
     let config = good(

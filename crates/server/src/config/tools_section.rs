@@ -63,6 +63,10 @@ fn patterns(reading: &Reading<'_>, given: &Given, own: &[CatalogueTool]) -> Opti
     if access::select(&patterns, &with_demo).is_ok() {
         "add tools = true to [demo], which is off".clone_into(&mut wrong.hint);
     }
+    let acting = access::call_api_as();
+    if patterns.name(&acting.category, &acting.name) {
+        "add [impersonation] with a ceiling, which is off".clone_into(&mut wrong.hint);
+    }
     fault(wrong)
 }
 
@@ -119,7 +123,19 @@ fn rule(
         scope: Vec::new(),
         ..conditions.clone()
     };
+    let acting = access::call_api_as();
+    let gives_acting = tools
+        .as_ref()
+        .is_some_and(|tools| tools.name(&acting.category, &acting.name));
     match (everyone, conditions.is_empty(), clerk) {
+        _ if gives_acting && names_nobody.is_empty() => fault(
+            "this rule would let everybody who signs in act as everybody else",
+            "add a condition: role, organization_role, organization_permission, user or email_domain",
+        ),
+        _ if gives_acting && !conditions.machine.is_empty() => fault(
+            "a machine is nobody who could act as somebody else",
+            "write a rule for people",
+        ),
         (_, _, Some(ClerkPower::Instance)) if names_nobody.is_empty() => fault(
             "this rule would give everybody who signs in the power of the secret key",
             "add a condition: role, organization_role, organization_permission, user, email_domain or \
