@@ -471,7 +471,11 @@ fn clerk_resource(
 ) -> ProtectedResource {
     let organization = tokens.organizations.then(|| ORGANIZATION_SCOPE.to_owned());
     let of_tools = config.http_tools.iter().flat_map(|api| &api.tools);
-    let of_tools = of_tools.flat_map(|tool| tool.scopes()).cloned();
+    let of_rust_tools = config.rust_tools.iter().flat_map(|tool| tool.scopes());
+    let of_tools = of_tools
+        .flat_map(|tool| tool.scopes())
+        .chain(of_rust_tools)
+        .cloned();
     let first: Vec<String> = tokens
         .scopes
         .read
