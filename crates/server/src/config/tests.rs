@@ -506,7 +506,7 @@ fn rules_about_machines_are_about_nobody_else() {
 
 #[test]
 fn acting_as_somebody_else_is_given_by_name_and_with_a_ceiling() {
-    const API: &str = "[api]\nbase_url = \"https://api.example.com/v1/\"\n";
+    const API: &str = "[api]\nbase_url = \"https://api.example.com/v1/\"\ncredential = \"none\"\n";
     let with = |more: &str| format!("{API}{more}");
     let section = "[impersonation]\nceiling = \"5m\"\n";
     let config = good(
