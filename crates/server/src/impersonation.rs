@@ -39,12 +39,15 @@ impl Background for Tasks {
     }
 }
 
-/// The tool, and what ends its sessions; `None` where nobody may act as anybody else.
+/// The tool, and what ends its sessions.
+type Acting = (Arc<dyn OwnTool>, Impersonations);
+
+/// The tool with all behind it; `None` where nobody may act as anybody else.
 pub(crate) fn call_api_as(
     config: &Config,
     around: &Surroundings,
     client: &Client,
-) -> Result<Option<(Arc<dyn OwnTool>, Impersonations)>, SetUpError> {
+) -> Result<Option<Acting>, SetUpError> {
     let Some(impersonation) = &config.impersonation else {
         return Ok(None);
     };
