@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { measureApiTools } from './lib/api-tools.mjs';
 import { startEmulator } from './lib/clerk-mcp.mjs';
 import { startAll } from './lib/contenders.mjs';
 import { machine } from './lib/machine.mjs';
@@ -14,11 +15,13 @@ import { measureTokens } from './lib/tokens.mjs';
 const FULL = {
   throughput: { rounds: 5, seconds: 1, warmUp: 0.3 },
   tokens: { rounds: 5, pairs: 60, commits: 200 },
+  apiTools: { blocks: 20, calls: 250 },
 };
 // A check that everything still runs and answers right.
 const QUICK = {
   throughput: { rounds: 1, seconds: 0.3, warmUp: 0.1 },
   tokens: { rounds: 1, pairs: 20, commits: 50 },
+  apiTools: { blocks: 2, calls: 50 },
 };
 const CONNECTIONS = [1, 32];
 const TOKEN_CONNECTIONS = [1, 16];
@@ -39,6 +42,8 @@ let unwritten = 0;
 try {
   const emulator = await startEmulator(programs);
   try {
+    say('tools over an API');
+    results.apiTools = await measureApiTools(programs, emulator, size.apiTools);
     say('memory');
     results.memory = await measureMemory(programs, emulator);
     const all = await startAll(programs, emulator);

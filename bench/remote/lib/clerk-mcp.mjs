@@ -32,13 +32,13 @@ export async function startEmulator({ clerkMcp, folder }) {
   return startServer([clerkMcp, 'emulate', '--port', '0'], { log, pattern: /http:\/\/127\.0\.0\.1:[1-9]\d*/ });
 }
 
-/** A server with a database of its own, in a folder of this name. */
-export async function startClerkMcp({ clerkMcp, folder }, emulator, name) {
+/** A server with a database of its own, in a folder of this name; `more` ends its configuration. */
+export async function startClerkMcp({ clerkMcp, folder }, emulator, name, more = '') {
   const publicUrl = `http://127.0.0.1:${await freePort()}`;
   const application = await registerAtClerk(emulator.url, `${publicUrl}/callback`);
   const cwd = join(folder, name);
   mkdirSync(cwd);
-  writeFileSync(join(cwd, 'clerk-mcp.toml'), configuration(publicUrl));
+  writeFileSync(join(cwd, 'clerk-mcp.toml'), configuration(publicUrl) + more);
   const server = await startServer([clerkMcp, 'serve'], {
     cwd,
     log: join(cwd, 'serve.log'),

@@ -24,6 +24,8 @@ export function prepare() {
     bareAxum: native('bare-axum'),
     bareRmcp: native('bare-rmcp'),
     mcpLoad: native('mcp-load'),
+    bareApi: native('bare-api'),
+    apiToolLoad: native('api-tool-load'),
     tokenLoad: native('token-load'),
     sqliteCommits: native('sqlite-commits'),
     python: process.env.BENCH_PYTHON || null,

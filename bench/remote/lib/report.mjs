@@ -4,8 +4,9 @@ import { AXUM, NODE, OURS, OURS_SESSIONS, PYTHON, RMCP, RMCP_SESSIONS } from './
 
 const ORDER = [AXUM, RMCP, OURS, RMCP_SESSIONS, OURS_SESSIONS, NODE, PYTHON];
 const MOST_MEMORY_MB = 25;
+const MOST_ADDED_MS = 0.5;
 
-export function markdown({ machine, throughput, memory, tokens, connections }) {
+export function markdown({ machine, throughput, memory, tokens, apiTools, connections }) {
   const present = ORDER.filter((name) => throughput.blocks.some((block) => block.name === name));
   return [
     `${machine}.`,
@@ -13,6 +14,7 @@ export function markdown({ machine, throughput, memory, tokens, connections }) {
     ratioTable(throughput, present, connections),
     memoryTable(memory),
     tokenTable(tokens),
+    apiToolTable(apiTools),
   ].join('\n\n');
 }
 
@@ -71,6 +73,20 @@ function tokenTable({ commits, rows }) {
         `${OURS}, ${row.connections} connection${row.connections === 1 ? '' : 's'}`,
         whole(row.perSecond), fixed(row.toCommits, 2), fixed(row.redemption, 2), fixed(row.refresh, 2),
       ]),
+    ],
+  );
+}
+
+function apiToolTable({ direct, tool }) {
+  const row = (name, { calls, p50_ms: p50, p99_ms: p99 }, target) => [
+    name, whole(calls), fixed(p50, 3), fixed(p99, 3), fixed(p50 - direct.p50_ms, 3), target,
+  ];
+  return table(
+    'An API, called directly and through a tool over it, 1 connection',
+    ['', 'calls', 'p50, ms', 'p99, ms', 'p50 over the direct call, ms', 'target'],
+    [
+      row('directly', direct, ''),
+      row(`${OURS}, credential "oauth"`, tool, `≤ ${MOST_ADDED_MS}`),
     ],
   );
 }

@@ -36,3 +36,20 @@ fn object(properties: &Value) -> Value {
         "additionalProperties": false,
     })
 }
+
+/// What `bare-api` answers: orders of a kilobyte in all.
+#[must_use]
+pub fn orders() -> String {
+    let order = |number: u32| {
+        json!({
+            "id": format!("ord_{number:04}"),
+            "status": "open",
+            "total": {"amount": 1999, "currency": "EUR"},
+            "note": "Leave it at the door, please.",
+        })
+    };
+    json!({"data": (1..=8).map(order).collect::<Vec<_>>()}).to_string()
+}
+
+/// What every right answer of `bare-api` holds, through a tool as well.
+pub const LAST_ORDER: &[u8] = b"ord_0008";

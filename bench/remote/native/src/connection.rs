@@ -33,6 +33,18 @@ impl Target {
         })
     }
 
+    /// The bytes of a GET.
+    #[must_use]
+    pub fn get(&self, headers: &[(&str, &str)]) -> Vec<u8> {
+        let Self { authority, path } = self;
+        let mut head = format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\n");
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        head.into_bytes()
+    }
+
     /// The bytes of a POST.
     #[must_use]
     pub fn post(&self, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
