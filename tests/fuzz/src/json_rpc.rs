@@ -10,7 +10,9 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use mcp::rmcp_adapter::{ClerkMcpServer, PrincipalOfRequest, Served};
 use mcp::{Confirm, Sealer, Service, Shared, audit::Audit, audit::AuditRow};
-use server::front::{Authenticate, Endpoint, Front, FrontConfig, Principal, origin::Allowed};
+use server::front::{
+    Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, origin::Allowed,
+};
 use toolkit::ClerkToolkit;
 use url::Url;
 
@@ -36,6 +38,15 @@ pub(crate) const SEEDS: &[&str] = &[
     "null",
 ];
 
+/// More than one thread has under way.
+const BOUNDS: Bounds = Bounds {
+    calls: 1000,
+    calls_of_person: 1000,
+    calls_per_second: None,
+    streams: 1000,
+    streams_of_client: 1000,
+};
+
 static FRONT: LazyLock<Front<Everybody, ClerkMcpServer<PrincipalOfRequest>>> =
     LazyLock::new(|| {
         let url = Url::parse("http://127.0.0.1:8788").unwrap();
@@ -49,6 +60,7 @@ static FRONT: LazyLock<Front<Everybody, ClerkMcpServer<PrincipalOfRequest>>> =
                 session_idle: Duration::from_secs(60),
                 stop: Arc::default(),
                 env: Arc::new(Still),
+                bounds: BOUNDS,
                 sse: None,
             },
         )

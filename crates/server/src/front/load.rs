@@ -134,6 +134,8 @@ impl Load {
             return Err(soon);
         }
         if let Some(rate) = bounds.calls_per_second {
+            // A clock that was set back keeps nobody out for longer than a full bucket.
+            person.drained_at = person.drained_at.min(now + BURST_SECONDS * 1000);
             person.drained_at = drained(person.drained_at, rate, now)?;
         }
         person.calls += 1;
@@ -198,9 +200,8 @@ fn drained(drained_at: u64, rate: u32, now: u64) -> Result<u64, Overload> {
         reason = "between 1 and 1000"
     )]
     let each = each.ceil() as u64;
-    // A clock that was set back does not keep anybody out for longer than a full bucket.
     let full = BURST_SECONDS * 1000;
-    let level = drained_at.clamp(now, now + full) + each;
+    let level = drained_at.max(now) + each;
     let over = level.saturating_sub(now + full);
     if over > 0 {
         return Err(Overload::Own {
