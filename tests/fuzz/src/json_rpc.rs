@@ -13,6 +13,7 @@ use mcp::{Confirm, Sealer, Service, Shared, audit::Audit, audit::AuditRow};
 use server::front::{
     Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, origin::Allowed,
 };
+use store::sessions::MemorySessions;
 use toolkit::ClerkToolkit;
 use url::Url;
 
@@ -61,6 +62,7 @@ static FRONT: LazyLock<Front<Everybody, ClerkMcpServer<PrincipalOfRequest>>> =
                 stop: Arc::default(),
                 env: Arc::new(Still),
                 bounds: BOUNDS,
+                store: Arc::new(MemorySessions::new()),
                 sse: None,
             },
         )
