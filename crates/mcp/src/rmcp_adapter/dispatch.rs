@@ -1,5 +1,5 @@
 //! One request at a time, JSON in and JSON out, for transports that rmcp does not have. What is answered
-//! is what rmcp's own transports answer: both go through [`Requests`].
+//! is what rmcp's own transports answer: both go through the same functions.
 
 use rmcp::{
     ErrorData,
