@@ -40,7 +40,7 @@ const names = async (client) => (await client.listTools()).tools.map(({ name }) 
 for (const each of CLIENTS) {
   describe(each.name, () => {
     test('finds Clerk, registers and signs in there', async (t) => {
-      const dev = await start(t);
+      const dev = await startDev(t, ['--sign-in', 'clerk-tokens']);
       const { app, wire, client } = await connect(t, each, dev.mcp, { user: AVA });
       assert.deepEqual(wire.lines().slice(0, 5), [
         'POST /mcp 401',

@@ -18,6 +18,8 @@ pub(crate) enum SignInMode {
     ClerkOauth,
     /// Through the demonstration's application, with the session that they have there
     App,
+    /// At Clerk, which issues the tokens itself
+    ClerkTokens,
 }
 
 /// The addresses of what runs, as origins.
@@ -73,6 +75,18 @@ everyone = true
 tools = ["userInfo", "add", "api.*", "users", "organizations", "invitations"]
 "#;
 
+const CLERK_TOKENS: &str = r#"
+[sign_in]
+mode = "clerk-tokens"
+audience = "resource"
+organizations = true
+
+# Everybody: who am I, the demonstration's sum, and Clerk as far as they could go themselves.
+[[access]]
+everyone = true
+tools = ["userInfo", "add", "users", "organizations", "invitations"]
+"#;
+
 /// What every built-in configuration ends with.
 const ROLES: &str = r#"
 # Some roles, by `role` in public metadata.
@@ -98,6 +112,7 @@ pub(crate) fn read(
             let own = match given.sign_in {
                 SignInMode::ClerkOauth => CLERK_OAUTH,
                 SignInMode::App => APP,
+                SignInMode::ClerkTokens => CLERK_TOKENS,
             };
             let name = "the built-in configuration".to_owned();
             (name, [HEAD, own, ROLES].concat())

@@ -230,8 +230,9 @@ fn the_image_is_built_of_every_workspace_member() {
     let read = |path: &str| std::fs::read_to_string(format!("{ROOT}/{path}")).unwrap();
     let manifest = read("Cargo.toml");
     let seen = read(".dockerignore");
-    let members = manifest.lines().find(|line| line.starts_with("members = "));
-    let members: Vec<&str> = members.unwrap().split('"').skip(1).step_by(2).collect();
+    let (_, members) = manifest.split_once("\nmembers = [").unwrap();
+    let (members, _) = members.split_once(']').unwrap();
+    let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
     assert!(members.contains(&"crates/*"), "{members:?}");
     for member in members {
         let folder = member.trim_end_matches("/*");

@@ -245,7 +245,7 @@ fn a_taken_port_is_named_with_its_flag() {
     let error = dev(&["--config", "x.toml", "--sign-in", "app"]);
     assert!(error.contains("cannot be used with"), "{error}");
     let error = dev(&["--sign-in", "password"]);
-    assert!(error.contains("clerk-oauth, app"), "{error}");
+    assert!(error.contains("clerk-oauth, app, clerk-tokens"), "{error}");
     std::fs::remove_dir_all(folder).unwrap();
 }
 

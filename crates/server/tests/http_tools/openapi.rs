@@ -302,8 +302,10 @@ fn large() -> String {
     file
 }
 
+/// How long it takes is printed, and judged by nobody: `cargo test --release -p clerk-mcp-server --test
+/// http_tools two_hundred -- --nocapture`.
 #[test]
-fn two_hundred_operations_load_quickly() {
+fn two_hundred_operations_load() {
     let file = large();
     let json = serde_json::to_string(&serde_saphyr::from_str::<serde_json::Value>(&file).unwrap())
         .unwrap();
@@ -319,8 +321,5 @@ fn two_hundred_operations_load_quickly() {
             "200 operations, {} KB of {kind}: {fastest:?}",
             text.len() / 1024
         );
-        // An unoptimized build is some ten times slower than what is released.
-        let most = if cfg!(debug_assertions) { 2000 } else { 50 };
-        assert!(fastest.as_millis() < most, "{kind}: {fastest:?}");
     }
 }
