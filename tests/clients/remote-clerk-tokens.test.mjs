@@ -54,7 +54,7 @@ for (const each of CLIENTS) {
       const info = await call(client, 'userInfo');
       assert.deepEqual([info.user_id, info.client_id], [AVA, app.clientInformation().client_id]);
       assert.ok((await names(client)).includes('generateImage'));
-      assert.equal((await call(client, 'getUser')).id, AVA);
+      assert.equal((await call(client, 'getUser', { userId: AVA })).id, AVA);
     });
 
     test('works in the organization that the person picked at Clerk', async (t) => {
