@@ -1,6 +1,6 @@
 //! A `tools/call` that one JSON message answers. rmcp gives every request channels and tasks of its
-//! own, so that it can stream, ask and be cancelled; a call that needs none of it is answered here, in
-//! a third of the time. What is not plainly such a call is left to rmcp.
+//! own, so that it can stream, ask and be cancelled; a call that needs none of it is answered here,
+//! sooner. What is not plainly such a call is left to rmcp.
 
 use clerk::BoxFuture;
 use rmcp::model::{
