@@ -126,7 +126,11 @@ pub(crate) fn read(
     };
     let names = |table, key| names(&text, table, key);
     // What the file leaves open is the demonstration's application.
-    let app_url = (!names("sign_in", "app_url")).then(|| addresses.app.to_owned());
+    let file: toml::Table = text.parse().unwrap_or_default();
+    let mode = file.get("sign_in").and_then(|section| section.get("mode"));
+    let is_through_app = mode.and_then(toml::Value::as_str) == Some("app");
+    let app_url =
+        (is_through_app && !names("sign_in", "app_url")).then(|| addresses.app.to_owned());
     let api = (!names("api", "base_url")).then(|| format!("{}/api", addresses.app));
     let environment = |name: &str| match name {
         "CLERK_SECRET_KEY" => Some(given.secret_key.clone()),
