@@ -432,3 +432,14 @@ fn batches_are_bounded_and_of_their_revision_alone() {
     let lacking = in_session(server, &reader, &session, &json!([add(1), delete]));
     assert_eq!(lacking.status, 403, "{}", lacking.brief());
 }
+
+#[test]
+fn each_request_of_a_batch_counts() {
+    let config = CONFIG.replace("[limits]", "[limits]\nmax_calls_per_person = 4");
+    let server = Server::start("batch-bounds", &config);
+    let tokens = Client::public(&server, HTTPS_CALLBACK).connect(PRIYA);
+    let session = batch_session(&server, &tokens);
+    let send = |messages| in_session(&server, &tokens, &session, &messages).status;
+    assert_eq!(send(json!([add(1), add(2), add(3)])), 429);
+    assert_eq!(send(json!([add(1)])), 200);
+}

@@ -51,11 +51,14 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             let text = message.to_string();
             self.check_message(parts.uri.path(), &Peek::at(text.as_bytes()), principal)?;
         }
+        // Each request counts as if it had come alone.
+        let mut counted = Vec::new();
         let mut requests = Vec::new();
         let mut answers = Vec::new();
         for message in batch {
             match Incoming::read(message.clone()) {
                 Ok(Incoming::Request { id, method, params }) => {
+                    counted.push(self.begin(&parts.method, principal)?);
                     requests.push(one(served, client.as_ref(), id, method, params));
                 }
                 Ok(_) => self.pass_on(&parts, &message, principal).await,
