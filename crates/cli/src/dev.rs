@@ -154,6 +154,7 @@ fn application(
         url: addresses.app.to_owned(),
         clerk_url: addresses.clerk.to_owned(),
         mcp_url: addresses.mcp.to_owned(),
+        mcp_client_id: CLIENT_ID.to_owned(),
         client: client.build(),
     }))
 }
@@ -273,7 +274,7 @@ fn banner(
     Ok(format!(
         "MCP server    {mcp}   (how to connect each client: {url})\n\
          Local Clerk   {clerk}   (its mail: {clerk}/_emulator/inbox)\n\
-         Demo shop     {app}   (signs people in with that Clerk; its API: {app}/openapi.yaml)\n\
+         Demo shop     {app}   (signs people in with that Clerk; its API, for tools: {app}/openapi.yaml)\n\
          Kept in       {folder}   (--fresh begins anew)\n\n\
          Sign in as one of these, or of more\n{table}\n\
          Connect\n\

@@ -52,10 +52,9 @@ const CLERK_OAUTH: &str = r#"
 [sign_in]
 organizations = true
 
-# Everybody: who am I, the demonstration's sum, and Clerk as far as they could go themselves.
-[[access]]
-everyone = true
-tools = ["userInfo", "add", "users", "organizations", "invitations"]
+# The API of the demonstration's application, called with Clerk's access token of whoever is signed in.
+[api]
+credential = "oauth"
 "#;
 
 const APP: &str = r#"
@@ -65,14 +64,6 @@ mode = "app"
 # The API of the demonstration's application, called as whoever is signed in there.
 [api]
 credential = "session"
-openapi = "openapi.yaml"
-exclude = ["sayHello"]
-
-# Everybody: who am I, the demonstration's sum, what is theirs in the shop, and Clerk as far as they
-# could go themselves.
-[[access]]
-everyone = true
-tools = ["userInfo", "add", "api.*", "users", "organizations", "invitations"]
 "#;
 
 const CLERK_TOKENS: &str = r#"
@@ -85,6 +76,17 @@ organizations = true
 [[access]]
 everyone = true
 tools = ["userInfo", "add", "users", "organizations", "invitations"]
+"#;
+
+/// What follows `[api]`.
+const SHOP: &str = r#"openapi = "openapi.yaml"
+exclude = ["sayHello"]
+
+# Everybody: who am I, the demonstration's sum, what is theirs in the shop, and Clerk as far as they
+# could go themselves.
+[[access]]
+everyone = true
+tools = ["userInfo", "add", "api.*", "users", "organizations", "invitations"]
 "#;
 
 /// What every built-in configuration ends with.
@@ -110,12 +112,12 @@ pub(crate) fn read(
     let (name, text) = match &given.file {
         None => {
             let own = match given.sign_in {
-                SignInMode::ClerkOauth => CLERK_OAUTH,
-                SignInMode::App => APP,
-                SignInMode::ClerkTokens => CLERK_TOKENS,
+                SignInMode::ClerkOauth => [CLERK_OAUTH, SHOP].concat(),
+                SignInMode::App => [APP, SHOP].concat(),
+                SignInMode::ClerkTokens => CLERK_TOKENS.to_owned(),
             };
             let name = "the built-in configuration".to_owned();
-            (name, [HEAD, own, ROLES].concat())
+            (name, [HEAD, &own, ROLES].concat())
         }
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use clerk::{Client, SessionTokenPolicy};
+use clerk::{Client, SessionTokenPolicy, access_token::AccessTokenPolicy};
 use http::{Method, Request, Response, StatusCode};
 use pages::DemoRefusal;
 
@@ -21,6 +21,9 @@ pub struct Parts {
     pub clerk_url: String,
     /// The MCP server: an origin. Session tokens are sent to its `/callback`, and nowhere else.
     pub mcp_url: String,
+    /// What the MCP server is to Clerk as an OAuth client. The API accepts the access tokens that people
+    /// let Clerk give it, and no other client's.
+    pub mcp_client_id: String,
     /// The application's Clerk instance, by its secret key.
     pub client: Client,
 }
@@ -31,7 +34,8 @@ pub struct DemoApp {
     pub(crate) clerk_url: String,
     pub(crate) mcp_url: String,
     pub(crate) client: Client,
-    pub(crate) policy: SessionTokenPolicy,
+    pub(crate) sessions: SessionTokenPolicy,
+    pub(crate) access_tokens: AccessTokenPolicy,
     pub(crate) orders: Orders,
 }
 
@@ -43,14 +47,16 @@ impl DemoApp {
             url,
             clerk_url,
             mcp_url,
+            mcp_client_id,
             client,
         } = parts;
         Self {
             // As an owner should: this instance's tokens, made for this site or by its backend.
-            policy: SessionTokenPolicy::default()
+            sessions: SessionTokenPolicy::default()
                 .issuer(&clerk_url)
                 .authorized_parties([&url])
                 .require_session_category(),
+            access_tokens: AccessTokenPolicy::new(&clerk_url).clients([mcp_client_id]),
             orders: Orders::new(client.env().now()),
             url,
             clerk_url,

@@ -51,7 +51,7 @@ pub(crate) async fn visitor(
     }
     let cookies = request.headers();
     if let Some(token) = cookie(cookies, SESSION).filter(|token| !token.is_empty()) {
-        match app.client.verify_session_token(token, &app.policy).await {
+        match app.client.verify_session_token(token, &app.sessions).await {
             Ok(claims) if is_fresh(app, &claims) => {
                 return Ok(Visitor::SignedIn(Box::new(claims), token.to_owned()));
             }

@@ -1,7 +1,7 @@
 //! The demonstration's application, beside which `clerk-mcp dev` runs: it stands for an owner's own.
 //!
-//! A shop that signs people in with Clerk. It has a page, an API whose bearer token is a session token
-//! ([`OPENAPI`] describes it), and `/auth/mcp`, by which an MCP server with `sign_in.mode = "app"` signs
+//! A shop that signs people in with Clerk. It has a page, an API whose bearer token is a session token, or
+//! the access token that Clerk gave the MCP server ([`OPENAPI`] describes it), and `/auth/mcp`, by which an MCP server with `sign_in.mode = "app"` signs
 //! people in. It knows Clerk by its addresses and its secret key alone, as every application does, so
 //! that what works here works at an application of somebody else's.
 //!

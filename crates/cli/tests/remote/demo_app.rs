@@ -1,5 +1,5 @@
-//! `dev --sign-in app`: people sign in through the demonstration's application, and its API is called
-//! as them.
+//! The demonstration's application beside `dev`: its API is called as whoever is signed in, at Clerk or,
+//! with `--sign-in app`, through the application.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::actors::{
     AVA, Client, HTTPS_CALLBACK, NOAH, PRIYA, callback_of_app, sign_in_through_app,
 };
+use crate::support::clerk::{Application, sign_tokens, text};
 use crate::support::http::{get, parameter, post};
 use crate::support::mcp::{call, initialize, is_refused, result, tool_names};
 use crate::support::server::{Server, folder};
@@ -18,13 +19,11 @@ fn start(name: &str) -> Server {
     Server::start_with(folder(name), &["--sign-in", "app"], "warn")
 }
 
-#[test]
-fn people_sign_in_through_the_application_and_shop_as_themselves() {
-    let server = start("shop");
-    let client = Client::public(&server, HTTPS_CALLBACK);
-    let ava = client.connect_through_app(AVA);
-    let session = initialize(&server, &ava.access);
-    let tools = tool_names(&server, &ava.access, &session);
+/// Ava places an order, and reads what is hers; Noah does not see it. Later calls go on.
+#[track_caller]
+fn shops(server: &Server, ava: &str, noah: &str, later: Duration) {
+    let session = initialize(server, ava);
+    let tools = tool_names(server, ava, &session);
     for name in [
         "listOrders",
         "getOrder",
@@ -37,7 +36,7 @@ fn people_sign_in_through_the_application_and_shop_as_themselves() {
     }
     assert!(!tools.contains(&"sayHello".to_owned()), "{tools:?}");
 
-    let ask = |tool: &str, arguments: Value| call(&server, &ava.access, &session, tool, &arguments);
+    let ask = |tool: &str, arguments: Value| call(server, ava, &session, tool, &arguments);
     let profile = result(&ask("getProfile", json!({})));
     assert_eq!(profile["name"], "Ava Mitchell");
     assert_eq!(profile["acting"], Value::Null);
@@ -55,23 +54,62 @@ fn people_sign_in_through_the_application_and_shop_as_themselves() {
         json!({ "id": "ord_000000000000" })
     )));
 
-    // Session tokens live a minute: later calls have new ones.
-    server.advance(Duration::from_secs(120));
+    server.advance(later);
     assert_eq!(result(&ask("getOrder", json!({ "id": id }))), placed);
 
-    let noah = Client::public(&server, HTTPS_CALLBACK).connect_through_app(NOAH);
-    let session = initialize(&server, &noah.access);
-    let strange = call(
-        &server,
-        &noah.access,
-        &session,
-        "getOrder",
-        &json!({ "id": id }),
-    );
+    let session = initialize(server, noah);
+    let ask = |tool: &str, arguments: Value| call(server, noah, &session, tool, &arguments);
+    let strange = ask("getOrder", json!({ "id": id }));
     assert!(is_refused(&strange), "{}", strange.brief());
-    let own = call(&server, &noah.access, &session, "getProfile", &json!({}));
+    let own = ask("getProfile", json!({}));
     assert_eq!(result(&own)["name"], "Noah Tanaka");
     assert!(!server.log().contains("eyJ"), "{}", server.log());
+}
+
+#[test]
+fn people_sign_in_at_clerk_and_shop_as_themselves() {
+    let server = Server::start_with(folder("default"), &[], "warn");
+    let client = Client::public(&server, HTTPS_CALLBACK);
+    let [ava, noah] = [AVA, NOAH].map(|person| client.connect(person).access);
+    shops(&server, &ava, &noah, Duration::from_secs(600));
+    // The access tokens of others, and what is none, open nothing.
+    let other = Application::new(&server, "openid profile");
+    let theirs = other.tokens(AVA, "openid profile", None);
+    for signed in [true, false] {
+        sign_tokens(&server, signed);
+        let theirs = text(&other.tokens(AVA, "openid profile", None), "access_token");
+        for (token, code) in [
+            (&*theirs, "invalid_access_token"),
+            ("oat_guess", "invalid_access_token"),
+            (&ava, "token_malformed"),
+        ] {
+            let refused = get(&format!("{}/api/profile", server.app))
+                .bearer(token)
+                .send();
+            assert_eq!(refused.status, 401, "{}", refused.brief());
+            assert_eq!(refused.json()["error"]["code"], code, "{}", refused.brief());
+            assert!(!refused.text().contains(token));
+        }
+    }
+    let id_token = text(&theirs, "id_token");
+    let refused = get(&format!("{}/api/profile", server.app))
+        .bearer(&id_token)
+        .send();
+    assert_eq!(refused.status, 401, "{}", refused.brief());
+    // Tokens that only Clerk can read are lent as well.
+    let priya = client.connect(PRIYA).access;
+    let session = initialize(&server, &priya);
+    let profile = call(&server, &priya, &session, "getProfile", &json!({}));
+    assert_eq!(result(&profile)["user_id"], PRIYA);
+}
+
+#[test]
+fn people_sign_in_through_the_application_and_shop_as_themselves() {
+    let server = start("shop");
+    let client = Client::public(&server, HTTPS_CALLBACK);
+    let [ava, noah] = [AVA, NOAH].map(|person| client.connect_through_app(person).access);
+    // Session tokens live a minute: later calls have new ones.
+    shops(&server, &ava, &noah, Duration::from_secs(120));
 }
 
 #[test]

@@ -320,6 +320,10 @@ async fn other_paths_and_methods_are_refused_and_an_outage_is_503() {
     let down = ask(Method::GET, "/api/profile").await;
     assert_eq!(down.status, 503);
     assert!(!down.header("retry-after").is_empty());
+    // Whose such a token is, only Clerk can say.
+    let opaque = "oat_0123456789abcdef";
+    let down = world.api(Method::GET, "/api/orders", opaque, None).await;
+    assert_eq!(down.status, 503);
     // The keys are not known yet: nothing can be said of a cookie.
     let world = World::new();
     world.control("faults", &json!({ "status": 503 }));

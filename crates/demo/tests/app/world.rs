@@ -117,6 +117,7 @@ impl World {
             url: APP.to_owned(),
             clerk_url: CLERK.to_owned(),
             mcp_url: MCP.to_owned(),
+            mcp_client_id: "clerk_mcp_emulated".to_owned(),
             client: client.build(),
         });
         Self { emulator, app }
