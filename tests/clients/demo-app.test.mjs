@@ -9,13 +9,16 @@ import { AVA, NOAH } from './support/seed.mjs';
 import { call, refusal } from './support/tool-calls.mjs';
 
 const WRITE = 'tools:read tools:write';
-const MODES = [['at Clerk', []], ['through the application', ['--sign-in', 'app']]];
+const MODES = [
+  ['signs in at Clerk, and shops as the person', []],
+  ['signs in through the application, and shops as the person', ['--sign-in', 'app']],
+];
 const SHOP = ['createOrder', 'getAvatar', 'getOrder', 'getProfile', 'listOrders'];
 
 for (const each of CLIENTS) {
   describe(each.name, () => {
-    for (const [mode, args] of MODES) {
-      test(`signs in ${mode}, and shops as the person`, async (t) => {
+    for (const [name, args] of MODES) {
+      test(name, async (t) => {
         const dev = await startDev(t, args);
         const { app, client } = await connect(t, each, dev.mcp, { user: AVA }, { scope: WRITE });
         assert.equal(app.tokens().scope, WRITE);
