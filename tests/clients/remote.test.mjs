@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { auth as authV1 } from '@modelcontextprotocol/sdk/client/auth.js';
 import { connect, CLIENTS, wantsSignIn } from './support/remote-clients.mjs';
 import { startDev, until } from './support/remote.mjs';
@@ -243,6 +244,33 @@ for (const each of CLIENTS) {
         await until('the stream is open again', () => wire.exchanges.filter(({ method, path, status }) => method === 'GET' && path === '/mcp' && status === 200).length > 1);
         assert.match(wire.last('/mcp', 'GET').sent.get('last-event-id'), /^c\.\d+$/);
         assert.deepEqual(wire.lines().filter((line) => line.endsWith('404')), []);
+      });
+
+      test('is told that the answer to a call went down with the server', async (t) => {
+        const dev = await startDev(t);
+        let asked;
+        const isAsked = new Promise((done) => (asked = done));
+        // Nobody ever answers.
+        const onQuestion = () => new Promise(asked);
+        const { wire, client } = await connect(t, each, dev.mcp, { user: AVA }, { onQuestion, scope: WRITE });
+        const lost = client.callTool({ name: 'deleteOrganization', arguments: { organizationId: LUMEN } });
+        const told = assert.rejects(lost, ({ code, message, data }) => {
+          assert.equal(code, -32603);
+          assert.match(message, /the server was restarted[^]*hint: /);
+          assert.equal(data.code, 'server_restarted');
+          assert.equal(data.may_have_taken_effect, true);
+          return true;
+        });
+        await isAsked;
+        await dev.killAndStartAgain();
+        await told;
+        // That was the stream's end: whoever comes back to it does so once.
+        const resumed = () => wire.exchanges.filter(({ method, sent }) => method === 'GET' && !(sent.get('last-event-id') ?? 'c.').startsWith('c.'));
+        await until('nobody comes back any more', () => !each.comesBack || resumed().at(-1).status === 204);
+        const count = resumed().length;
+        await sleep(2500);
+        assert.equal(resumed().length, count, wire.lines().join(', '));
+        await add(client);
       });
 
       test('ends its session, which is nobody else’s', async (t) => {

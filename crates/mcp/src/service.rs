@@ -183,6 +183,19 @@ impl Service {
         }
     }
 
+    /// Whether a call of this tool changes nothing, as its annotations say. One that cannot be called
+    /// changes nothing either.
+    #[must_use]
+    pub fn only_reads(&self, name: &str) -> bool {
+        match self.find(name) {
+            Some(Found::Own(tool)) => tool.definition().hints.read_only,
+            Some(Found::Clerk(toolkit)) => toolkit
+                .tool(name)
+                .is_some_and(|tool| tool.hints().read_only),
+            Some(Found::NeedsScope(_)) | None => true,
+        }
+    }
+
     /// Whether a call of this tool is answered from what is at hand ([`OwnTool::is_immediate`]), without
     /// a question.
     #[must_use]

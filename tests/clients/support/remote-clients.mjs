@@ -47,11 +47,14 @@ export const SSE_CLIENT = {
   kind: { ...clientV1, transport: (url, app, wire) => new SSEClientTransport(url, { authProvider: app, fetch: wire.fetch }) },
 };
 
-/** Each with its `kind`: what makes and drives it. */
+/**
+ * Each with its `kind`: what makes and drives it. `comesBack` to a stream that ended with an error: version 1 alone takes
+ * only a result for the end.
+ */
 export const CLIENTS = [
   { name: 'TypeScript client 2, 2025-11-25', version: '2025-11-25', hasSessions: true, stepsUp: true, kind: clientV2({}) },
   { name: 'TypeScript client 2, 2026-07-28', version: MODERN, hasSessions: false, stepsUp: true, kind: clientV2({ versionNegotiation: { mode: { pin: MODERN } } }) },
-  { name: 'TypeScript SDK 1', version: '2025-11-25', hasSessions: true, stepsUp: false, kind: clientV1 },
+  { name: 'TypeScript SDK 1', version: '2025-11-25', hasSessions: true, stepsUp: false, comesBack: true, kind: clientV1 },
 ];
 
 /**

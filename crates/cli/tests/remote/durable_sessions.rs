@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::actors::{AVA, Client, HTTPS_CALLBACK, NOAH, PRIYA, Tokens};
-use crate::support::http::Incoming;
+use crate::support::http::{Incoming, Request};
 use crate::support::mcp::{
     VERSION, at_mcp, call, initialize, initialize_message, message, result, tool_names,
 };
@@ -32,11 +32,7 @@ impl Events {
 
     /// Resumes the stream of this event.
     fn after(server: &Server, tokens: &Tokens, session: &str, id: &str) -> Self {
-        let get = at_mcp(server, "GET", &tokens.access)
-            .header("mcp-session-id", session)
-            .header("mcp-protocol-version", VERSION)
-            .header("last-event-id", id);
-        Self::of(get.open())
+        Self::of(resume(server, tokens, session, id).open())
     }
 
     /// The next one with an id; `None` at the stream's end.
@@ -61,6 +57,28 @@ impl Events {
     fn rest(mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.next()).collect()
     }
+}
+
+fn resume(server: &Server, tokens: &Tokens, session: &str, id: &str) -> Request {
+    at_mcp(server, "GET", &tokens.access)
+        .header("mcp-session-id", session)
+        .header("mcp-protocol-version", VERSION)
+        .header("last-event-id", id)
+}
+
+/// The client is told that the answer is nowhere, and whether its call may have done something.
+#[track_caller]
+fn assert_lost(answer: &Value, code: &str, may_have_taken_effect: bool) {
+    assert_eq!(answer["id"], "delete", "{answer}");
+    assert_eq!(answer["error"]["code"], -32603, "{answer}");
+    let data = &answer["error"]["data"];
+    assert_eq!(data["code"], code, "{answer}");
+    assert_eq!(
+        data["may_have_taken_effect"], may_have_taken_effect,
+        "{answer}"
+    );
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("\nhint: "), "{answer}");
 }
 
 /// Begins a session whose client can be asked.
@@ -256,9 +274,13 @@ fn what_stood_in_a_stream_is_sent_again_after_a_kill_within_its_session_alone() 
         .send();
     assert_eq!(refused.status, 404, "{}", refused.brief());
     let after = |session: &str, id: &str| Events::after(&server, &owner, session, id).rest();
-    assert_eq!(after(&session, &begin), std::slice::from_ref(&question));
-    assert_eq!(after(&session, &other_begin), [other_question]);
-    assert_eq!(after(&session, &question.0), []);
+    let [again, lost] = after(&session, &begin).try_into().unwrap();
+    assert_eq!(again, question);
+    assert_lost(&lost.1, "server_restarted", true);
+    let [again, other_lost] = after(&session, &other_begin).try_into().unwrap();
+    assert_eq!(again, other_question);
+    assert_eq!(after(&session, &question.0), [lost.clone()]);
+    assert_ne!(lost.0, other_lost.0, "each has a place of its own");
     // A session's events are none of another one's, even of the same principal.
     assert_eq!(after(&other_session, &begin), []);
     // The call went down with the process: nothing was deleted, and the client calls again.
@@ -271,6 +293,38 @@ fn what_stood_in_a_stream_is_sent_again_after_a_kill_within_its_session_alone() 
     let (_, answer) = stream.next().unwrap();
     assert_eq!(answer["id"], "delete", "{answer}");
     assert_eq!(answer["result"]["isError"], true, "{answer}");
+}
+
+/// A call that only reads can be sent again without a thought, and its client is told so.
+#[test]
+fn who_comes_for_an_answer_after_a_kill_is_told_whether_the_call_may_have_taken_effect() {
+    let server = Server::start("answer-lost", CONFIG);
+    let owner = Client::public(&server, HTTPS_CALLBACK).connect(AVA);
+    let session = initialize(&server, &owner.access);
+    let waiting = |tool: &str, arguments: &Value| {
+        let call = json!({
+            "jsonrpc": "2.0", "id": "delete", "method": "tools/call",
+            "params": { "name": tool, "arguments": arguments },
+        });
+        let mut stream = Events::of(message(&server, &owner.access, &session, &call).open());
+        let (begin, _) = stream.next().unwrap();
+        (stream, begin)
+    };
+    let slow = json!({ "path": format!("/v1/organizations/{TIDEPOOL}"), "latency_ms": 60_000 });
+    server.control("faults", &slow);
+    let (read, read_begin) = waiting("getOrganization", &json!({ "organizationId": TIDEPOOL }));
+    let arguments = json!({ "organizationId": TIDEPOOL, "name": "Tidepool" });
+    let (write, write_begin) = waiting("updateOrganization", &arguments);
+    let server = server.kill_and_start_again(CONFIG);
+    drop((read, write));
+    for (begin, may_have_taken_effect) in [(read_begin, false), (write_begin, true)] {
+        let mut rest = Events::after(&server, &owner, &session, &begin).rest();
+        assert_eq!(rest.len(), 1, "{rest:?}");
+        let (place, answer) = rest.remove(0);
+        assert_lost(&answer, "server_restarted", may_have_taken_effect);
+        let nothing = resume(&server, &owner, &session, &place).send();
+        assert_eq!(nothing.status, 204, "{}", nothing.brief());
+    }
 }
 
 #[test]
@@ -290,8 +344,13 @@ fn a_client_that_lost_its_connection_gets_the_rest_of_the_stream_and_the_answer(
     let (last, answer) = resumed.next().unwrap();
     assert_eq!(answer["id"], "delete", "{answer}");
     assert_eq!(resumed.next(), None);
-    // Taken once; its place is the end.
-    assert_eq!(Events::after(&server, &owner, &session, &last).rest(), []);
+    // Its place is the end, to which nobody needs to come back.
+    let nothing = resume(&server, &owner, &session, &last).send();
+    assert_eq!(nothing.status, 204, "{}", nothing.brief());
+    // It was taken once.
+    let rest = Events::after(&server, &owner, &session, &question.0).rest();
+    assert_eq!(rest.len(), 1, "{rest:?}");
+    assert_lost(&rest[0].1, "answer_not_kept", true);
     // An answer that came while nobody listened waits.
     let (stream, _, question) = asked(&server, &owner, &session);
     drop(stream);

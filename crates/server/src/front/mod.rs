@@ -250,6 +250,9 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     async fn admit(&self, mut parts: Parts, body: Body) -> Answer {
         let principal = self.authenticator.authenticate(&parts).await?;
         let session = self.session(&parts.headers, &principal).await?;
+        if session.is_some() && is_for_nothing(&parts) {
+            return Ok(nothing_more());
+        }
         let underway = self.begin(&parts.method, &principal)?;
         let body = self.whole_body(body).await?;
         accept_both(&mut parts.headers);
@@ -497,6 +500,21 @@ async fn direct_answer(
         HeaderValue::from_static("application/json"),
     );
     Some(response)
+}
+
+/// Whether a client comes back to a stream of which it has seen the end. Version 1 of the TypeScript
+/// SDK does, once a second and for ever, after each answer that is an error.
+fn is_for_nothing(parts: &Parts) -> bool {
+    let last = parts.headers.get("last-event-id");
+    let last = last.and_then(|last| last.to_str().ok());
+    parts.method == Method::GET && last.is_some_and(OwnedSessions::is_over)
+}
+
+/// No client comes back after that (HTML, section 9.2.3).
+fn nothing_more() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 type Refusal = Box<Response<Body>>;

@@ -2,6 +2,7 @@
 //! has an owner, and to everybody else it does not exist. They outlive the process ([`stored`]), and so
 //! does what was sent in their streams ([`streams`]).
 
+mod places;
 mod stored;
 mod streams;
 
@@ -223,6 +224,11 @@ impl OwnedSessions {
         }
     }
 
+    /// Whether this event was the last of its stream, so that nothing is to be resumed.
+    pub(super) fn is_over(last_event_id: &str) -> bool {
+        Streams::is_over(last_event_id)
+    }
+
     /// A stream of the session opens.
     pub(super) fn open_stream(self: &Arc<Self>, id: &str) -> Option<OpenStream> {
         let mut owners = self.owners();
@@ -349,11 +355,9 @@ impl SessionManager for OwnedSessions {
             handle.ok_or_else(|| LocalSessionManagerError::SessionNotFound(Arc::clone(id)))?;
         let mut channel = handle.establish_request_wise_channel().await?;
         let first = channel.inner.recv().await;
-        let first = first.ok_or(SessionError::SessionServiceTerminated)?;
-        if let ClientJsonRpcMessage::Request(request) = &message {
-            // Before the request is on its way: then it is known whose the messages are.
-            self.streams.begin(id, request.id.clone(), &first);
-        }
+        let mut first = first.ok_or(SessionError::SessionServiceTerminated)?;
+        // Before the request is on its way: then it is known whose the messages are.
+        self.streams.begin(id, &message, &mut first);
         let delivery = self.streams.deliver(first, channel.inner);
         handle
             .push_message(message, channel.http_request_id)
@@ -397,9 +401,9 @@ impl SessionManager for OwnedSessions {
                     let live = self.sessions.create_standalone_stream(id).await?;
                     Box::pin(self.streams.common_after(id, after, live).await?)
                 }
-                Resumed::Request(stream, after) => {
+                Resumed::Request(place) => {
                     let streams = Arc::clone(&self.streams);
-                    Box::pin(streams.request_after(Arc::clone(id), stream, after))
+                    Box::pin(streams.request_after(Arc::clone(id), place))
                 }
                 Resumed::Unknown => Box::pin(self.create_standalone_stream(id).await?),
             };

@@ -1,11 +1,10 @@
 //! What is sent in the streams of sessions. A message that stands in a stream is committed before it is
 //! sent, so that a client which names the last event it has seen gets what came after it, from this
 //! process or from the next. The final answer to a request is kept in memory alone, and only until it
-//! was taken: after a crash the client calls again.
+//! was taken: who comes for it later, or after a crash, gets an error that says so.
 
 use std::{
     collections::{HashMap, VecDeque},
-    fmt,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -15,7 +14,7 @@ use clerk::Env;
 use futures_util::{Stream, stream};
 use oauth::{PlainToken, StoreError, Timestamp, TokenHash};
 use rmcp::{
-    model::{RequestId, ServerJsonRpcMessage},
+    model::{ClientJsonRpcMessage, RequestId, ServerJsonRpcMessage},
     transport::streamable_http_server::session::{
         EventStore, EventStoreError, EventStream, ServerSseMessage, SessionId,
     },
@@ -23,8 +22,8 @@ use rmcp::{
 use store::sessions::{SessionStore, StoredEvent};
 use tokio::sync::{Notify, mpsc};
 
-/// The stream of a session that belongs to no request. Streams of requests have UUIDs.
-const COMMON: &str = "c";
+use super::places::{Asked, COMMON, Place};
+
 /// What rmcp appends to a session's id to name that stream.
 const RMCP_COMMON: &str = ":common";
 /// The most final answers that wait for a client to come back, of all sessions; older ones go.
@@ -37,33 +36,12 @@ pub(super) fn key(id: &str) -> TokenHash {
     PlainToken::presented(id).hash()
 }
 
-/// The place of an event: its stream, and its number there. A client sees it as `<stream>.<number>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
-    stream: String,
-    number: u64,
-}
-
-impl Place {
-    /// Reads the id of an event.
-    fn parse(id: &str) -> Option<Self> {
-        let (stream, number) = id.split_once('.')?;
-        let number = number.parse().ok()?;
-        let stream = stream.to_owned();
-        Some(Self { stream, number })
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.stream, self.number)
-    }
-}
-
 /// The streams of all sessions.
 pub(super) struct Streams {
     store: Arc<dyn SessionStore>,
     env: Arc<dyn Env>,
+    /// What tells this process from the ones before it.
+    process: u64,
     open: Mutex<OpenStreams>,
 }
 
@@ -77,7 +55,7 @@ struct OpenStreams {
 
 struct RequestStream {
     session: SessionId,
-    request: RequestId,
+    asked: Arc<Asked>,
     answer: Option<Arc<ServerJsonRpcMessage>>,
     changed: Arc<Notify>,
 }
@@ -86,6 +64,7 @@ impl Streams {
     pub(super) fn new(store: Arc<dyn SessionStore>, env: Arc<dyn Env>) -> Self {
         Self {
             store,
+            process: env.random(),
             env,
             open: Mutex::default(),
         }
@@ -95,24 +74,32 @@ impl Streams {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request of the session begins; `first` is the event that opened its stream.
-    pub(super) fn begin(&self, session: &SessionId, request: RequestId, first: &ServerSseMessage) {
+    /// A request of the session begins, if `message` is one; `first` is the event that opened its
+    /// stream, and names the request from now on.
+    pub(super) fn begin(
+        &self,
+        session: &SessionId,
+        message: &ClientJsonRpcMessage,
+        first: &mut ServerSseMessage,
+    ) {
         let place = first.event_id.as_deref().and_then(Place::parse);
-        let Some(place) = place else {
+        let (Some(place), Some(asked)) = (place, Asked::of(self.process, session, message)) else {
             return;
         };
+        let asked = Arc::new(asked);
         let stream = RequestStream {
             session: Arc::clone(session),
-            request,
+            asked: Arc::clone(&asked),
             answer: None,
             changed: Arc::default(),
         };
-        self.open().requests.insert(place.stream, stream);
+        self.open().requests.insert(place.stream.clone(), stream);
+        first.event_id = Some(Place::begin(place.stream, Some(asked)).to_string());
     }
 
     /// The client does not wait for the answer to this request any more.
     pub(super) fn cancelled(&self, session: &SessionId, request: &RequestId) {
-        self.forget(|stream| stream.session == *session && stream.request == *request);
+        self.forget(|stream| stream.session == *session && stream.asked.request == *request);
     }
 
     /// The session is over.
@@ -148,8 +135,7 @@ impl Streams {
     /// Where the stream that belongs to no request is now, as an event's id.
     pub(super) async fn common_place(&self, session: &str) -> Result<String, StoreError> {
         let number = self.last(session, COMMON).await?;
-        let stream = COMMON.to_owned();
-        Ok(Place { stream, number }.to_string())
+        Ok(common(number).to_string())
     }
 
     async fn last(&self, session: &str, stream: &str) -> Result<u64, StoreError> {
@@ -157,11 +143,16 @@ impl Streams {
         Ok(events.last().map_or(0, |event| event.number))
     }
 
+    /// Whether nothing comes after this event: the stream is over.
+    pub(super) fn is_over(last_event_id: &str) -> bool {
+        Place::parse(last_event_id).is_some_and(|place| place.is_last())
+    }
+
     /// What a client that names this event wants to go on with.
     pub(super) fn resumed(last_event_id: &str) -> Resumed {
         match Place::parse(last_event_id) {
             Some(place) if place.stream == COMMON => Resumed::Common(place.number),
-            Some(place) => Resumed::Request(place.stream, place.number),
+            Some(place) => Resumed::Request(place),
             None => Resumed::Unknown,
         }
     }
@@ -181,7 +172,7 @@ impl Streams {
         let last = missed.last().map_or(after, |event| event.number);
         let missed: Vec<_> = missed
             .into_iter()
-            .filter_map(|event| message(COMMON, event))
+            .filter_map(|event| message(&common(event.number), &event))
             .collect();
         // The live stream began before the look at what was missed: some may be in both.
         let live = live.filter(move |message| {
@@ -191,20 +182,19 @@ impl Streams {
         Ok(stream::iter(missed).chain(live))
     }
 
-    /// What was sent after `after` in the stream of a request of this session; then what is sent now,
-    /// until the answer, if the request is still under way.
+    /// What was sent after `place` in the stream of a request of this session; then what is sent now,
+    /// until the answer, or an error that says why there is none.
     pub(super) fn request_after(
         self: Arc<Self>,
         session: SessionId,
-        stream: String,
-        after: u64,
+        place: Place,
     ) -> impl Stream<Item = ServerSseMessage> + Send + Sync {
         let (sender, mut messages) = mpsc::channel(QUEUE);
         tokio::spawn(async move {
             let gone = sender.clone();
             tokio::select! {
                 () = gone.closed() => {}
-                () = self.follow(&session, &stream, after, &sender) => {}
+                () = self.follow(&session, place, &sender) => {}
             }
         });
         stream::poll_fn(move |context| messages.poll_recv(context))
@@ -213,15 +203,16 @@ impl Streams {
     async fn follow(
         &self,
         session: &SessionId,
-        stream: &str,
-        mut after: u64,
+        mut place: Place,
         sender: &mpsc::Sender<ServerSseMessage>,
     ) {
+        let stream = place.stream.clone();
         loop {
-            let changed = self.changed(session, stream);
+            let changed = self.changed(session, &stream);
             // Before the look at what was kept, so that nothing comes between unnoticed.
             let waiting = changed.as_ref().map(|changed| changed.notified());
-            let missed = match self.store.events_after(key(session), stream, after).await {
+            let missed = self.store.events_after(key(session), &stream, place.number);
+            let missed = match missed.await {
                 Ok(missed) => missed,
                 Err(error) => {
                     tracing::error!(%error, "a stream could not be resumed");
@@ -229,21 +220,28 @@ impl Streams {
                 }
             };
             for event in missed {
-                after = event.number;
-                if let Some(message) = message(stream, event)
+                place = place.at(event.number);
+                if let Some(message) = message(&place, &event)
                     && sender.send(message).await.is_err()
                 {
                     return;
                 }
             }
-            match self.answer(session, stream) {
+            match self.answer(session, &stream) {
                 Answer::Known(answer) => {
-                    if sender.send(answer).await.is_ok() {
-                        self.open().requests.remove(stream);
+                    if sender.send(answered(&place, answer)).await.is_ok() {
+                        self.open().requests.remove(&stream);
                     }
                     return;
                 }
-                Answer::Never => return,
+                Answer::Never => {
+                    let asked = place.asked.as_ref().filter(|asked| asked.is_of(session));
+                    if let Some(asked) = asked.filter(|_| !place.is_last()) {
+                        let lost = Arc::new(asked.lost_answer(self.process));
+                        let _ = sender.send(answered(&place, lost)).await;
+                    }
+                    return;
+                }
                 Answer::Later => {}
             }
             if let Some(waiting) = waiting {
@@ -265,7 +263,7 @@ impl Streams {
             None => Answer::Never,
             Some(found) => match &found.answer {
                 None => Answer::Later,
-                Some(answer) => Answer::Known(answered(stream, Arc::clone(answer))),
+                Some(answer) => Answer::Known(Arc::clone(answer)),
             },
         }
     }
@@ -306,7 +304,7 @@ impl Streams {
 }
 
 enum Answer {
-    Known(ServerSseMessage),
+    Known(Arc<ServerJsonRpcMessage>),
     Later,
     Never,
 }
@@ -315,18 +313,18 @@ enum Answer {
 pub(super) enum Resumed {
     /// The stream that belongs to no request, after this number.
     Common(u64),
-    /// The stream of a request, after this number.
-    Request(String, u64),
+    /// The stream of a request, after this place.
+    Request(Place),
     /// Nothing that this server has sent.
     Unknown,
 }
 
-/// An event as it was sent.
-fn message(stream: &str, event: StoredEvent) -> Option<ServerSseMessage> {
-    let place = Place {
-        stream: stream.to_owned(),
-        number: event.number,
-    };
+fn common(number: u64) -> Place {
+    Place::begin(COMMON.to_owned(), None).at(number)
+}
+
+/// An event as it was sent at this place.
+fn message(place: &Place, event: &StoredEvent) -> Option<ServerSseMessage> {
     match serde_json::from_str(&event.message) {
         Ok(message) => Some(ServerSseMessage::new(place.to_string(), message)),
         Err(error) => {
@@ -337,11 +335,8 @@ fn message(stream: &str, event: StoredEvent) -> Option<ServerSseMessage> {
 }
 
 /// A final answer comes after everything else in its stream.
-fn answered(stream: &str, answer: Arc<ServerJsonRpcMessage>) -> ServerSseMessage {
-    let place = Place {
-        stream: stream.to_owned(),
-        number: u64::MAX,
-    };
+fn answered(place: &Place, answer: Arc<ServerJsonRpcMessage>) -> ServerSseMessage {
+    let place = Place::last(place.stream.clone(), place.asked.clone());
     let mut message = ServerSseMessage::default();
     message.event_id = Some(place.to_string());
     message.message = Some(answer);
@@ -355,40 +350,38 @@ impl EventStore for Streams {
         stream_id: &str,
         event: &ServerSseMessage,
     ) -> Result<String, EventStoreError> {
-        let common = stream_id.strip_suffix(RMCP_COMMON);
-        let stream = common.map_or(stream_id, |_| COMMON);
-        let number = match (&event.message, common) {
-            // Where a stream begins.
-            (None, _) => 0,
-            (Some(message), None) if is_final(message) => {
-                self.keep_answer(stream, message);
-                u64::MAX
-            }
-            // The answer to a request that nobody waits for.
-            (Some(message), Some(session)) if is_final(message) => {
-                self.last(session, COMMON).await?
-            }
-            (Some(message), Some(session)) => self.commit(session, stream, message).await?,
-            (Some(message), None) => {
-                let session = {
-                    let open = self.open();
-                    let request = open.requests.get(stream);
-                    request.map(|request| Arc::clone(&request.session))
-                };
-                match session {
-                    None => 0,
-                    Some(session) => {
-                        let number = self.commit(&session, stream, message).await?;
-                        if let Some(changed) = self.changed(&session, stream) {
-                            changed.notify_waiters();
-                        }
-                        number
-                    }
-                }
-            }
+        if let Some(session) = stream_id.strip_suffix(RMCP_COMMON) {
+            let number = match &event.message {
+                None => 0,
+                // The answer to a request that nobody waits for.
+                Some(message) if is_final(message) => self.last(session, COMMON).await?,
+                Some(message) => self.commit(session, COMMON, message).await?,
+            };
+            return Ok(common(number).to_string());
+        }
+        let known = {
+            let open = self.open();
+            let request = open.requests.get(stream_id);
+            request.map(|request| (Arc::clone(&request.session), Arc::clone(&request.asked)))
         };
-        let stream = stream.to_owned();
-        Ok(Place { stream, number }.to_string())
+        let (session, asked) = known.unzip();
+        let begin = Place::begin(stream_id.to_owned(), asked);
+        let place = match (&event.message, session) {
+            (Some(message), _) if is_final(message) => {
+                self.keep_answer(stream_id, message);
+                Place::last(begin.stream, begin.asked)
+            }
+            (Some(message), Some(session)) => {
+                let number = self.commit(&session, stream_id, message).await?;
+                if let Some(changed) = self.changed(&session, stream_id) {
+                    changed.notify_waiters();
+                }
+                begin.at(number)
+            }
+            // Where the stream begins, and whatever is of no session.
+            (None, _) | (Some(_), None) => begin,
+        };
+        Ok(place.to_string())
     }
 
     /// An event is resumed within its session ([`Streams::resumed`]), never by its id alone.
