@@ -279,7 +279,7 @@ fn what_stood_in_a_stream_is_sent_again_after_a_kill_within_its_session_alone() 
     assert_lost(&lost.1, "server_restarted", true);
     let [again, other_lost] = after(&session, &other_begin).try_into().unwrap();
     assert_eq!(again, other_question);
-    assert_eq!(after(&session, &question.0), [lost.clone()]);
+    assert_eq!(after(&session, &question.0), std::slice::from_ref(&lost));
     assert_ne!(lost.0, other_lost.0, "each has a place of its own");
     // A session's events are none of another one's, even of the same principal.
     assert_eq!(after(&other_session, &begin), []);

@@ -32,6 +32,13 @@ impl World {
         Self { server, host }
     }
 
+    /// Kills the server, and starts it where it was.
+    fn kill_and_start_again(self) -> Self {
+        let config = format!("{CONFIG}\n{}", self.host.config(&self.server.folder));
+        let server = self.server.kill_and_start_again(&config);
+        Self { server, ..self }
+    }
+
     /// Publishes a client's document at `path`.
     fn client(&self, path: &str, change: impl Fn(&mut Value)) -> Client<'_> {
         let id = self.host.url(path);
@@ -238,6 +245,27 @@ fn a_replayed_assertion_is_refused_and_of_many_at_once_exactly_one_wins() {
     let code = neighbour.code(NOAH);
     let same = signed_with(&neighbour, &key, &[("jti", "same".into())]);
     assert_eq!(redeem(&neighbour, &code, &same).status, 200);
+}
+
+/// What was used is written down before the tokens are made, so that no kill gives it back.
+#[test]
+fn an_assertion_that_was_used_is_refused_after_a_kill_too() {
+    let world = World::new("replay-killed");
+    let key = ClientKey::p256("key");
+    let (own, used, unused) = {
+        let client = world.signing_client(&key);
+        let code = client.code(NOAH);
+        let (used, unused) = (signed(&client, &key), signed(&client, &key));
+        (tokens(&redeem(&client, &code, &used)), used, unused)
+    };
+    let world = world.kill_and_start_again();
+    let client = world.signing_client(&key);
+    refused(&refresh(&client, &own.refresh, &used));
+    let fields = [("token", own.refresh.as_str())];
+    refused(&send(&client, "/revoke", &fields, &used));
+    assert!(is_live(&world.server, &own));
+    let next = tokens(&refresh(&client, &own.refresh, &unused));
+    assert!(is_live(&world.server, &next));
 }
 
 #[test]
