@@ -1,53 +1,29 @@
 //! What every store of sessions promises, tried on each of them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod each_store;
 mod support;
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use clerk_mcp_store::sessions::{
     MOST_EVENTS, MemorySessions, SessionBounds, SessionStore, StoredSession,
 };
+use each_store::for_each_store;
 use oauth::{PlainToken, Timestamp, TokenHash};
-use support::{NOW, Place};
+use support::NOW;
 
-/// An empty store, and what must live as long.
-struct Subject {
-    store: Arc<dyn SessionStore>,
-    _kept: Box<dyn Any + Send + Sync>,
-}
+type Subject = each_store::Subject<dyn SessionStore>;
 
 async fn memory() -> Subject {
-    Subject {
-        store: Arc::new(MemorySessions::new()),
-        _kept: Box::new(()),
-    }
+    Subject::in_memory(Arc::new(MemorySessions::new()))
 }
 
 async fn sqlite() -> Subject {
-    let place = Place::new();
-    Subject {
-        store: Arc::new(place.open().await),
-        _kept: Box::new(place),
-    }
+    Subject::in_sqlite(|store| Arc::new(store)).await
 }
 
-/// Makes a test of each case for each store.
-macro_rules! contract {
-    ($($store:ident)* : $cases:tt) => {
-        $(mod $store { contract! { @ $store $cases } })*
-    };
-    (@ $store:ident { $($case:ident,)* }) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $case() {
-                super::$case(&super::$store().await).await;
-            }
-        )*
-    };
-}
-
-contract! { memory sqlite: {
+for_each_store! { memory sqlite: {
     a_session_is_kept_until_it_is_ended,
     the_oldest_of_a_principal_makes_room,
     use_is_noted_and_never_goes_back,

@@ -1,55 +1,31 @@
 //! What every store of tools' values promises, tried on each of them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod each_store;
 mod support;
 
-use std::{any::Any, collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use clerk_mcp_store::tool_state::{
     Changes, MOST_VALUES, MemoryToolState, Owner, SweptValues, TOUCHED_EVERY, ToolStateStore,
     ValueFault,
 };
+use each_store::for_each_store;
 use oauth::Timestamp;
 use serde_json::{Map, Value, json};
-use support::{NOW, Place};
+use support::NOW;
 
-/// An empty store, and what must live as long.
-struct Subject {
-    store: Arc<dyn ToolStateStore>,
-    _kept: Box<dyn Any + Send + Sync>,
-}
+type Subject = each_store::Subject<dyn ToolStateStore>;
 
 async fn memory() -> Subject {
-    Subject {
-        store: Arc::new(MemoryToolState::new()),
-        _kept: Box::new(()),
-    }
+    Subject::in_memory(Arc::new(MemoryToolState::new()))
 }
 
 async fn sqlite() -> Subject {
-    let place = Place::new();
-    Subject {
-        store: Arc::new(place.open().await),
-        _kept: Box::new(place),
-    }
+    Subject::in_sqlite(|store| Arc::new(store)).await
 }
 
-/// Makes a test of each case for each store.
-macro_rules! contract {
-    ($($store:ident)* : $cases:tt) => {
-        $(mod $store { contract! { @ $store $cases } })*
-    };
-    (@ $store:ident { $($case:ident,)* }) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $case() {
-                super::$case(&super::$store().await).await;
-            }
-        )*
-    };
-}
-
-contract! { memory sqlite: {
+for_each_store! { memory sqlite: {
     values_are_kept_and_removed,
     values_belong_to_one_person_and_client,
     a_change_leaves_other_names_alone,
