@@ -20,6 +20,10 @@ organizations = true
 [demo]
 tools = true
 
+# Here a day passes in the middle of a session.
+[limits]
+session_idle = "7d"
+
 [[access]]
 everyone = true
 tools = ["userInfo", "add", "users", "organizations"]

@@ -11,6 +11,7 @@ use http::Method;
 use serde_json::Value;
 use server::{
     config::{ClerkOauth, ClerkTokens, Config, OwnersApp, SignIn},
+    process::database_fault,
     sign_in::APP_ROUTE,
 };
 
@@ -25,7 +26,7 @@ pub(crate) async fn run(config: &Config, printer: &Printer) -> Result<(), Failur
         config.public_url.join(server::MCP_PATH),
         config.bind
     ));
-    database(config, &mut report);
+    database(config, &mut report).await;
     let client = Client::builder(
         config.clerk.secret_key.clone(),
         Arc::clone(&transport),
@@ -134,7 +135,7 @@ async fn ticket_sessions(config: &Config, transport: &Arc<dyn Transport>, report
 }
 
 /// The file itself is not made here: a check changes nothing.
-fn database(config: &Config, report: &mut Report) {
+async fn database(config: &Config, report: &mut Report) {
     let file = &config.storage.path;
     let folder = file
         .parent()
@@ -142,7 +143,10 @@ fn database(config: &Config, report: &mut Report) {
     let folder = folder.unwrap_or(Path::new("."));
     match std::fs::metadata(folder) {
         Ok(metadata) if metadata.is_dir() && !metadata.permissions().readonly() => {
-            report.good(format!("database: {}", file.display()));
+            match database_fault(config).await {
+                Some(fault) => report.fault(format!("database: {fault}")),
+                None => report.good(format!("database: {}", file.display())),
+            }
         }
         Ok(_) => report.fault(format!(
             "database: {} cannot be written to\nhint: name another file with --database",

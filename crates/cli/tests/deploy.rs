@@ -80,13 +80,16 @@ fn said(output: &Output) -> String {
 /// The example as it is, with the secrets that it names; only what differs from machine to machine
 /// is told by variables, as docs/CONFIGURATION.md allows.
 fn example(name: &str, clerk: &str) -> Command {
-    let folder = folder(name);
+    example_in(&folder(name), clerk)
+}
+
+fn example_in(folder: &Path, clerk: &str) -> Command {
     std::fs::copy(
         format!("{ROOT}/examples/clerk-mcp.toml"),
         folder.join("clerk-mcp.toml"),
     )
     .unwrap();
-    std::fs::create_dir(folder.join("secrets")).unwrap();
+    std::fs::create_dir_all(folder.join("secrets")).unwrap();
     for (file, secret) in [
         ("clerk-secret-key", "sk_test_emulate"),
         ("clerk-client-secret", "emulated-client-secret"),
@@ -134,6 +137,35 @@ fn serve_accepts_the_example_and_the_probe_finds_it_ready() {
         .unwrap();
     assert!(probe.status.success(), "{}", said(&probe));
     assert_eq!(said(&probe), "ready\n");
+}
+
+/// To another instance everybody in the database would be unknown, and what is kept for them deleted.
+#[test]
+fn a_database_stays_with_its_clerk_instance() {
+    let (ours, other) = (emulate("instance-a"), emulate("instance-b"));
+    let folder = folder("instance");
+    let server = |clerk: &Running, argument: &str| {
+        let mut command = example_in(&folder, clerk.address());
+        command.args(["--bind", "127.0.0.1:0"]);
+        command.args(Some(argument).filter(|argument| !argument.is_empty()));
+        command
+    };
+    drop(Running::start(&mut server(&ours, "")));
+    for argument in ["", "--check"] {
+        let refused = server(&other, argument).output().unwrap();
+        let text = said(&refused);
+        assert!(!refused.status.success(), "{argument}: {text}");
+        for words in [
+            format!("belongs to the Clerk instance at http://{}", ours.address()),
+            format!("the one at http://{}", other.address()),
+            "hint: check CLERK_PUBLISHABLE_KEY".to_owned(),
+        ] {
+            assert!(text.contains(&words), "{argument}: no {words:?} in {text}");
+        }
+    }
+    let checked = server(&ours, "--check").output().unwrap();
+    assert!(checked.status.success(), "{}", said(&checked));
+    drop(Running::start(&mut server(&ours, "")));
 }
 
 #[test]

@@ -8,4 +8,4 @@ pub mod sessions;
 mod sqlite;
 pub mod tool_state;
 
-pub use sqlite::{OpenError, SqliteStore};
+pub use sqlite::{OpenError, SqliteStore, instance_of};

@@ -65,10 +65,13 @@ impl LocalServer {
     /// Opens the socket and the database.
     ///
     /// # Errors
-    /// [`StartError`] when one of them, the audit log or the key cannot be used.
+    /// [`StartError`] when one of them, the audit log or the key cannot be used, and when the database
+    /// belongs to another Clerk instance.
     pub async fn start(config: &Config, around: Neighbours) -> Result<Self, StartError> {
         let (listener, address) = listen::bind(config.bind, "--bind").await?;
-        Self::on(listener, address, config, around).await
+        let server = Self::on(listener, address, config, around).await?;
+        server.claim_database(config).await?;
+        Ok(server)
     }
 
     /// Opens the database, for a socket that is open already.
@@ -113,6 +116,15 @@ impl LocalServer {
         })
     }
 
+    async fn claim_database(&self, config: &Config) -> Result<(), StartError> {
+        let claimed = self.store.claim(config.clerk.frontend_api.as_str()).await;
+        let owner = claimed.map_err(StartError::failed)?;
+        match of_another_instance(config, &owner) {
+            Some(fault) => Err(StartError::usage(fault)),
+            None => Ok(()),
+        }
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -125,6 +137,35 @@ impl LocalServer {
         self.audit.shut_down(AUDIT_GRACE).await;
         self.store.close().await;
     }
+}
+
+/// What keeps a server from starting with the database that is there, with a hint. Nothing is changed.
+pub async fn database_fault(config: &Config) -> Option<String> {
+    let file = &config.storage.path;
+    if !file.exists() {
+        return None;
+    }
+    match store::instance_of(file).await {
+        Ok(owner) => of_another_instance(config, &owner?),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// What is wrong when the database belongs to the Clerk instance whose Frontend API is `owner`, and the
+/// configuration is about another. Everybody in it would be taken for deleted, and what is kept for them
+/// removed.
+#[must_use]
+fn of_another_instance(config: &Config, owner: &str) -> Option<String> {
+    let ours = config.clerk.frontend_api.as_str();
+    let file = config.storage.path.display();
+    (owner != ours).then(|| {
+        format!(
+            "{file} belongs to the Clerk instance at {owner}, and the configuration names the one at \
+             {ours}\n\
+             hint: check CLERK_PUBLISHABLE_KEY, or name another file with --database; if it is the same \
+             instance under a new domain: sqlite3 {file} \"UPDATE instance SET frontend_api = '{ours}'\""
+        )
+    })
 }
 
 /// The file of the configuration, else the database.

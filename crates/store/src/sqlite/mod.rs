@@ -14,6 +14,7 @@ mod codes;
 mod consents;
 mod error;
 mod grants;
+mod instance;
 mod open;
 #[cfg(test)]
 mod plans;
@@ -25,5 +26,6 @@ mod sweep;
 mod tool_state;
 mod writer;
 
+pub use instance::instance_of;
 pub use open::OpenError;
 pub use store::SqliteStore;

@@ -27,11 +27,12 @@ const OPENING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Every change of the schema, the one to version 1 first. The file's version (`PRAGMA
 /// user_version`) says how many of them it has. What was released is never edited.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../migrations/0001_oauth_state.sql"),
     include_str!("../../migrations/0002_tool_state.sql"),
     include_str!("../../migrations/0003_used_assertions.sql"),
     include_str!("../../migrations/0004_sessions.sql"),
+    include_str!("../../migrations/0005_instance.sql"),
 ];
 
 /// Why a store cannot be opened.
@@ -115,6 +116,18 @@ pub(super) async fn open(file: &Arc<Path>) -> Result<Opened, OpenError> {
         .await
         .map_err(|error| database(file, &error))?;
     Ok(Opened { writer, readers })
+}
+
+/// Connects to a file that is there, and changes nothing in it; `None` when it lacks migrations.
+///
+/// # Errors
+/// [`OpenError`] when it is no file of ours, or a newer version's.
+pub(super) async fn look_into(file: &Path) -> Result<Option<SqliteConnection>, OpenError> {
+    let options = options(file).read_only(true);
+    let connected = options.connect().await;
+    let mut connection = connected.map_err(|error| database(file, &error))?;
+    let missing = missing_migrations(&mut connection, file).await?;
+    Ok(missing.is_empty().then_some(connection))
 }
 
 /// Creates the file if need be, for its owner alone: SQLite gives `-wal` and `-shm` the same mode.
@@ -219,7 +232,7 @@ async fn missing_migrations(
     })
 }
 
-fn database(file: &Path, error: &sqlx::Error) -> OpenError {
+pub(super) fn database(file: &Path, error: &sqlx::Error) -> OpenError {
     OpenError::Database {
         file: file.to_owned(),
         message: describe(error),
