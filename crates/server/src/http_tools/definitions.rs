@@ -14,7 +14,7 @@ use super::{
     machine_entry::{Machine, MachineConfig},
     openapi::{self, Imported},
     reader::{Table, kind, token},
-    source::{self, toml_line, toml_table},
+    source::{DocumentLines, toml_line, toml_table},
     tool::{Api, DEFAULT_MAX_RESPONSE, DEFAULT_TIMEOUT, HttpTool, ToolSpec},
 };
 
@@ -199,8 +199,12 @@ impl Reading<'_> {
     }
 
     fn elsewhere(&mut self, file: &str, text: &str, faults: Vec<Fault>) {
+        if faults.is_empty() {
+            return;
+        }
+        let lines = DocumentLines::read(text);
         for fault in faults {
-            let line = source::document_line(text, &fault.pointer);
+            let line = lines.line(&fault.pointer);
             self.elsewhere.push(in_file(file, line, fault));
         }
     }

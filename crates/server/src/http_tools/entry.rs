@@ -13,7 +13,7 @@ use super::{
     reader::{Table, kind, token},
     source,
     template::{Template, is_name},
-    tool::{GivenHints, OutputKind, ToolSpec},
+    tool::{GivenHints, Input, OutputKind, ToolSpec},
 };
 
 /// What an entry may hold.
@@ -73,7 +73,7 @@ impl Reading<'_> {
                 query: fields(table, "query"),
                 headers: headers(table),
                 body: body(table),
-                input: self.schema(table, "input").unwrap_or_default(),
+                input: Input::Written(self.schema(table, "input").unwrap_or_default()),
                 output: OutputKind::Json,
                 output_pointer: None,
                 output_schema: None,

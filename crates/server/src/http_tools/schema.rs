@@ -1,8 +1,8 @@
 //! Schemas of what goes in and of what comes out (JSON Schema 2020-12).
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use jsonschema::{Draft, PatternOptions, Validator};
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 use super::fault::{ArgumentFault, Faults, shown};
@@ -17,7 +17,8 @@ const MOST_TOLD: usize = 5;
 #[derive(Clone, Debug)]
 pub(crate) struct ObjectSchema {
     schema: Arc<Map<String, Value>>,
-    validator: Arc<Validator>,
+    /// Made when it is first needed, where it is known that it can be made.
+    validator: Arc<OnceLock<Validator>>,
 }
 
 impl ObjectSchema {
@@ -28,12 +29,7 @@ impl ObjectSchema {
         faults: &Faults,
     ) -> Option<Self> {
         let value = Value::Object(schema);
-        let built = jsonschema::options()
-            .with_draft(Draft::Draft202012)
-            .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(MOST_BACKTRACKING))
-            .should_ignore_unknown_formats(true)
-            .build(&value);
-        let validator = match built {
+        let validator = match validator(&value) {
             Ok(validator) => validator,
             Err(error) => {
                 let at = error.instance_path().to_string();
@@ -49,8 +45,29 @@ impl ObjectSchema {
         };
         Some(Self {
             schema: Arc::new(schema),
-            validator: Arc::new(validator),
+            validator: Arc::new(OnceLock::from(validator)),
         })
+    }
+
+    /// A schema of which it is known that it compiles: it is not compiled before something is to be
+    /// checked.
+    pub(crate) fn judged(schema: Map<String, Value>) -> Self {
+        Self {
+            schema: Arc::new(schema),
+            validator: Arc::default(),
+        }
+    }
+
+    fn validator(&self) -> Result<&Validator, ArgumentFault> {
+        if let Some(validator) = self.validator.get() {
+            return Ok(validator);
+        }
+        let value = Value::Object((*self.schema).clone());
+        let built = validator(&value).map_err(|error| {
+            let problem = brief(&error.to_string());
+            ArgumentFault::new("", format!("nothing fits this tool's schema: {problem}"))
+        })?;
+        Ok(self.validator.get_or_init(|| built))
     }
 
     pub(crate) fn json(&self) -> Arc<Map<String, Value>> {
@@ -73,11 +90,11 @@ impl ObjectSchema {
     /// Whether a value is as the schema says: what is wrong, all at once.
     pub(crate) fn check(&self, object: &Map<String, Value>) -> Result<(), ArgumentFault> {
         let value = Value::Object(object.clone());
-        if self.validator.is_valid(&value) {
+        let validator = self.validator()?;
+        if validator.is_valid(&value) {
             return Ok(());
         }
-        let told: Vec<String> = self
-            .validator
+        let told: Vec<String> = validator
             .iter_errors(&value)
             .take(MOST_TOLD)
             .map(|error| {
@@ -92,6 +109,15 @@ impl ObjectSchema {
             .collect();
         Err(ArgumentFault::new("", told.join("; ")))
     }
+}
+
+/// The judge of a schema.
+pub(crate) fn validator(schema: &Value) -> Result<Validator, ValidationError<'static>> {
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .with_pattern_options(PatternOptions::fancy_regex().backtrack_limit(MOST_BACKTRACKING))
+        .should_ignore_unknown_formats(true)
+        .build(schema)
 }
 
 fn brief(text: &str) -> String {

@@ -92,28 +92,37 @@ pub(crate) fn document(text: &str) -> Result<Value, NotReadable> {
     })
 }
 
-/// The line of what a JSON pointer leads to in a YAML or JSON file, or of the last thing on the way.
-pub(crate) fn document_line(text: &str, pointer: &str) -> Option<usize> {
-    let root: Spanned<Node> = serde_saphyr::from_str(text).ok()?;
-    let (mut node, mut line) = (root.value, root.referenced.line());
-    for token in tokens(pointer) {
-        let next = match node {
-            Node::Scalar => None,
-            Node::List(items) => {
-                let index = token.parse().ok();
-                let item = index.and_then(|index: usize| items.into_iter().nth(index));
-                item.map(|item| (item.referenced.line(), item.value))
-            }
-            Node::Table(members) => {
-                let mut members = members.into_iter();
-                let member = members.find(|(key, _)| key.value == token);
-                member.map(|(key, value)| (key.referenced.line(), value.value))
-            }
-        };
-        let Some((next_line, next)) = next else { break };
-        (node, line) = (next, next_line);
+/// The lines of a YAML or JSON file.
+pub(crate) struct DocumentLines(Option<Spanned<Node>>);
+
+impl DocumentLines {
+    /// Reads a file once more, for its lines alone. One that is neither YAML nor JSON has none.
+    pub(crate) fn read(text: &str) -> Self {
+        Self(serde_saphyr::from_str(text).ok())
     }
-    usize::try_from(line).ok()
+
+    /// The line of what a JSON pointer leads to, or of the last thing on the way.
+    pub(crate) fn line(&self, pointer: &str) -> Option<usize> {
+        let root = self.0.as_ref()?;
+        let (mut node, mut line) = (&root.value, root.referenced.line());
+        for token in tokens(pointer) {
+            let next = match node {
+                Node::Scalar => None,
+                Node::List(items) => {
+                    let index = token.parse().ok();
+                    let item = index.and_then(|index: usize| items.get(index));
+                    item.map(|item| (item.referenced.line(), &item.value))
+                }
+                Node::Table(members) => {
+                    let member = members.iter().find(|(key, _)| key.value == token);
+                    member.map(|(key, value)| (key.referenced.line(), &value.value))
+                }
+            };
+            let Some((next_line, next)) = next else { break };
+            (node, line) = (next, next_line);
+        }
+        usize::try_from(line).ok()
+    }
 }
 
 fn tokens(pointer: &str) -> impl Iterator<Item = String> {
@@ -224,8 +233,9 @@ mod tests {
         let yaml = "a:\n  b:\n    - 1\n    - c: 2\n\"d/e\": 3\n";
         let json = "{\"a\":\n{\"b\":\n[1,\n{\"c\": 2}]},\n\"d/e\": 3}";
         for text in [yaml, json] {
+            let lines = DocumentLines::read(text);
             for (pointer, line) in [("/a/b/1/c", 4), ("/d~1e", 5), ("/a/b/1/none", 4)] {
-                assert_eq!(document_line(text, pointer), Some(line), "{pointer} {text}");
+                assert_eq!(lines.line(pointer), Some(line), "{pointer} {text}");
             }
         }
     }

@@ -105,6 +105,15 @@ impl GivenHints {
     }
 }
 
+/// The schema of a tool's arguments.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    /// As somebody wrote it.
+    Written(Map<String, Value>),
+    /// Judged already, with all others of its file.
+    Judged(ObjectSchema),
+}
+
 /// A tool as it was written, each part read, before it is known whether they fit together.
 #[derive(Clone, Debug)]
 pub(crate) struct ToolSpec {
@@ -116,7 +125,7 @@ pub(crate) struct ToolSpec {
     pub(crate) query: Vec<Field>,
     pub(crate) headers: Vec<Header>,
     pub(crate) body: Body,
-    pub(crate) input: Map<String, Value>,
+    pub(crate) input: Input,
     pub(crate) output: OutputKind,
     pub(crate) output_pointer: Option<String>,
     pub(crate) output_schema: Option<Map<String, Value>>,
@@ -245,8 +254,12 @@ impl HttpTool {
         }
         let hints = spec.hints.over(&spec.method);
         check_hints(&spec, hints, pointer, faults);
-        let input_schema = schema::arguments(spec.input.clone());
-        let input = ObjectSchema::compile(input_schema, &at("input"), faults);
+        let input = match &spec.input {
+            Input::Written(schema) => {
+                ObjectSchema::compile(schema::arguments(schema.clone()), &at("input"), faults)
+            }
+            Input::Judged(schema) => Some(schema.clone()),
+        };
         if let Some(input) = &input {
             check_sources(&spec, input, pointer, faults);
         }

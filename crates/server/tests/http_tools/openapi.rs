@@ -278,6 +278,88 @@ fn faults_name_the_file_and_the_line() {
     );
 }
 
+/// Two tools that share a schema, and one that has nothing to do with it.
+fn shared(thing: &str) -> String {
+    format!(
+        r##"
+openapi: 3.1.0
+info: {{ title: Shared, version: "1" }}
+paths:
+  /things:
+    post:
+      operationId: create
+      requestBody: {{ content: {{ application/json: {{ schema: {{ $ref: "#/components/schemas/Thing" }} }} }} }}
+    put:
+      operationId: replace
+      requestBody: {{ content: {{ application/json: {{ schema: {{ $ref: "#/components/schemas/Thing" }} }} }} }}
+    get:
+      operationId: list
+      parameters: [{{ name: limit, in: query, schema: {{ type: integer }} }}]
+components:
+  schemas:
+    Thing: {thing}
+"##
+    )
+}
+
+/// Schemas are judged together and compiled at the first call; one that is none is found nevertheless
+/// when the file is read, at each tool that has it.
+#[test]
+fn what_is_no_schema_is_refused_before_any_call() {
+    for thing in [
+        "{ type: objekt }",
+        "{ properties: { a: { pattern: '(' } } }",
+        "{ properties: { a: { minLength: '1' } } }",
+        "{ properties: { a: { $ref: '#/components/schemas/Other' } } }",
+        "{ $dynamicRef: 'https://example.com/thing' }",
+        "{ allOf: [{ properties: { a: { items: { enum: 1 } } } }] }",
+    ] {
+        let faults = import("", &shared(thing)).unwrap_err();
+        let all = faults.join("\n");
+        for fault in &faults {
+            let at = fault.starts_with("openapi.yaml:") && fault.contains("\nhint: ");
+            assert!(at, "{thing}: {all}");
+        }
+        assert!(!all.contains("get"), "{thing}: {all}");
+    }
+}
+
+#[test]
+fn arguments_are_checked_whether_schemas_were_judged_together_or_not() {
+    // A property of that name could be an address, so that each tool is compiled by itself.
+    for name in ["name", "$anchor"] {
+        let thing = format!(
+            "{{ required: ['{name}'], properties: {{ '{name}': {{ type: string }}, other: {{ $ref: '#/components/schemas/Thing' }} }} }}"
+        );
+        let tools = import("", &shared(&thing)).unwrap();
+        let check = |index: usize, arguments| tools.tools[index].check(&object(arguments));
+        for index in [1, 2] {
+            assert_eq!(tools.tools[index].method(), ["GET", "POST", "PUT"][index]);
+            assert!(check(index, json!({"body": {name: "a"}})).is_ok());
+            assert!(check(index, json!({"body": {name: "a", "other": {name: "b"}}})).is_ok());
+            let faults = [
+                json!({"body": {name: 1}}),
+                json!({"body": {name: "a", "other": {}}}),
+                json!({"body": {}, "limit": 1}),
+            ];
+            for arguments in faults {
+                assert!(
+                    check(index, arguments.clone()).is_err(),
+                    "{name} {arguments}"
+                );
+            }
+        }
+        assert!(check(0, json!({"limit": 1})).is_ok() && check(0, json!({"limit": "1"})).is_err());
+        assert!(
+            tools.tools[0]
+                .definition()
+                .input_schema
+                .get("$defs")
+                .is_none()
+        );
+    }
+}
+
 /// A file of 200 operations over 100 schemas that refer to each other.
 fn large() -> String {
     let mut file = String::from("openapi: 3.1.0\ninfo: {title: Large, version: '1'}\npaths:\n");

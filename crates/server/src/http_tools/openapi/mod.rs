@@ -3,6 +3,7 @@
 mod document;
 mod operation;
 mod schema;
+mod together;
 
 use serde_json::Value;
 
@@ -13,6 +14,7 @@ use super::{
     tool::ToolSpec,
 };
 use document::Document;
+use schema::Schemas;
 
 /// The largest OpenAPI file, bytes.
 pub const LARGEST_FILE: usize = 16 * 1024 * 1024;
@@ -76,15 +78,18 @@ pub(super) fn import(
         let matches = |patterns: &[String]| patterns.iter().any(|p| candidate.matches(p));
         matches(&choice.include) && !matches(&choice.exclude)
     });
-    let operations = chosen
-        .filter_map(|candidate| {
-            Some(Operation {
-                id: candidate.id.clone(),
-                pointer: candidate.pointer.clone(),
-                spec: operation::spec(&document, candidate)?,
-            })
-        })
-        .collect();
+    let mut schemas = Schemas::new(&document);
+    let read = chosen.filter_map(|candidate| {
+        let (spec, referred) = operation::spec(&document, &mut schemas, candidate)?;
+        let operation = Operation {
+            id: candidate.id.clone(),
+            pointer: candidate.pointer.clone(),
+            spec,
+        };
+        Some((operation, referred))
+    });
+    let read: Vec<_> = read.collect();
+    let operations = together::judged(read, &schemas);
     Some(Imported {
         file: file.to_owned(),
         text: text.to_owned(),

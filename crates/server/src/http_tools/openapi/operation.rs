@@ -13,7 +13,7 @@ use crate::http_tools::{
     fields::{Field, Header, Style, header_name},
     path::PathTemplate,
     template::{LONGEST_NAME, Template},
-    tool::{GivenHints, OutputKind, ToolSpec},
+    tool::{GivenHints, Input, OutputKind, ToolSpec},
 };
 
 /// The longest description of a tool, characters.
@@ -22,11 +22,16 @@ const LONGEST_DESCRIPTION: usize = 1024;
 const LONGEST_TITLE: usize = 80;
 const LEAVE_OUT: &str = "leave the operation out with `exclude` in [api]";
 
-/// The tool of an operation, as far as it can be one.
-pub(super) fn spec(document: &Document<'_>, candidate: &Candidate<'_>) -> Option<ToolSpec> {
+/// The tool of an operation, as far as it can be one, and what its input refers to: `$defs` are left
+/// to who knows all tools.
+pub(super) fn spec<'a>(
+    document: &Document<'a>,
+    schemas: &mut Schemas<'_, 'a>,
+    candidate: &Candidate<'_>,
+) -> Option<(ToolSpec, Vec<String>)> {
     let mut reading = Reading {
         document,
-        schemas: Schemas::new(document),
+        schemas,
         arguments: Map::new(),
         required: Vec::new(),
         in_path: BTreeMap::new(),
@@ -42,7 +47,7 @@ pub(super) fn spec(document: &Document<'_>, candidate: &Candidate<'_>) -> Option
     let whole = reading.whole;
     let query = std::mem::take(&mut reading.query);
     let headers = std::mem::take(&mut reading.headers);
-    let input = reading.input();
+    let (input, referred) = reading.input();
     if !whole {
         return None;
     }
@@ -60,7 +65,7 @@ pub(super) fn spec(document: &Document<'_>, candidate: &Candidate<'_>) -> Option
             str::to_owned,
         ),
     };
-    Some(ToolSpec {
+    let spec = ToolSpec {
         name: plain_name(&candidate.id),
         title: summary
             .filter(|summary| !summary.is_empty())
@@ -77,7 +82,7 @@ pub(super) fn spec(document: &Document<'_>, candidate: &Candidate<'_>) -> Option
         query,
         headers,
         body,
-        input,
+        input: Input::Written(input),
         output: output(document, candidate),
         output_pointer: None,
         output_schema: None,
@@ -89,12 +94,13 @@ pub(super) fn spec(document: &Document<'_>, candidate: &Candidate<'_>) -> Option
         retries: None,
         pagination: None,
         save: Vec::new(),
-    })
+    };
+    Some((spec, referred))
 }
 
-struct Reading<'d, 'a> {
-    document: &'d Document<'a>,
-    schemas: Schemas<'d, 'a>,
+struct Reading<'r, 'd, 'a> {
+    document: &'r Document<'a>,
+    schemas: &'r mut Schemas<'d, 'a>,
     arguments: Map<String, Value>,
     required: Vec<Value>,
     /// Arguments of the path, by the name of the parameter.
@@ -124,7 +130,7 @@ fn parameters<'a>(document: &Document<'a>, candidate: &Candidate<'a>) -> Vec<(&'
     all
 }
 
-impl Reading<'_, '_> {
+impl Reading<'_, '_, '_> {
     fn fault(&mut self, pointer: impl Into<String>, problem: impl Into<String>, hint: &str) {
         self.document.faults.add(pointer, problem, hint);
         self.whole = false;
@@ -322,7 +328,7 @@ impl Reading<'_, '_> {
         Body::Form(fields)
     }
 
-    fn input(self) -> Map<String, Value> {
+    fn input(self) -> (Map<String, Value>, Vec<String>) {
         let mut input = Map::new();
         input.insert("type".to_owned(), "object".into());
         input.insert("properties".to_owned(), Value::Object(self.arguments));
@@ -330,11 +336,7 @@ impl Reading<'_, '_> {
             input.insert("required".to_owned(), Value::Array(self.required));
         }
         input.insert("additionalProperties".to_owned(), false.into());
-        let definitions = self.schemas.definitions();
-        if !definitions.is_empty() {
-            input.insert("$defs".to_owned(), Value::Object(definitions));
-        }
-        input
+        (input, self.schemas.referred())
     }
 }
 

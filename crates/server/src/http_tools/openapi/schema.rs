@@ -1,7 +1,7 @@
-//! Schemas of an OpenAPI file as JSON Schema 2020-12 of their own: what they refer to comes along
-//! below `$defs`, so that circles stay finite.
+//! Schemas of an OpenAPI file as JSON Schema 2020-12: what they refer to goes below `$defs`, so that
+//! circles stay finite. Each is converted once, however many tools refer to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -11,49 +11,92 @@ use super::document::Document;
 const DEEPEST: usize = 64;
 const MOST_DEFINITIONS: usize = 200;
 
-/// The schemas of one tool.
+/// The schemas of a file.
 pub(super) struct Schemas<'d, 'a> {
     document: &'d Document<'a>,
-    /// Names below `$defs`, by JSON pointer into the file.
-    names: BTreeMap<String, String>,
-    /// Pointers whose schemas are still to be brought along.
-    pending: Vec<String>,
+    /// What is below `$defs`, by JSON pointer into the file.
+    definitions: BTreeMap<String, Definition>,
+    /// The names that are taken.
+    names: BTreeSet<String>,
+    /// Where the schemas lead that were converted since this was last taken, each once.
+    referred: Vec<String>,
+}
+
+/// A schema that others refer to.
+struct Definition {
+    name: String,
+    /// Its new form and where it leads; made when the first tool needs it.
+    made: Option<(Value, Vec<String>)>,
 }
 
 impl<'d, 'a> Schemas<'d, 'a> {
     pub(super) fn new(document: &'d Document<'a>) -> Self {
         Self {
             document,
-            names: BTreeMap::new(),
-            pending: Vec::new(),
+            definitions: BTreeMap::new(),
+            names: BTreeSet::new(),
+            referred: Vec::new(),
         }
     }
 
-    /// A schema in its new form.
+    /// A schema in its new form. What it refers to is in the next [`Schemas::referred`].
     pub(super) fn convert(&mut self, schema: &Value, pointer: &str) -> Value {
         self.at_depth(schema, pointer, 0)
     }
 
-    /// What the converted schemas refer to.
-    pub(super) fn definitions(mut self) -> Map<String, Value> {
-        let mut definitions = Map::new();
-        while let Some(pointer) = self.pending.pop() {
-            if definitions.len() >= MOST_DEFINITIONS {
+    /// Everything that the schemas refer to that were converted since the last call, and what that
+    /// refers to in turn: what one tool needs.
+    pub(super) fn referred(&mut self) -> Vec<String> {
+        let mut pending = std::mem::take(&mut self.referred);
+        let mut seen: BTreeSet<String> = pending.iter().cloned().collect();
+        let mut found = Vec::new();
+        while let Some(pointer) = pending.pop() {
+            if found.len() >= MOST_DEFINITIONS {
                 let problem = format!("one tool refers to more than {MOST_DEFINITIONS} schemas");
                 let faults = self.document.faults;
                 faults.add(pointer, problem, "leave the operation out with `exclude`");
                 break;
             }
-            let (Some(schema), Some(name)) = (
-                self.document.root.pointer(&pointer),
-                self.names.get(&pointer).cloned(),
-            ) else {
-                continue;
-            };
-            let converted = self.convert(schema, &pointer);
-            definitions.insert(name, converted);
+            for next in self.leads_to(&pointer) {
+                if !seen.contains(next) {
+                    seen.insert(next.clone());
+                    pending.push(next.clone());
+                }
+            }
+            found.push(pointer);
         }
-        definitions
+        found
+    }
+
+    /// These of the file's schemas, for `$defs`.
+    pub(super) fn definitions<'p>(
+        &self,
+        pointers: impl IntoIterator<Item = &'p String>,
+    ) -> Map<String, Value> {
+        let definitions = pointers.into_iter().filter_map(|pointer| {
+            let definition = self.definitions.get(pointer)?;
+            let (schema, _) = definition.made.as_ref()?;
+            Some((definition.name.clone(), schema.clone()))
+        });
+        definitions.collect()
+    }
+
+    /// Where a schema leads that something refers to.
+    fn leads_to(&mut self, pointer: &str) -> &[String] {
+        let is_made = |definition: &Definition| definition.made.is_some();
+        if !self.definitions.get(pointer).is_some_and(is_made)
+            && let Some(schema) = self.document.root.pointer(pointer)
+        {
+            let converted = self.convert(schema, pointer);
+            let leads_to = std::mem::take(&mut self.referred);
+            if let Some(definition) = self.definitions.get_mut(pointer) {
+                definition.made = Some((converted, leads_to));
+            }
+        }
+        let definition = self.definitions.get(pointer);
+        definition
+            .and_then(|definition| definition.made.as_ref())
+            .map_or(&[], |(_, leads_to)| leads_to)
     }
 
     fn at_depth(&mut self, schema: &Value, pointer: &str, depth: usize) -> Value {
@@ -80,12 +123,13 @@ impl<'d, 'a> Schemas<'d, 'a> {
             if key == "$ref" || is_left_out(key) {
                 continue;
             }
-            let at = format!("{pointer}/{}", crate::http_tools::reader::token(key));
+            let at = || format!("{pointer}/{}", crate::http_tools::reader::token(key));
             let value = match (key.as_str(), value) {
                 (
                     "properties" | "patternProperties" | "dependentSchemas" | "$defs",
                     Value::Object(schemas),
                 ) => {
+                    let at = at();
                     let schemas = schemas.iter().filter(|(_, schema)| !is_read_only(schema));
                     let schemas = schemas.map(|(name, schema)| {
                         let at = format!("{at}/{}", crate::http_tools::reader::token(name));
@@ -93,15 +137,15 @@ impl<'d, 'a> Schemas<'d, 'a> {
                     });
                     Value::Object(schemas.collect())
                 }
-                ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(schemas)) => schemas
-                    .iter()
-                    .enumerate()
-                    .map(|(index, schema)| {
+                ("allOf" | "anyOf" | "oneOf" | "prefixItems", Value::Array(schemas)) => {
+                    let at = at();
+                    let schemas = schemas.iter().enumerate().map(|(index, schema)| {
                         self.at_depth(schema, &format!("{at}/{index}"), depth + 1)
-                    })
-                    .collect(),
+                    });
+                    schemas.collect()
+                }
                 (key, Value::Object(_)) if HOLDS_A_SCHEMA.contains(&key) => {
-                    self.at_depth(value, &at, depth + 1)
+                    self.at_depth(value, &at(), depth + 1)
                 }
                 ("required", Value::Array(names)) => {
                     let properties = members.get("properties");
@@ -124,13 +168,31 @@ impl<'d, 'a> Schemas<'d, 'a> {
     /// The name below `$defs` of what a reference leads to.
     fn name(&mut self, reference: &str, at: &str) -> Option<String> {
         let target = self.document.target(reference, at)?;
-        if let Some(name) = self.names.get(&target) {
-            return Some(name.clone());
+        let known = self.definitions.get(&target);
+        let name = match known {
+            Some(definition) => definition.name.clone(),
+            None if self.document.root.pointer(&target).is_none() => {
+                self.document.unresolvable(reference, format!("{at}/$ref"));
+                return None;
+            }
+            None => {
+                let name = self.free_name(&target);
+                let definition = Definition {
+                    name: name.clone(),
+                    made: None,
+                };
+                self.definitions.insert(target.clone(), definition);
+                name
+            }
+        };
+        if !self.referred.contains(&target) {
+            self.referred.push(target);
         }
-        if self.document.root.pointer(&target).is_none() {
-            self.document.unresolvable(reference, format!("{at}/$ref"));
-            return None;
-        }
+        Some(name)
+    }
+
+    /// A name that no other schema has, of the last part of a pointer.
+    fn free_name(&mut self, target: &str) -> String {
         let last = target.rsplit('/').next().unwrap_or_default();
         let plain = |character: char| {
             if character.is_ascii_alphanumeric() {
@@ -142,13 +204,11 @@ impl<'d, 'a> Schemas<'d, 'a> {
         let wanted: String = last.chars().map(plain).collect();
         let mut name = wanted.clone();
         let mut number = 1;
-        while self.names.values().any(|taken| *taken == name) {
+        while !self.names.insert(name.clone()) {
             number += 1;
             name = format!("{wanted}_{number}");
         }
-        self.names.insert(target.clone(), name.clone());
-        self.pending.push(target);
-        Some(name)
+        name
     }
 }
 
