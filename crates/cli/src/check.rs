@@ -97,7 +97,7 @@ impl Report {
 
 /// What tools over the owner's API are called with, as far as trying it changes nothing.
 async fn credentials(config: &Config, transport: &Arc<dyn Transport>, report: &mut Report) {
-    if matches!(&config.sign_in, SignIn::ClerkOauth(oauth) if oauth.ticket_sessions) {
+    if config.sign_in.ticket_sessions() {
         ticket_sessions(config, transport, report).await;
     }
     let machine = config

@@ -18,7 +18,7 @@ use crate::{
     app::App,
     clerk_tokens::{ClerkTokenFault, ClerkTokens},
     client_address,
-    credentials::SignInsInUse,
+    credentials::{SignInsInUse, TokenInUse},
     ended::GrantEnd,
     front::{Authenticate, Principal, PrincipalKey},
     listen::PeerAddress,
@@ -134,6 +134,9 @@ impl Checker {
         match self.known.try_get_with(hash, looking).await {
             Ok(known) => Ok(known.principal),
             Err(refusal) => {
+                if matches!(*refusal, Refusal::Bearer(_)) {
+                    self.ends.end(&hash);
+                }
                 if let (Some(address), Refusal::Bearer(_)) = (address, &*refusal) {
                     let limits = &self.app.limits;
                     limits.opaque_token_refused(address, self.app.now());
@@ -242,9 +245,14 @@ impl Checker {
         token: &PlainToken,
     ) -> Result<Admitted, Refusal> {
         let holder = tokens.holder(token).await?;
+        let ended = self.ends.of(token, Weak::clone(&self.weak));
+        let in_use = Arc::new(TokenInUse::new(Arc::clone(&ended)));
         Ok(Admitted {
-            caller: holder.caller,
-            ended: self.ends.of(token, Weak::clone(&self.weak)),
+            caller: Caller {
+                attached: Attached::new(in_use),
+                ..holder.caller
+            },
+            ended,
             expires_at: holder.expires_at,
         })
     }

@@ -22,7 +22,9 @@ use oauth::{
     SigningAlgorithm, Store, Timestamp,
 };
 use pages::SignInMode;
-use store::{sessions::SessionStore, tool_state::ToolStateStore};
+use store::{
+    sessions::SessionStore, started_sessions::StartedSessionStore, tool_state::ToolStateStore,
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -74,6 +76,8 @@ pub struct Surroundings {
     pub tool_state: Arc<dyn ToolStateStore>,
     /// Where sessions of the MCP endpoint are kept.
     pub sessions: Arc<dyn SessionStore>,
+    /// Where it is kept which sessions this server has started at Clerk.
+    pub started_sessions: Arc<dyn StartedSessionStore>,
     /// Where audit rows go.
     pub audit: Arc<dyn Audit>,
     /// The keys that seal cookies and state.
@@ -278,10 +282,8 @@ fn credentials(
     around: &Surroundings,
     client: &Client,
 ) -> Result<Credentials, SetUpError> {
-    let mut credentials = Credentials::new(client.clone());
-    let has_tickets =
-        matches!(&config.sign_in, SignInConfig::ClerkOauth(oauth) if oauth.ticket_sessions);
-    if has_tickets {
+    let mut credentials = Credentials::new(client.clone(), Arc::clone(&around.started_sessions));
+    if config.sign_in.ticket_sessions() {
         let frontend = frontend(config, &around.clerk)?;
         credentials = credentials.with_ticket_sessions(client.clone(), frontend);
     }

@@ -20,10 +20,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Sweeps until it is dropped.
 pub(crate) async fn forever(app: Arc<App>, credentials: Arc<Credentials>) {
+    let store = app.oauth.store();
     loop {
-        tokio::time::sleep(INTERVAL).await;
-        let store = app.oauth.store();
+        // What a crash has left at Clerk does not wait.
         credentials.sweep(store.as_ref(), app.now()).await;
+        tokio::time::sleep(INTERVAL).await;
         loop {
             let (store, values) = (app.oauth.store().as_ref(), app.tool_state.as_ref());
             let kept = Kept {

@@ -43,6 +43,13 @@ impl TokenEnds {
         end
     }
 
+    /// Ends it for everybody who is served by it: it was just refused.
+    pub(crate) fn end(&self, token: &TokenHash) {
+        if let Some(end) = self.lock().remove(token).and_then(|end| end.upgrade()) {
+            end.cancel();
+        }
+    }
+
     /// Takes out an end that nobody listens for any more, or that was told.
     fn forget(&self, token: &PlainToken, end: &Weak<CancellationToken>) {
         let mut ends = self.lock();

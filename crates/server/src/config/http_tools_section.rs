@@ -77,10 +77,13 @@ pub(super) fn unavailable(
                 "add session = \"ticket\" to [sign_in], use \"oauth\", or sign in with mode = \"app\"",
             ))
         }
-        (CredentialKind::Session | CredentialKind::JwtTemplate(_), SignIn::ClerkTokens(_)) => {
+        (CredentialKind::Session | CredentialKind::JwtTemplate(_), SignIn::ClerkTokens(tokens))
+            if !tokens.ticket_sessions =>
+        {
             Some((
                 "there are no session tokens where people sign in through clerk-tokens",
-                "use \"m2m\" or a header, or sign in with mode = \"app\" or \"clerk-oauth\"",
+                "add session = \"ticket\" to [sign_in], use \"m2m\" or a header, or sign in with mode = \
+                 \"app\"",
             ))
         }
         // The client's own token goes nowhere.

@@ -114,6 +114,18 @@ pub enum SignIn {
     ClerkTokens(ClerkTokens),
 }
 
+impl SignIn {
+    /// Whether Clerk sessions are started for tools over the owner's API.
+    #[must_use]
+    pub fn ticket_sessions(&self) -> bool {
+        match self {
+            Self::ClerkOauth(oauth) => oauth.ticket_sessions,
+            Self::ClerkTokens(tokens) => tokens.ticket_sessions,
+            Self::App(_) => false,
+        }
+    }
+}
+
 /// Which of Clerk's tokens count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClerkTokens {
@@ -129,6 +141,8 @@ pub struct ClerkTokens {
     pub api_keys: bool,
     /// Whether clients are told to ask for `user:org:read`.
     pub organizations: bool,
+    /// Whether a Clerk session is started for a person and client whose tools need one.
+    pub ticket_sessions: bool,
     /// Clerk's scopes in place of this server's.
     pub scopes: ScopeMapping,
 }

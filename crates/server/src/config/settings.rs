@@ -154,9 +154,9 @@ settings! {
          clients are told to ask for that scope")
         .default("false");
     SIGN_IN_SESSION = Setting::text("sign_in.session",
-        "For `clerk-oauth`, which has no Clerk sessions: `ticket` starts one for each sign-in whose \
-         tools over your API need it (a sign-in token redeemed at the Frontend API), and revokes it \
-         with the sign-in (guides/http-tools.md)")
+        "For `clerk-oauth` and `clerk-tokens`, which have no Clerk sessions: `ticket` starts one for each \
+         sign-in whose tools over your API need it (a sign-in token redeemed at the Frontend API), and \
+         revokes it with the sign-in (guides/http-tools.md)")
         .otherwise("none are started");
     APP_URL = Setting::text("sign_in.app_url",
         "For `app`: your application's URL. Its route `/auth/mcp` is where people sign in")

@@ -28,7 +28,10 @@ enum Mode {
 /// Settings that only some modes make use of.
 const OF_SOME_MODES: [(&Setting, &[Mode]); 12] = [
     (&settings::CLIENT_ID, &[Mode::ClerkOauth]),
-    (&settings::SIGN_IN_SESSION, &[Mode::ClerkOauth]),
+    (
+        &settings::SIGN_IN_SESSION,
+        &[Mode::ClerkOauth, Mode::ClerkTokens],
+    ),
     (
         &settings::ORGANIZATIONS,
         &[Mode::ClerkOauth, Mode::ClerkTokens],
@@ -173,6 +176,7 @@ fn clerk_tokens(reading: &Reading<'_>, public_url: Option<&Origin>) -> Option<Cl
     });
     let api_keys = reading.required(&settings::API_KEYS, switch);
     let organizations = reading.required(&settings::ORGANIZATIONS, switch);
+    let ticket_sessions = ticket_sessions(reading);
     let read = list(&settings::READ_SCOPES, scope);
     let write = list(&settings::WRITE_SCOPES, scope);
     let resource = public_url.map(|url| url.join(MCP_PATH));
@@ -187,6 +191,7 @@ fn clerk_tokens(reading: &Reading<'_>, public_url: Option<&Origin>) -> Option<Cl
         machine: machine?,
         api_keys: api_keys?,
         organizations: organizations?,
+        ticket_sessions: ticket_sessions?,
         scopes: ScopeMapping {
             read: read?,
             write: write?,

@@ -8,7 +8,9 @@ mod in_use;
 mod machine_tokens;
 mod session_tokens;
 mod slot;
+mod started_sessions;
 mod ticket_sessions;
+mod token_in_use;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,12 +20,17 @@ use http::HeaderValue;
 use mcp::Caller;
 use oauth::{GrantId, Store, Timestamp};
 use serde_json::Value;
+use store::started_sessions::StartedSessionStore;
 
-pub(crate) use self::in_use::{SignInUse, SignInsInUse};
+pub(crate) use self::{
+    in_use::{SignInUse, SignInsInUse},
+    token_in_use::TokenInUse,
+};
 use self::{
     machine_tokens::MachineTokens,
     session_tokens::SessionTokens,
-    ticket_sessions::{TicketSessions, Whose},
+    started_sessions::StartedSessions,
+    ticket_sessions::{SignInKey, TicketSessions, Whose},
 };
 use crate::http_tools::{
     Credential, CredentialFault, CredentialHeader, CredentialKind, FixedCredentials, MachineConfig,
@@ -37,16 +44,19 @@ const YOUNG: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Credentials {
     sessions: SessionTokens,
+    /// Those that this server, or one before it, has started.
+    started: StartedSessions,
     /// Makes sessions for sign-ins that have none.
     tickets: Option<TicketSessions>,
     machine: Option<MachineTokens>,
 }
 
 impl Credentials {
-    /// What Clerk makes through this client.
-    pub(crate) fn new(client: Client) -> Self {
+    /// What Clerk makes through this client. Sessions that are started there are on record in `store`.
+    pub(crate) fn new(client: Client, store: Arc<dyn StartedSessionStore>) -> Self {
         Self {
-            sessions: SessionTokens::new(client),
+            sessions: SessionTokens::new(client.clone()),
+            started: StartedSessions::new(client, store),
             tickets: None,
             machine: None,
         }
@@ -54,8 +64,9 @@ impl Credentials {
 
     /// With Clerk sessions started through `frontend` for sign-ins that have none.
     pub(crate) fn with_ticket_sessions(self, client: Client, frontend: FrontendClient) -> Self {
+        let started = self.started.clone();
         Self {
-            tickets: Some(TicketSessions::new(client, frontend)),
+            tickets: Some(TicketSessions::new(client, frontend, started)),
             ..self
         }
     }
@@ -87,6 +98,7 @@ impl Credentials {
             };
             tickets.sweep(is_live).await;
         }
+        self.started.end_left().await;
     }
 
     /// Ends what this server has started at Clerk: it stops.
@@ -105,24 +117,13 @@ impl Credentials {
         if let Some(session) = &caller.session_id {
             return self.sessions.token(session, template, refused).await;
         }
-        let in_use = caller.attached.get::<SignInUse>();
-        let (Some(tickets), Some(in_use)) = (&self.tickets, in_use) else {
-            return Err(sign_in_again());
-        };
-        let whose = || {
-            let grant = in_use.grant();
-            Whose {
-                grant: grant.id,
-                user_id: grant.user_id,
-                organization_id: grant.organization_id,
-                ended: Arc::clone(in_use.ended()),
-            }
-        };
-        let session = tickets.session(whose(), None).await?;
+        let tickets = self.tickets.as_ref().ok_or_else(sign_in_again)?;
+        let whose = whose(caller)?;
+        let session = tickets.session(whose.clone(), None).await?;
         match self.sessions.token(&session, template, refused).await {
             Ok(token) => Ok(token),
             Err(fault) => {
-                let other = tickets.session(whose(), Some(&session)).await?;
+                let other = tickets.session(whose, Some(&session)).await?;
                 if other == session {
                     return Err(fault);
                 }
@@ -142,6 +143,33 @@ impl Credentials {
             .access_token(refused)
             .await
     }
+}
+
+/// For whom a session of this server's own making is.
+fn whose(caller: &Caller) -> Result<Whose, CredentialFault> {
+    if let Some(in_use) = caller.attached.get::<SignInUse>() {
+        let grant = in_use.grant();
+        return Ok(Whose {
+            sign_in: SignInKey::Grant(grant.id),
+            user_id: grant.user_id,
+            organization_id: grant.organization_id,
+            ended: Arc::clone(in_use.ended()),
+        });
+    }
+    let in_use = caller.attached.get::<TokenInUse>();
+    let in_use = in_use.ok_or_else(sign_in_again)?;
+    let user_id = caller.user_id.clone().ok_or_else(nobody)?;
+    let organization_id = caller.organization_id.clone();
+    Ok(Whose {
+        sign_in: SignInKey::Client {
+            user_id: user_id.clone(),
+            client_id: caller.client_id.clone().unwrap_or_default(),
+            organization_id: organization_id.clone(),
+        },
+        user_id,
+        organization_id,
+        ended: Arc::clone(in_use.ended()),
+    })
 }
 
 impl Credential for Credentials {
@@ -233,6 +261,15 @@ fn sign_in_again() -> CredentialFault {
         code: "sign_in_again".into(),
         message: "the sign-in that this call would be made with is over".to_owned(),
         hint: Some("connect again and sign in".to_owned()),
+    }
+}
+
+/// A machine calls.
+fn nobody() -> CredentialFault {
+    CredentialFault {
+        code: "no_person".into(),
+        message: "this tool is called as a person, and a machine is none".to_owned(),
+        hint: Some("call it with a token of a person".to_owned()),
     }
 }
 

@@ -86,6 +86,11 @@ impl<T: Clone + Send + Sync + 'static> Slot<T> {
         making.await
     }
 
+    /// What is kept.
+    pub(super) fn kept(&self) -> Option<T> {
+        self.state().kept.clone()
+    }
+
     /// Forgets what is kept, or what is just being made once it is, and gives it back.
     pub(super) async fn take(&self) -> Option<T> {
         let making = self.state().making.clone();

@@ -1,9 +1,10 @@
 //! Clerk sessions that this server starts itself, where the way of signing in has none: a sign-in token
-//! is made for the person and redeemed at the Frontend API at once. One for each sign-in that needs one.
+//! is made for the person and redeemed at the Frontend API at once. One for each sign-in that needs one,
+//! which is a grant, or, where Clerk issues the tokens, what a person has with a client.
 //!
-//! They are known in memory alone, and revoked at Clerk with their sign-in, when nobody has used them
-//! for an hour, and when the server stops. What a crash leaves behind ends as Clerk ends idle sessions;
-//! nobody has the means to use it.
+//! They are used from memory, and revoked at Clerk with their sign-in, when nobody has used them for a
+//! while, and when the server stops. Their ids are on record (`started_sessions`), so that the next
+//! process ends what a crash has left.
 
 use std::{
     collections::HashMap,
@@ -24,33 +25,62 @@ use futures_util::{StreamExt as _, stream};
 use http::Method;
 use oauth::GrantId;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{milliseconds, sign_in_again, slot::Slot, unavailable};
+use super::{
+    milliseconds, sign_in_again,
+    slot::Slot,
+    started_sessions::{REVOKED_AT_ONCE, StartedSessions},
+    unavailable,
+};
 use crate::{ended::GrantEnd, http_tools::CredentialFault};
 
 /// How long a sign-in token is good that is redeemed at once.
 const TICKET_LIFETIME: Duration = Duration::from_secs(60);
 /// How long a session is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(60 * 60);
+/// The same where Clerk issued the token: as long as there is a session, Clerk is asked about the token
+/// and the person every few seconds (`token_ends`).
+const IDLE_BY_TOKEN: Duration = Duration::from_secs(10 * 60);
 /// How long it is believed that Clerk asks somebody for a second factor, or refuses them.
 const REFUSAL_BELIEVED: Duration = Duration::from_secs(5 * 60);
 /// The most sessions at a time.
 const MOST_SESSIONS: usize = 10_000;
-/// How many are revoked side by side at the end, and how long that may take in all.
-const REVOKED_AT_ONCE: usize = 8;
+/// How long revoking all of them at the end may take.
 const LAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// For whom a session is.
 #[derive(Clone, Debug)]
 pub(super) struct Whose {
-    /// The sign-in.
-    pub(super) grant: GrantId,
+    pub(super) sign_in: SignInKey,
     pub(super) user_id: String,
     /// The organization that is active in it.
     pub(super) organization_id: Option<String>,
     /// Cancelled when the sign-in ends.
     pub(super) ended: GrantEnd,
+}
+
+/// What a session belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum SignInKey {
+    /// One of this server's grants.
+    Grant(GrantId),
+    /// A person with a client that Clerk gave tokens: the session is that of all of them, and ends with
+    /// the one that used it last.
+    Client {
+        user_id: String,
+        client_id: String,
+        organization_id: Option<String>,
+    },
+}
+
+impl SignInKey {
+    fn idle(&self) -> Duration {
+        match self {
+            Self::Grant(_) => IDLE,
+            Self::Client { .. } => IDLE_BY_TOKEN,
+        }
+    }
 }
 
 /// The sessions. Clones are the same.
@@ -60,7 +90,8 @@ pub(super) struct TicketSessions(Arc<Inner>);
 struct Inner {
     client: Client,
     frontend: FrontendClient,
-    all: Mutex<HashMap<GrantId, Arc<Entry>>>,
+    started: StartedSessions,
+    all: Mutex<HashMap<SignInKey, Arc<Entry>>>,
     /// Cancelled when the server stops: no more are started.
     closed: CancellationToken,
 }
@@ -70,8 +101,37 @@ struct Entry {
     found: Arc<Slot<Found>>,
     /// When it was last asked for, Unix milliseconds.
     used_at: AtomicU64,
-    /// Cancelled when it has been taken out.
-    removed: CancellationToken,
+    watched: Mutex<Option<Watched>>,
+}
+
+/// The end that an entry ends with. Dropped, nobody listens for it any more.
+struct Watched {
+    end: GrantEnd,
+    _listening: DropGuard,
+}
+
+impl Entry {
+    /// Has it end with this end, in place of the one before. Gives what is cancelled once it is another
+    /// one's turn; `None` when it is this one's already.
+    fn adopt(&self, end: &GrantEnd) -> Option<CancellationToken> {
+        let mut watched = self.watched();
+        if watched
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(&known.end, end))
+        {
+            return None;
+        }
+        let listening = CancellationToken::new();
+        *watched = Some(Watched {
+            end: Arc::clone(end),
+            _listening: listening.clone().drop_guard(),
+        });
+        Some(listening)
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Option<Watched>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What Clerk said to somebody's ticket.
@@ -90,10 +150,11 @@ impl fmt::Debug for TicketSessions {
 }
 
 impl TicketSessions {
-    pub(super) fn new(client: Client, frontend: FrontendClient) -> Self {
+    pub(super) fn new(client: Client, frontend: FrontendClient, started: StartedSessions) -> Self {
         Self(Arc::new(Inner {
             client,
             frontend,
+            started,
             all: Mutex::default(),
             closed: CancellationToken::new(),
         }))
@@ -132,32 +193,46 @@ impl TicketSessions {
         }
     }
 
-    /// Ends the sessions that nobody has used for an hour, and those whose grant `is_live` no more: one
-    /// that expired, or was ended by another process, told nobody here.
+    /// Ends the sessions that nobody has used for long, and those whose grant `is_live` no more: one that
+    /// expired, or was ended by another process, told nobody here. The others are looked after.
     pub(super) async fn sweep<F>(&self, is_live: impl Fn(GrantId) -> F)
     where
         F: Future<Output = bool>,
     {
         let now = self.now();
-        let known: Vec<(GrantId, u64)> = self
+        let known: Vec<(SignInKey, u64)> = self
             .all()
             .iter()
-            .map(|(grant, entry)| (grant.clone(), entry.used_at.load(Ordering::Relaxed)))
+            .map(|(key, entry)| (key.clone(), entry.used_at.load(Ordering::Relaxed)))
             .collect();
-        for (grant, used_at) in known {
-            let is_idle = now.saturating_sub(used_at) >= milliseconds(IDLE);
-            if is_idle || !is_live(grant.clone()).await {
-                self.end(&grant).await;
+        for (key, used_at) in known {
+            let is_idle = now.saturating_sub(used_at) >= milliseconds(key.idle());
+            let is_over = match &key {
+                _ if is_idle => true,
+                SignInKey::Grant(grant) => !is_live(grant.clone()).await,
+                SignInKey::Client { .. } => false,
+            };
+            if is_over {
+                self.end(&key).await;
             }
         }
+        let ids: Vec<String> = self
+            .all()
+            .values()
+            .filter_map(|entry| match entry.found.kept()? {
+                Found::Session(id) => Some(id.as_ref().to_owned()),
+                Found::Refused { .. } => None,
+            })
+            .collect();
+        self.0.started.attend(&ids).await;
     }
 
     /// Ends all of them, for good.
     pub(super) async fn close(&self) {
         self.0.closed.cancel();
-        let all: Vec<GrantId> = self.all().keys().cloned().collect();
-        let ending = stream::iter(all).for_each_concurrent(REVOKED_AT_ONCE, |grant| async move {
-            self.end(&grant).await;
+        let all: Vec<SignInKey> = self.all().keys().cloned().collect();
+        let ending = stream::iter(all).for_each_concurrent(REVOKED_AT_ONCE, |key| async move {
+            self.end(&key).await;
         });
         if tokio::time::timeout(LAST_PATIENCE, ending).await.is_err() {
             let left = self.all().len();
@@ -167,45 +242,55 @@ impl TicketSessions {
 
     fn entry(&self, whose: &Whose) -> Result<Arc<Entry>, CredentialFault> {
         let mut all = self.all();
-        if let Some(entry) = all.get(&whose.grant) {
-            return Ok(Arc::clone(entry));
-        }
-        if all.len() >= MOST_SESSIONS {
-            tracing::error!("there are {MOST_SESSIONS} sessions for tools: no more are started");
-            return Err(unavailable("this server keeps no more Clerk sessions now"));
-        }
-        let entry = Arc::<Entry>::default();
-        all.insert(whose.grant.clone(), Arc::clone(&entry));
-        let (sessions, grant) = (self.clone(), whose.grant.clone());
-        let (ended, removed) = (Arc::clone(&whose.ended), entry.removed.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = ended.cancelled() => sessions.end(&grant).await,
-                () = removed.cancelled() => {}
+        let entry = match all.get(&whose.sign_in) {
+            Some(entry) => Arc::clone(entry),
+            None if all.len() >= MOST_SESSIONS => {
+                tracing::error!(
+                    "there are {MOST_SESSIONS} sessions for tools: no more are started"
+                );
+                return Err(unavailable("this server keeps no more Clerk sessions now"));
             }
-        });
+            None => {
+                let entry = Arc::<Entry>::default();
+                all.insert(whose.sign_in.clone(), Arc::clone(&entry));
+                entry
+            }
+        };
+        if let Some(listening) = entry.adopt(&whose.ended) {
+            let (sessions, key) = (self.clone(), whose.sign_in.clone());
+            let ended = Arc::clone(&whose.ended);
+            tokio::spawn(async move {
+                tokio::select! {
+                    biased;
+                    () = listening.cancelled() => {}
+                    () = ended.cancelled() => sessions.end(&key).await,
+                }
+            });
+        }
         Ok(entry)
     }
 
     /// Forgets a sign-in's session, and revokes it.
-    async fn end(&self, grant: &GrantId) {
-        let entry = self.all().remove(grant);
+    async fn end(&self, key: &SignInKey) {
+        let entry = self.all().remove(key);
         let Some(entry) = entry else { return };
-        entry.removed.cancel();
-        if let Some(Found::Session(id)) = entry.found.take().await {
-            self.revoke(&id).await;
+        let found = entry.found.take().await;
+        if let Some(Found::Session(id)) = found {
+            self.0.started.revoke(&id).await;
         }
+        entry.watched().take();
     }
 
     /// Starts a session. If the sign-in ended meanwhile, the session ends with it.
     async fn start(&self, whose: &Whose) -> Result<Found, CredentialFault> {
         let found = self.redeem(whose).await?;
-        let is_known = self.all().contains_key(&whose.grant);
-        if let Found::Session(id) = &found
-            && (!is_known || whose.ended.is_cancelled() || self.0.closed.is_cancelled())
-        {
-            self.revoke(id).await;
-            return Err(sign_in_again());
+        if let Found::Session(id) = &found {
+            self.0.started.attend(&[id.as_ref().to_owned()]).await;
+            let is_known = self.all().contains_key(&whose.sign_in);
+            if !is_known || whose.ended.is_cancelled() || self.0.closed.is_cancelled() {
+                self.0.started.revoke(id).await;
+                return Err(sign_in_again());
+            }
         }
         Ok(found)
     }
@@ -232,7 +317,7 @@ impl TicketSessions {
             }
             Ok(session) => {
                 tracing::error!("Clerk started a session of another person than asked for");
-                self.revoke(session.id()).await;
+                self.0.started.revoke(session.id()).await;
                 refused(misconfigured())
             }
             Err(FrontendError::NotSignedIn { status }) => {
@@ -281,28 +366,11 @@ impl TicketSessions {
         }
     }
 
-    /// `RevokeSession`. One that is gone has ended.
-    async fn revoke(&self, id: &str) {
-        let request = Request::new(
-            "RevokeSession",
-            Method::POST,
-            "/sessions/{session_id}/revoke",
-        );
-        let Ok(request) = request.path_parameter("session_id", id) else {
-            return;
-        };
-        match self.0.client.send(&request).await {
-            Ok(_) => {}
-            Err(error) if error.status() == Some(404) => {}
-            Err(error) => tracing::warn!(session = id, %error, "a session could not be revoked"),
-        }
-    }
-
     fn now(&self) -> u64 {
         self.0.client.env().now()
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<GrantId, Arc<Entry>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<SignInKey, Arc<Entry>>> {
         self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -344,6 +412,9 @@ mod tests {
     use bytes::Bytes;
     use clerk::{BoxFuture, Env, SecretKey, Transport, TransportError, oauth::FrontendApi};
     use http::Response;
+    use oauth::Timestamp;
+    use std::sync::atomic::AtomicBool;
+    use store::started_sessions::{MemoryStartedSessions, StartedSessionStore as _};
 
     use super::*;
 
@@ -353,6 +424,7 @@ mod tests {
         now: AtomicU64,
         sessions: AtomicU64,
         asked: Mutex<Vec<String>>,
+        is_away: AtomicBool,
     }
 
     impl Clerk {
@@ -385,7 +457,13 @@ mod tests {
                 }
                 _ => json!({}),
             };
-            let answer = Response::builder().header("authorization", "the-client");
+            let status = match self.is_away.load(Ordering::SeqCst) {
+                true => 503,
+                false => 200,
+            };
+            let answer = Response::builder()
+                .status(status)
+                .header("authorization", "the-client");
             let answer = answer.body(Bytes::from(body.to_string())).unwrap();
             Box::pin(std::future::ready(Ok(answer)))
         }
@@ -405,28 +483,62 @@ mod tests {
         }
     }
 
-    fn sessions(clerk: &Arc<Clerk>) -> TicketSessions {
+    /// With what is on record of them.
+    fn sessions(clerk: &Arc<Clerk>) -> (TicketSessions, Arc<MemoryStartedSessions>) {
+        let record = Arc::new(MemoryStartedSessions::new());
+        (of_process(clerk, &record), record)
+    }
+
+    fn of_process(clerk: &Arc<Clerk>, record: &Arc<MemoryStartedSessions>) -> TicketSessions {
         let transport = Arc::clone(clerk) as Arc<dyn Transport>;
         let key = SecretKey::parse("sk_test_0123456789abcdefghij").unwrap();
         let env = Arc::clone(clerk) as Arc<dyn Env>;
         let client = Client::builder(key, Arc::clone(&transport), env).build();
         let api = FrontendApi::parse("https://clerk.test").unwrap();
-        TicketSessions::new(client, FrontendClient::new(api, transport))
+        let started = StartedSessions::new(client.clone(), Arc::clone(record) as Arc<_>);
+        let frontend = FrontendClient::new(api, transport);
+        TicketSessions::new(client, frontend, started)
+    }
+
+    async fn on_record(record: &MemoryStartedSessions) -> Vec<String> {
+        record.unattended(Timestamp(u64::MAX)).await.unwrap()
     }
 
     fn whose(grant: &str) -> Whose {
         Whose {
-            grant: GrantId::from_text(grant),
+            sign_in: SignInKey::Grant(GrantId::from_text(grant)),
             user_id: "user_a".to_owned(),
             organization_id: None,
             ended: GrantEnd::default(),
         }
     }
 
+    /// By a token that Clerk issued for this client.
+    fn by_token(client: &str) -> Whose {
+        let user_id = "user_a".to_owned();
+        Whose {
+            sign_in: SignInKey::Client {
+                user_id: user_id.clone(),
+                client_id: client.to_owned(),
+                organization_id: None,
+            },
+            user_id,
+            organization_id: None,
+            ended: GrantEnd::default(),
+        }
+    }
+
+    /// Has the tasks that listen for ends come to it.
+    async fn others_run() {
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     #[tokio::test]
     async fn a_sweep_ends_what_is_idle_and_what_belongs_to_nobody_any_more() {
         let clerk = Arc::<Clerk>::default();
-        let sessions = sessions(&clerk);
+        let (sessions, record) = sessions(&clerk);
         let [idle, over, used] = ["idle", "over", "used"].map(whose);
         let first = sessions.session(idle.clone(), None).await.unwrap();
         clerk.now.store(milliseconds(IDLE) - 1, Ordering::SeqCst);
@@ -434,6 +546,7 @@ mod tests {
         let third = sessions.session(used.clone(), None).await.unwrap();
         sessions.sweep(|_| async { true }).await;
         assert!(clerk.revoked().is_empty());
+        assert_eq!(on_record(&record).await.len(), 3);
 
         clerk.now.store(milliseconds(IDLE), Ordering::SeqCst);
         let over = GrantId::from_text("over");
@@ -443,6 +556,7 @@ mod tests {
         let mut revoked = clerk.revoked();
         revoked.sort();
         assert_eq!(revoked, [&*first, &*second]);
+        assert_eq!(on_record(&record).await, [&*third]);
         // The one in use is the same still; the idle one's sign-in gets another.
         assert_eq!(sessions.session(used, None).await, Ok(third));
         assert_ne!(sessions.session(idle, None).await, Ok(first));
@@ -451,7 +565,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_started_once_the_sign_in_or_the_server_ends() {
         let clerk = Arc::<Clerk>::default();
-        let sessions = sessions(&clerk);
+        let (sessions, record) = sessions(&clerk);
         let ended = whose("ended");
         ended.ended.cancel();
         assert_eq!(sessions.session(ended, None).await, Err(sign_in_again()));
@@ -461,5 +575,64 @@ mod tests {
         assert_eq!(clerk.revoked(), [&*id]);
         assert_eq!(sessions.session(open, None).await, Err(sign_in_again()));
         assert_eq!(clerk.sessions.load(Ordering::SeqCst), 1);
+        assert!(on_record(&record).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn tokens_of_a_person_and_client_share_a_session_that_ends_with_the_last_one_in_use() {
+        let clerk = Arc::<Clerk>::default();
+        let (sessions, _) = sessions(&clerk);
+        let (first, second, other) = (by_token("a"), by_token("a"), by_token("b"));
+        let id = sessions.session(first.clone(), None).await.unwrap();
+        assert_eq!(sessions.session(second.clone(), None).await, Ok(id.clone()));
+        assert_ne!(sessions.session(other, None).await, Ok(id.clone()));
+        // The first one was replaced: its end is nobody's.
+        first.ended.cancel();
+        others_run().await;
+        assert!(clerk.revoked().is_empty());
+        assert_eq!(sessions.session(first, None).await, Err(sign_in_again()));
+        second.ended.cancel();
+        others_run().await;
+        assert_eq!(clerk.revoked(), [&*id]);
+        assert_ne!(sessions.session(by_token("a"), None).await, Ok(id));
+    }
+
+    #[tokio::test]
+    async fn a_session_by_a_token_is_kept_for_a_shorter_time_without_use() {
+        let clerk = Arc::<Clerk>::default();
+        let (sessions, _) = sessions(&clerk);
+        let id = sessions.session(by_token("a"), None).await.unwrap();
+        sessions.session(whose("grant"), None).await.unwrap();
+        let idle = milliseconds(IDLE_BY_TOKEN);
+        clerk.now.store(idle - 1, Ordering::SeqCst);
+        sessions.sweep(|_| async { true }).await;
+        assert!(clerk.revoked().is_empty());
+        clerk.now.store(idle, Ordering::SeqCst);
+        sessions.sweep(|_| async { true }).await;
+        assert_eq!(clerk.revoked(), [&*id]);
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_is_revoked_once_nobody_looks_after_it() {
+        const QUARTER: u64 = 15 * 60 * 1_000;
+        let clerk = Arc::<Clerk>::default();
+        clerk.now.store(QUARTER, Ordering::SeqCst);
+        let (crashed, record) = sessions(&clerk);
+        let left = crashed.session(whose("left"), None).await.unwrap();
+        let living = of_process(&clerk, &record);
+        clerk.now.store(2 * QUARTER - 1, Ordering::SeqCst);
+        let own = living.session(whose("own"), None).await.unwrap();
+        living.0.started.end_left().await;
+        assert!(clerk.revoked().is_empty());
+        clerk.now.store(3 * QUARTER, Ordering::SeqCst);
+        living.sweep(|_| async { true }).await;
+        clerk.is_away.store(true, Ordering::SeqCst);
+        living.0.started.end_left().await;
+        assert_eq!(on_record(&record).await, [&*left, &*own], "tried again");
+        clerk.is_away.store(false, Ordering::SeqCst);
+        clerk.asked.lock().unwrap().clear();
+        living.0.started.end_left().await;
+        assert_eq!(clerk.revoked(), [&*left]);
+        assert_eq!(on_record(&record).await, [&*own]);
     }
 }

@@ -5,7 +5,10 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use clerk::{Env, HttpTransport, Transport};
 use mcp::audit::Audit;
 use oauth::ServerKeys;
-use store::{SqliteStore, sessions::SessionStore, tool_state::ToolStateStore};
+use store::{
+    SqliteStore, sessions::SessionStore, started_sessions::StartedSessionStore,
+    tool_state::ToolStateStore,
+};
 use tokio::net::TcpListener;
 
 use super::{machine::Machine, start_error::StartError};
@@ -101,6 +104,7 @@ impl LocalServer {
             store: Arc::clone(&store) as Arc<dyn oauth::Store>,
             tool_state: Arc::clone(&store) as Arc<dyn ToolStateStore>,
             sessions: Arc::clone(&store) as Arc<dyn SessionStore>,
+            started_sessions: Arc::clone(&store) as Arc<dyn StartedSessionStore>,
             audit: Arc::clone(&audit) as Arc<dyn Audit>,
             keys: keys(config)?,
             version: env!("CARGO_PKG_VERSION"),

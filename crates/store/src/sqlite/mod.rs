@@ -21,6 +21,7 @@ mod plans;
 mod refresh_tokens;
 mod rows;
 mod sessions;
+mod started_sessions;
 mod store;
 mod sweep;
 mod tool_state;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
 
-use super::{access_tokens, audit, open, sessions, sweep, tool_state};
+use super::{access_tokens, audit, open, sessions, started_sessions, sweep, tool_state};
 
 /// The check at each request, and what looks for something to sweep while nobody may write.
 #[tokio::test]
@@ -40,6 +40,8 @@ async fn frequent_queries_read_no_whole_table() {
         sessions::EVENTS_AFTER,
         sessions::SWEEP,
         sessions::SWEEP_EVENTS,
+        started_sessions::FORGET,
+        started_sessions::UNATTENDED,
     ] {
         let explained = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
         let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained)
