@@ -71,14 +71,15 @@ const CLERK_TOKENS: &str = r#"
 mode = "clerk-tokens"
 audience = "resource"
 organizations = true
+session = "ticket"
 
-# Everybody: who am I, the demonstration's sum, and Clerk as far as they could go themselves.
-[[access]]
-everyone = true
-tools = ["userInfo", "add", "users", "organizations", "invitations"]
+# The API of the demonstration's application, called in a session that this server starts for whoever is
+# signed in. Not for Ava and others with a second factor: Clerk starts none for them.
+[api]
+credential = "session"
 "#;
 
-/// What follows `[api]`.
+/// What follows them.
 const SHOP: &str = r#"openapi = "openapi.yaml"
 exclude = ["sayHello"]
 
@@ -112,12 +113,12 @@ pub(crate) fn read(
     let (name, text) = match &given.file {
         None => {
             let own = match given.sign_in {
-                SignInMode::ClerkOauth => [CLERK_OAUTH, SHOP].concat(),
-                SignInMode::App => [APP, SHOP].concat(),
-                SignInMode::ClerkTokens => CLERK_TOKENS.to_owned(),
+                SignInMode::ClerkOauth => CLERK_OAUTH,
+                SignInMode::App => APP,
+                SignInMode::ClerkTokens => CLERK_TOKENS,
             };
             let name = "the built-in configuration".to_owned();
-            (name, [HEAD, &own, ROLES].concat())
+            (name, [HEAD, own, SHOP, ROLES].concat())
         }
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {

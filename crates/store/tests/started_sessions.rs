@@ -1,52 +1,28 @@
 //! What every store of started sessions promises, tried on each of them.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod each_store;
 mod support;
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use clerk_mcp_store::started_sessions::{
     MOST_UNATTENDED, MemoryStartedSessions, StartedSessionStore,
 };
-use support::{NOW, Place};
+use each_store::for_each_store;
+use support::NOW;
 
-/// An empty store, and what must live as long.
-struct Subject {
-    store: Arc<dyn StartedSessionStore>,
-    _kept: Box<dyn Any + Send + Sync>,
-}
+type Subject = each_store::Subject<dyn StartedSessionStore>;
 
 async fn memory() -> Subject {
-    Subject {
-        store: Arc::new(MemoryStartedSessions::new()),
-        _kept: Box::new(()),
-    }
+    Subject::in_memory(Arc::new(MemoryStartedSessions::new()))
 }
 
 async fn sqlite() -> Subject {
-    let place = Place::new();
-    Subject {
-        store: Arc::new(place.open().await),
-        _kept: Box::new(place),
-    }
+    Subject::in_sqlite(|store| Arc::new(store)).await
 }
 
-/// Makes a test of each case for each store.
-macro_rules! contract {
-    ($($store:ident)* : $cases:tt) => {
-        $(mod $store { contract! { @ $store $cases } })*
-    };
-    (@ $store:ident { $($case:ident,)* }) => {
-        $(
-            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-            async fn $case() {
-                super::$case(&super::$store().await).await;
-            }
-        )*
-    };
-}
-
-contract! { memory sqlite: {
+for_each_store! { memory sqlite: {
     what_is_looked_after_is_not_named_and_the_rest_is,
     what_has_ended_is_forgotten,
     no_more_than_the_most_are_named_at_once,

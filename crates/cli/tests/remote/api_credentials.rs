@@ -13,7 +13,7 @@ use crate::support::server::{CONFIG, Server, folder};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How many calls come at once.
-const AT_ONCE: usize = 200;
+pub(crate) const AT_ONCE: usize = 200;
 
 /// One tool with this credential; `more` comes before it.
 fn config(api: &Api, credential: &str, more: &str) -> String {
@@ -42,13 +42,13 @@ path = "/orders"
     )
 }
 
-fn order(server: &Server, access: &str) -> Response {
+pub(crate) fn order(server: &Server, access: &str) -> Response {
     call_stateless(server, access, "getOrder", &json!({}))
 }
 
 /// Calls that come at the same moment; each must succeed.
 #[track_caller]
-fn orders_at_once(server: &Server, access: &str) {
+pub(crate) fn orders_at_once(server: &Server, access: &str) {
     let answers: Vec<Response> = std::thread::scope(|scope| {
         let calls: Vec<_> = (0..AT_ONCE)
             .map(|_| scope.spawn(|| order(server, access)))
@@ -62,7 +62,7 @@ fn orders_at_once(server: &Server, access: &str) {
 
 /// The one token that all of these requests carried.
 #[track_caller]
-fn only(tokens: &[String], count: usize) -> String {
+pub(crate) fn only(tokens: &[String], count: usize) -> String {
     assert_eq!(tokens.len(), count, "{tokens:?}");
     assert!(tokens.iter().all(|token| *token == tokens[0]), "{tokens:?}");
     tokens[0].clone()
@@ -70,7 +70,7 @@ fn only(tokens: &[String], count: usize) -> String {
 
 /// The code of a refused call, and its whole text.
 #[track_caller]
-fn fault(response: &Response) -> (String, String) {
+pub(crate) fn fault(response: &Response) -> (String, String) {
     assert!(is_refused(response), "{}", response.brief());
     let answer = response.rpc();
     let text = answer["result"]["content"][0]["text"].as_str();
@@ -84,7 +84,7 @@ fn fault(response: &Response) -> (String, String) {
 }
 
 /// How often this operation was asked for at Clerk since `forget`.
-fn asked(server: &Server, operation: &str) -> usize {
+pub(crate) fn asked(server: &Server, operation: &str) -> usize {
     let log = get(&format!("{}/_emulator/requests", server.clerk)).send();
     let log = log.json();
     let all = log["data"].as_array().unwrap();
@@ -93,7 +93,7 @@ fn asked(server: &Server, operation: &str) -> usize {
         .count()
 }
 
-fn forget(server: &Server) {
+pub(crate) fn forget(server: &Server) {
     let url = format!("{}/_emulator/requests", server.clerk);
     assert_eq!(request("DELETE", &url).send().status, 200);
 }
@@ -110,7 +110,7 @@ fn eventually(what: &str, is_so: impl Fn() -> bool) {
 
 /// None of these secrets is in what the server wrote.
 #[track_caller]
-fn nowhere(server: &Server, secrets: &[&str]) {
+pub(crate) fn nowhere(server: &Server, secrets: &[&str]) {
     let audit = std::fs::read_to_string(server.folder.join("audit.jsonl")).unwrap_or_default();
     let log = server.log();
     for secret in secrets {
@@ -119,7 +119,7 @@ fn nowhere(server: &Server, secrets: &[&str]) {
     }
 }
 
-fn claims(jwt: &str) -> Value {
+pub(crate) fn claims(jwt: &str) -> Value {
     use base64::Engine as _;
     let part = jwt.split('.').nth(1).unwrap();
     let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -214,7 +214,7 @@ fn a_grant_ends_when_clerk_takes_its_refresh_token_no_more_and_not_when_clerk_is
 }
 
 /// The sessions of somebody at Clerk with this status.
-fn sessions(server: &Server, user: &str, status: &str) -> Vec<String> {
+pub(crate) fn sessions(server: &Server, user: &str, status: &str) -> Vec<String> {
     let path = format!("/sessions?user_id={user}&status={status}&limit=100");
     let all = server.clerk_api("GET", &path, &Value::Null).json();
     let ids = all.as_array().unwrap().iter().map(|one| &one["id"]);

@@ -104,6 +104,30 @@ fn people_sign_in_at_clerk_and_shop_as_themselves() {
 }
 
 #[test]
+fn people_with_tokens_of_clerks_shop_in_sessions_of_their_own() {
+    let server = Server::start_with(folder("tokens"), &["--sign-in", "clerk-tokens"], "warn");
+    let client = Application::new(&server, "openid profile");
+    let [priya, noah] = [PRIYA, NOAH].map(|person| client.connect(person));
+    let ask = |token: &str, tool: &str| {
+        let session = initialize(&server, token);
+        call(&server, token, &session, tool, &json!({}))
+    };
+    assert_eq!(result(&ask(&priya, "getProfile"))["name"], "Priya Raman");
+    assert_eq!(result(&ask(&noah, "getProfile"))["name"], "Noah Tanaka");
+    // Later calls have new session tokens.
+    server.advance(Duration::from_secs(120));
+    assert_eq!(result(&ask(&noah, "getProfile"))["user_id"], NOAH);
+    // She has a second factor, which this server cannot give.
+    let ava = ask(&client.connect(AVA), "getProfile");
+    assert!(is_refused(&ava), "{}", ava.brief());
+    assert!(
+        ava.text().contains("second_factor_needed"),
+        "{}",
+        ava.brief()
+    );
+}
+
+#[test]
 fn people_sign_in_through_the_application_and_shop_as_themselves() {
     let server = start("shop");
     let client = Client::public(&server, HTTPS_CALLBACK);

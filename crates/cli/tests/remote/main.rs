@@ -35,4 +35,5 @@ mod shutdown;
 mod sign_in;
 mod support;
 mod token_endpoint;
+mod token_sessions;
 mod tool_state;

@@ -325,6 +325,18 @@ fn credentials_that_the_way_of_signing_in_does_not_have_are_refused_with_their_l
         let config = with_credential(sign_in, credential);
         clerk.finds(&config, &[], &[&at, words[0], words[1]]);
     }
+    // Clerk issues the tokens: a session by a ticket, or none.
+    let tokens = "[sign_in]\nmode = \"clerk-tokens\"\nany_client = true\n";
+    for credential in ["\"session\"", "{ jwt_template = \"x\" }"] {
+        let config = with_credential(tokens, credential);
+        let words = ["clerk-mcp.toml:6", "session tokens", "session = \"ticket\""];
+        clerk.finds(&config, &[], &words);
+        let config = with_credential(&format!("{tokens}session = \"ticket\"\n"), credential);
+        let (code, said) = clerk.check(&config, &[]);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("ticket sessions: http"), "{said}");
+        assert!(!said.contains("no effect"), "{said}");
+    }
     // Of one tool alone.
     let one = format!(
         "{}credential = \"session\"\n",

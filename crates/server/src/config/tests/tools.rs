@@ -130,6 +130,7 @@ fn faults_of_tools_over_an_api_stand_beside_the_others() {
 #[test]
 fn each_way_to_sign_in_lends_what_it_has_and_nothing_else() {
     const APP: &str = "[sign_in]\nmode = \"app\"\napp_url = \"https://app.example.com\"\n";
+    const TOKENS: &str = "[sign_in]\nmode = \"clerk-tokens\"\naudience = \"resource\"\n";
     const TICKET: &str = "[sign_in]\nsession = \"ticket\"\n";
     let with = |sign_in: &str, credential: &str| {
         format!("{}{sign_in}", API.replace("\"none\"", credential))
@@ -141,6 +142,12 @@ fn each_way_to_sign_in_lends_what_it_has_and_nothing_else() {
         ("", &[oauth, m2m, none][..], &[session, template][..]),
         (APP, &[session, template, m2m, none], &[oauth]),
         (TICKET, &[session, template, oauth, m2m, none], &[]),
+        (TOKENS, &[m2m, none], &[session, template, oauth]),
+        (
+            &format!("{TOKENS}session = \"ticket\"\n"),
+            &[session, template, m2m, none],
+            &[oauth],
+        ),
     ] {
         for credential in lent {
             good(&with(sign_in, credential), &machine);
@@ -148,7 +155,7 @@ fn each_way_to_sign_in_lends_what_it_has_and_nothing_else() {
         for credential in refused {
             let text = fault(&with(sign_in, credential), &machine);
             assert!(text.contains("(api/credential)"), "{text}");
-            assert!(text.contains("clerk-oauth"), "{text}");
+            assert!(text.contains("where people sign in through"), "{text}");
         }
     }
     assert!(fault(&with("", m2m), &[]).contains("CLERK_MACHINE_SECRET_KEY"));
