@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use scraper::{Html, Selector};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::http::{Request, Response, get, post};
 use crate::plan::Loss;
 use crate::proxy::Outcome;
 use crate::world::World;
+
+/// Where the owner's application is, with `sign_in.mode = "app"`: the browser itself does what its one
+/// route has to do.
+pub(crate) const APP_URL: &str = "http://127.0.0.1:9";
 
 /// Why a sign-in got no code: it is begun anew.
 pub(crate) struct Interrupted(pub(crate) String);
@@ -46,6 +51,9 @@ impl<'a> Browser<'a> {
         fields.push(("decision".to_owned(), "approve".to_owned()));
         response = self.post(&format!("{ours}{consent}"), &fields, &ours)?;
         url = location(&url, &response)?;
+        if url.starts_with(APP_URL) {
+            url = self.lend_session(&url, person)?;
+        }
         for _ in 0..6 {
             if !url.starts_with(&clerk) {
                 break;
@@ -72,6 +80,27 @@ impl<'a> Browser<'a> {
         let response = self.send(&url, get(&url), loss)?;
         let back = location(&url, &response)?;
         parameter(&back, "code").ok_or_else(|| Interrupted(format!("no code: {back}")))
+    }
+
+    /// What the route `/auth/mcp` of the owner's application does for somebody who is signed in there.
+    fn lend_session(&self, route: &str, person: &str) -> Result<String, Interrupted> {
+        let at_clerk = |path: &str, body: &Value| {
+            let request = post(&format!("{}/v1/{path}", self.world.clerk));
+            let answer = request.bearer("sk_test_emulate").json(body).send();
+            match answer {
+                Ok(answer) if answer.status == 200 => Ok(answer.json()),
+                other => Err(Interrupted(format!("the application at Clerk: {other:?}"))),
+            }
+        };
+        let session = at_clerk("sessions", &json!({ "user_id": person }))?;
+        let session = session["id"].as_str().unwrap_or_default();
+        let token = at_clerk(&format!("sessions/{session}/tokens"), &json!({}))?;
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("state", &parameter(route, "state").unwrap_or_default())
+            .append_pair("clerk_token", token["jwt"].as_str().unwrap_or_default())
+            .finish();
+        let callback = parameter(route, "callback_url").unwrap_or_default();
+        Ok(format!("{callback}?{query}"))
     }
 
     /// Follows redirects within `origin`; gives the page where they end, or the answer that leads

@@ -92,6 +92,7 @@ impl Chaos<'_> {
             | FaultKind::ApiRateLimited
             | FaultKind::ApiRefuses
             | FaultKind::ApiDrops
+            | FaultKind::ApiAbsent
             | FaultKind::ApiGarbled => {
                 self.world.api.fail(Some(kind));
                 Ok(())
@@ -124,6 +125,7 @@ impl Chaos<'_> {
             | FaultKind::ApiRateLimited
             | FaultKind::ApiRefuses
             | FaultKind::ApiDrops
+            | FaultKind::ApiAbsent
             | FaultKind::ApiGarbled => {
                 self.world.api.fail(None);
                 Ok(())

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 use url::Url;
 
+use crate::events::Opened;
+
 /// Longer than everything that the server itself gives up on.
 const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -59,6 +61,22 @@ impl Request {
 
     /// The whole answer, or an error when it does not come whole.
     pub(crate) fn send(&self) -> io::Result<Response> {
+        let (address, text) = self.write()?;
+        Response::parse(&exchange(address, &text)?)
+    }
+
+    /// Sends it; the answer may be a stream.
+    pub(crate) fn open(&self) -> Opened {
+        let sent = self.write().and_then(|(address, text)| {
+            let mut stream = connect(address)?;
+            stream.write_all(&text)?;
+            Ok(stream)
+        });
+        sent.map_or(Opened::Nothing, Opened::read)
+    }
+
+    /// Where it goes, and its bytes.
+    fn write(&self) -> io::Result<(SocketAddr, Vec<u8>)> {
         let host = self.url.host_str().unwrap_or_default();
         let port = self.url.port_or_known_default().unwrap_or_default();
         let address = format!("{host}:{port}");
@@ -75,16 +93,22 @@ impl Request {
             "content-length: {length}\r\nconnection: close\r\n\r\n{}",
             self.body
         );
-        let address: SocketAddr = address.parse().map_err(io::Error::other)?;
-        Response::parse(&exchange(address, text.as_bytes())?)
+        let address = address.parse().map_err(io::Error::other)?;
+        Ok((address, text.into_bytes()))
     }
+}
+
+/// A connection that waits no longer than the patience.
+pub(crate) fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 /// Sends this, and reads until the other side closes.
 pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = connect(address)?;
     stream.write_all(request)?;
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
@@ -105,6 +129,22 @@ impl Response {
     /// Reads an answer; one that is not whole is an error.
     pub(crate) fn parse(bytes: &[u8]) -> io::Result<Self> {
         let cut = || io::Error::new(ErrorKind::UnexpectedEof, "the answer is not whole");
+        let mut response = Self::head(bytes)?;
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+        let rest = &bytes[end.ok_or_else(cut)? + 4..];
+        let body = if response.header("transfer-encoding") == "chunked" {
+            unchunked(rest).ok_or_else(cut)?
+        } else {
+            let length = response.header("content-length").parse().unwrap_or(0);
+            rest.get(..length).ok_or_else(cut)?.to_vec()
+        };
+        response.body = String::from_utf8_lossy(&body).into_owned();
+        Ok(response)
+    }
+
+    /// Reads the head of an answer.
+    pub(crate) fn head(bytes: &[u8]) -> io::Result<Self> {
+        let cut = || io::Error::new(ErrorKind::UnexpectedEof, "the answer is not whole");
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
         let end = end.ok_or_else(cut)?;
         let head = String::from_utf8_lossy(&bytes[..end]);
@@ -115,20 +155,11 @@ impl Response {
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        let mut response = Self {
+        Ok(Self {
             status: status.ok_or_else(cut)?,
             headers,
             body: String::new(),
-        };
-        let rest = &bytes[end + 4..];
-        let body = if response.header("transfer-encoding") == "chunked" {
-            unchunked(rest).ok_or_else(cut)?
-        } else {
-            let length = response.header("content-length").parse().unwrap_or(0);
-            rest.get(..length).ok_or_else(cut)?.to_vec()
-        };
-        response.body = String::from_utf8_lossy(&body).into_owned();
-        Ok(response)
+        })
     }
 
     /// The header's value, empty without one.

@@ -1,6 +1,6 @@
 //! The owner's API, which fails as it is told to.
 
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,12 @@ pub(crate) struct OwnersApi {
     pub(crate) address: SocketAddr,
     fault: Arc<Mutex<Option<FaultKind>>>,
     calls: Arc<AtomicU64>,
+    /// Orders that were cancelled: everybody declines, so none may be.
+    cancelled: Arc<AtomicU64>,
 }
+
+/// How often it looks whether somebody has come.
+const TICK: Duration = Duration::from_millis(2);
 
 impl OwnersApi {
     pub(crate) fn start() -> io::Result<Self> {
@@ -22,15 +27,38 @@ impl OwnersApi {
             address: listener.local_addr()?,
             fault: Arc::default(),
             calls: Arc::default(),
+            cancelled: Arc::default(),
         };
         let serving = api.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let api = serving.clone();
-                std::thread::spawn(move || drop(api.answer(stream)));
-            }
-        });
+        std::thread::spawn(move || serving.serve(listener));
         Ok(api)
+    }
+
+    /// Takes connections, except while it is absent.
+    fn serve(&self, first: TcpListener) -> io::Result<()> {
+        let mut listener = Some(first);
+        loop {
+            if *self.fault.lock().unwrap() == Some(FaultKind::ApiAbsent) {
+                listener = None;
+                std::thread::sleep(TICK);
+                continue;
+            }
+            let open = match listener.take() {
+                Some(open) => open,
+                None => TcpListener::bind(self.address)?,
+            };
+            open.set_nonblocking(true)?;
+            match open.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(false)?;
+                    let api = self.clone();
+                    std::thread::spawn(move || drop(api.answer(stream)));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::sleep(TICK),
+                Err(error) => return Err(error),
+            }
+            listener = Some(open);
+        }
     }
 
     pub(crate) fn fail(&self, fault: Option<FaultKind>) {
@@ -41,9 +69,18 @@ impl OwnersApi {
         self.calls.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn cancelled(&self) -> u64 {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
     fn answer(&self, stream: TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if line.starts_with("DELETE ") {
+            self.cancelled.fetch_add(1, Ordering::Relaxed);
+        }
+        line.clear();
         while reader.read_line(&mut line)? > 2 {
             line.clear();
         }

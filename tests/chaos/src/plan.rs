@@ -56,6 +56,19 @@ pub(crate) enum Operation {
     /// A refresh with a token whose successor was used: the grant ends.
     Replay,
     Revoke(Loss),
+    /// A call that asks its person, who says no; the connection is lost before or after the question
+    /// was read.
+    Decline {
+        reads_question: bool,
+    },
+    /// A stream of the session is opened and kept, or found again.
+    Listen,
+    /// A call over HTTP+SSE.
+    CallOverSse(Tool),
+    /// The person is banned at Clerk. From now on every operation uses what they have.
+    GetBanned,
+    /// The person is deleted at Clerk.
+    GetDeleted,
     /// One of this client's dead tokens is tried; the number chooses.
     UseTheDead(u32),
 }
@@ -94,11 +107,13 @@ pub(crate) enum FaultKind {
     ApiRefuses,
     ApiDrops,
     ApiGarbled,
+    /// Nobody listens at its address.
+    ApiAbsent,
     /// Memory and descriptors are looked at.
     Measure,
 }
 
-const ROUND: [FaultKind; 20] = [
+const ROUND: [FaultKind; 21] = [
     FaultKind::Kill,
     FaultKind::DiskFull,
     FaultKind::ClockForward(16),
@@ -118,6 +133,7 @@ const ROUND: [FaultKind; 20] = [
     FaultKind::ApiRefuses,
     FaultKind::ClerkAnswersLost,
     FaultKind::ApiRateLimited,
+    FaultKind::ApiAbsent,
     FaultKind::ClerkGarbled,
 ];
 /// One more than the default life of an unused refresh token, in minutes.
@@ -133,6 +149,16 @@ impl Plan {
         for number in CLIENTS as u64..operations {
             let client = usize::try_from(number).unwrap_or(0) % CLIENTS;
             plan.operations[client].push(operation(&mut random));
+        }
+        // In the middle of what two of them do.
+        for (client, end) in plan
+            .operations
+            .iter_mut()
+            .rev()
+            .zip([Operation::GetBanned, Operation::GetDeleted])
+        {
+            let middle = client.len() / 2;
+            client[middle] = end;
         }
         // Twice every kind in 2,000 operations.
         let each = (operations / 44).max(1);
@@ -193,10 +219,28 @@ impl Plan {
     }
 }
 
+/// What a client does while nothing goes wrong, for as long as one likes.
+pub(crate) fn faultless(seed: u64, client: u64) -> impl Iterator<Item = Operation> {
+    let mut random = Random(seed ^ client.rotate_left(32));
+    std::iter::repeat_with(move || match operation(&mut random) {
+        Operation::SignIn(_) => Operation::SignIn(Loss::Nothing),
+        Operation::Call(tool, _) => Operation::Call(tool, Loss::Nothing),
+        Operation::CallInSession(tool, _) => Operation::CallInSession(tool, Loss::Nothing),
+        Operation::Refresh(_) => Operation::Refresh(Loss::Nothing),
+        Operation::Revoke(_) => Operation::Revoke(Loss::Nothing),
+        other => other,
+    })
+}
+
 fn operation(random: &mut Random) -> Operation {
     match random.below(100) {
-        0..30 => Operation::Call(tool(random), loss(random, 12)),
-        30..50 => Operation::CallInSession(tool(random), loss(random, 12)),
+        0..20 => Operation::Call(tool(random), loss(random, 12)),
+        20..34 => Operation::CallInSession(tool(random), loss(random, 12)),
+        34..40 => Operation::Decline {
+            reads_question: random.below(2) == 0,
+        },
+        40..44 => Operation::Listen,
+        44..50 => Operation::CallOverSse(tool(random)),
         50..68 => Operation::Refresh(loss(random, 40)),
         68..74 => Operation::RefreshAtOnce,
         74..79 => Operation::RefreshWithPrevious,

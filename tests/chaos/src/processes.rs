@@ -18,11 +18,21 @@ pub(crate) struct Programs {
     pub(crate) clerk_mcp: PathBuf,
     pub(crate) machine: PathBuf,
     pub(crate) folder: PathBuf,
+    pub(crate) sign_in: SignIn,
+}
+
+/// How people sign in at the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignIn {
+    /// The server is an OAuth client of Clerk.
+    ClerkOauth,
+    /// Through the owner's application.
+    App,
 }
 
 impl Programs {
     /// Takes the binary that `CLERK_MCP_BIN` names, and compiles machine.c into `folder`.
-    pub(crate) fn prepare(folder: &Path) -> Result<Self, String> {
+    pub(crate) fn prepare(folder: &Path, sign_in: SignIn) -> Result<Self, String> {
         let clerk_mcp = std::env::var_os("CLERK_MCP_BIN").map(PathBuf::from);
         let clerk_mcp = clerk_mcp.ok_or(
             "CLERK_MCP_BIN names no binary\nhint: tests/chaos/run builds it and says where it is",
@@ -45,6 +55,7 @@ impl Programs {
             clerk_mcp,
             machine,
             folder: folder.to_owned(),
+            sign_in,
         })
     }
 
@@ -79,9 +90,12 @@ impl Programs {
             .args(["serve", "--config", "clerk-mcp.toml"])
             .env("CLERK_SECRET_KEY", "sk_test_emulate")
             .env("CLERK_API_URL", clerk)
-            .env("CLERK_FRONTEND_API", clerk)
-            .env("CLERK_CLIENT_ID", "chaos")
-            .env("CLERK_CLIENT_SECRET", "chaos-client-secret");
+            .env("CLERK_FRONTEND_API", clerk);
+        if self.sign_in == SignIn::ClerkOauth {
+            command
+                .env("CLERK_CLIENT_ID", "chaos")
+                .env("CLERK_CLIENT_SECRET", "chaos-client-secret");
+        }
         Process::start(command, Arc::clone(log), |line| {
             let is_it = line.contains("serving ");
             is_it.then(|| line.split_whitespace().next_back().map(str::to_owned))?

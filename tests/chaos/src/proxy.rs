@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use crate::http::{Request, Response, exchange};
+use crate::events::Opened;
+use crate::http::{Request, Response, connect, exchange};
 use crate::plan::Loss;
 
 /// The header that tells which of the server's lives has answered.
@@ -56,11 +57,7 @@ impl Proxy {
 
     /// Sends a request through the proxy, which loses of it what it is told to.
     pub(crate) fn send(&self, request: Request, loss: Loss) -> Outcome {
-        let number = {
-            let mut next = self.shared.next.lock().unwrap();
-            *next += 1;
-            *next
-        };
+        let number = self.next();
         let loss = match loss {
             Loss::Nothing => "nothing",
             Loss::Request => "request",
@@ -71,6 +68,19 @@ impl Proxy {
             Ok(response) => Outcome::Answer(response),
             Err(_) => Outcome::Lost(self.shared.lost.lock().unwrap().remove(&number)),
         }
+    }
+
+    /// Sends a request whose answer may be a stream, and comes through as it is made.
+    pub(crate) fn open(&self, request: Request) -> Opened {
+        let number = self.next();
+        let request = request.header("x-chaos", &format!("{number} stream"));
+        request.open()
+    }
+
+    fn next(&self) -> u64 {
+        let mut next = self.shared.next.lock().unwrap();
+        *next += 1;
+        *next
     }
 }
 
@@ -109,6 +119,9 @@ fn pass(shared: &Shared, client: TcpStream) -> io::Result<()> {
     }
     let server = *shared.server.lock().unwrap();
     let (server, life) = server.ok_or_else(|| io::Error::other("there is no server"))?;
+    if loss == "stream" {
+        return relay(reader.into_inner(), server, life, &request);
+    }
     let answer = with_life(exchange(server, &request)?, life);
     if loss == "answer" {
         if let (Ok(response), Ok(number)) = (Response::parse(&answer), number.parse()) {
@@ -117,6 +130,37 @@ fn pass(shared: &Shared, client: TcpStream) -> io::Result<()> {
         return Ok(());
     }
     reader.into_inner().write_all(&answer)
+}
+
+/// Passes an answer on piece by piece, until one of the two closes.
+fn relay(mut client: TcpStream, server: SocketAddr, life: usize, request: &[u8]) -> io::Result<()> {
+    let mut server = connect(server)?;
+    server.write_all(request)?;
+    let (mut ear, far) = (client.try_clone()?, server.try_clone()?);
+    // A client says nothing more: when it can be read, it has gone.
+    std::thread::spawn(move || {
+        let _ = ear.read(&mut [0]);
+        far.shutdown(Shutdown::Both)
+    });
+    let mut buffer = [0; 16 * 1024];
+    let mut is_head = true;
+    let relayed = loop {
+        match server.read(&mut buffer) {
+            Ok(0) => break Ok(()),
+            Ok(length) => {
+                let mut piece = buffer[..length].to_vec();
+                if std::mem::take(&mut is_head) {
+                    piece = with_life(piece, life);
+                }
+                if let Err(error) = client.write_all(&piece) {
+                    break Err(error);
+                }
+            }
+            Err(error) => break Err(error),
+        }
+    };
+    let _ = client.shutdown(Shutdown::Both);
+    relayed
 }
 
 /// Tells in a header which of the server's lives has answered: an answer may be read long after the

@@ -291,6 +291,9 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let session_id = session_id.or_else(|| response.headers().get(SESSION_ID).cloned());
         let session_id = session_id.as_ref().and_then(|id| id.to_str().ok());
         if let (Some(id), Some(method)) = (session_id, &method) {
+            if method == "initialize" && self.sessions.end_unkept(id).await {
+                return Err(busy("sessions cannot be kept now").into());
+            }
             self.follow_handshake(id, method, &body, response.status());
         }
         Ok(self.ending(response, &principal, session_id, underway, is_waiting))

@@ -83,6 +83,8 @@ struct Owner {
     kept_at: u64,
     /// Streams that are open.
     streams: usize,
+    /// Whether the store had no room for it.
+    is_unkept: bool,
     /// What rmcp lacks to have it, when it is of an earlier process.
     dormant: Option<Arc<Dormant>>,
 }
@@ -313,6 +315,7 @@ impl SessionManager for OwnedSessions {
             used_at: now,
             kept_at: now,
             streams: 0,
+            is_unkept: false,
             dormant: None,
         };
         self.owners().insert(id.clone(), owner);

@@ -97,6 +97,7 @@ impl OwnedSessions {
             used_at: stored.used_at.0,
             kept_at: stored.used_at.0,
             streams: 0,
+            is_unkept: false,
             dormant: Some(Arc::new(Dormant {
                 initialize,
                 waking: Mutex::default(),
@@ -200,7 +201,24 @@ impl OwnedSessions {
             used_at: created_at,
         };
         let kept = self.store.keep_session(&session, MOST_SESSIONS_EACH).await;
+        if kept.is_err()
+            && let Some(owner) = self.owners().get_mut(id)
+        {
+            owner.is_unkept = true;
+        }
         kept.map_err(Unkept::Store)
+    }
+
+    /// Ends a session that has just begun, if the store had no room for it; whether it did. What was
+    /// promised of it could not be held: its streams could not be resumed, and a kill would take it.
+    pub(in crate::front) async fn end_unkept(&self, id: &str) -> bool {
+        let id: SessionId = id.into();
+        if !self.owners().get(&id).is_some_and(|owner| owner.is_unkept) {
+            return false;
+        }
+        // There is nothing of it in the store, which says so by an error.
+        let _ = self.close_session(&id).await;
+        true
     }
 }
 
