@@ -36,4 +36,5 @@ mod sign_in;
 mod support;
 mod token_endpoint;
 mod token_sessions;
+mod tool_attacks;
 mod tool_state;
