@@ -11,6 +11,7 @@
 mod access_rules;
 mod api_credentials;
 mod api_tools;
+mod app_sign_in;
 mod authorization_server;
 mod clerk_tokens;
 mod consent;
