@@ -28,6 +28,10 @@ pub struct Bounds {
 
 /// Seconds' worth of calls that may come at once.
 const BURST_SECONDS: u64 = 10;
+/// In a millisecond.
+const MICROSECONDS: u64 = 1000;
+/// A full bucket, in microseconds.
+const FULL: u64 = BURST_SECONDS * 1_000_000;
 /// How many people and clients are remembered before those are forgotten of whom nothing is under way.
 const MOST_REMEMBERED: usize = 20_000;
 
@@ -49,7 +53,7 @@ struct Counts {
 #[derive(Debug, Default)]
 struct Person {
     calls: usize,
-    /// When all that they began has drained from their bucket, Unix milliseconds.
+    /// When all that they began has drained from their bucket, Unix microseconds.
     drained_at: u64,
 }
 
@@ -135,7 +139,8 @@ impl Load {
         }
         if let Some(rate) = bounds.calls_per_second {
             // A clock that was set back keeps nobody out for longer than a full bucket.
-            person.drained_at = person.drained_at.min(now + BURST_SECONDS * 1000);
+            let now = now.saturating_mul(MICROSECONDS);
+            person.drained_at = person.drained_at.min(now + FULL);
             person.drained_at = drained(person.drained_at, rate, now)?;
         }
         person.calls += 1;
@@ -182,7 +187,7 @@ impl Counts {
     fn forget(&mut self, now: u64) {
         if self.people.len() >= MOST_REMEMBERED {
             self.people
-                .retain(|_, person| person.calls > 0 || person.drained_at > now);
+                .retain(|_, person| person.calls > 0 || person.drained_at / MICROSECONDS >= now);
         }
         if self.clients.len() >= MOST_REMEMBERED {
             self.clients
@@ -191,21 +196,15 @@ impl Counts {
     }
 }
 
-/// The bucket after another call (the generic cell rate algorithm).
+/// The bucket after another call (the generic cell rate algorithm), all in microseconds: in milliseconds
+/// no rate above a thousand a second could be told from another.
 fn drained(drained_at: u64, rate: u32, now: u64) -> Result<u64, Overload> {
-    let each = 1000.0 / f64::from(rate.max(1));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 1 and 1000"
-    )]
-    let each = each.ceil() as u64;
-    let full = BURST_SECONDS * 1000;
+    let each = 1_000_000_u64.div_ceil(u64::from(rate.max(1)));
     let level = drained_at.max(now) + each;
-    let over = level.saturating_sub(now + full);
+    let over = level.saturating_sub(now + FULL);
     if over > 0 {
         return Err(Overload::Own {
-            retry_after: Duration::from_millis(over),
+            retry_after: Duration::from_micros(over),
         });
     }
     Ok(level)
@@ -299,6 +298,26 @@ mod tests {
         let back = NOW - 365 * 24 * 60 * 60 * 1000;
         assert!(begin("ava one", back).is_err());
         begin("ava one", back + 100).unwrap();
+    }
+
+    #[test]
+    fn a_rate_above_a_thousand_is_what_it_says() {
+        for (rate, burst) in [(600, 6_000), (1_000, 10_000), (5_000, 50_000)] {
+            let load = load(Bounds {
+                calls_per_second: Some(rate),
+                ..bounds()
+            });
+            let begun = |now| {
+                let begin = || load.call(&key("ava one"), now).map(drop);
+                std::iter::repeat_with(begin)
+                    .take_while(Result::is_ok)
+                    .count()
+            };
+            // Each takes a whole number of microseconds.
+            assert!(begun(NOW).abs_diff(burst) <= burst / 1000, "{rate}");
+            let in_a_second = usize::try_from(rate).unwrap();
+            assert!(begun(NOW + 1000).abs_diff(in_a_second) <= 2, "{rate}");
+        }
     }
 
     #[test]
