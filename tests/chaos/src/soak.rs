@@ -13,10 +13,11 @@ use crate::plan::faultless;
 use crate::processes::{Process, Usage};
 use crate::world::World;
 
-/// So often the clock moves, by [`STEP`]: access tokens are over each time, unused refresh tokens
-/// (30 days) after 45 s, audit rows (90 days) after 135 s, grants (180 days) after 270 s.
-const EVERY: Duration = Duration::from_secs(3);
-const STEP: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+/// So often the clock moves, by [`STEP`]: access tokens are over each time, unused refresh tokens and
+/// clients (30 days) after 45 s, audit rows (90 days) after 135 s, grants (180 days) after 270 s. A
+/// sign-in must come to its end between two moves, also on a machine that does much else.
+const EVERY: Duration = Duration::from_secs(15);
+const STEP: Duration = Duration::from_secs(10 * 24 * 60 * 60);
 const SAMPLED: Duration = Duration::from_secs(5);
 /// How often the server sweeps, by the time that is never moved, and how long that may take.
 const SWEPT: Duration = Duration::from_secs(5 * 60);
