@@ -2,11 +2,13 @@
 // browser, calls, and everything that can happen to a sign-in afterwards.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auth as authV1 } from '@modelcontextprotocol/sdk/client/auth.js';
 import { connect, CLIENTS, wantsSignIn } from './support/remote-clients.mjs';
-import { startDev, until } from './support/remote.mjs';
+import { folder, startDev, until } from './support/remote.mjs';
 import { AVA, LUCAS, LUMEN, NOAH, NORTHWIND, seedFile } from './support/seed.mjs';
 import { call, refusal } from './support/tool-calls.mjs';
 
@@ -102,6 +104,15 @@ for (const each of CLIENTS) {
       assert.equal((await rename()).first_name, 'Noa');
       assert.equal(transport.sessionId, sessionId);
       assert.equal(wire.exchanges.filter(({ path }) => path === '/register').length, 1);
+    });
+
+    test('asks for all of it at first where it is told to', async (t) => {
+      const config = join(folder(t), 'clerk-mcp.toml');
+      writeFileSync(config, '[oauth]\nfirst_scopes = ["tools:read", "tools:write"]\n');
+      const { app, client } = await open(t, NOAH, { args: ['--config', config] });
+      assert.equal(app.opened[0].searchParams.get('scope'), WRITE);
+      assert.equal((await call(client, 'updateUser', { firstName: 'Noa' })).first_name, 'Noa');
+      assert.equal(app.opened.length, 1);
     });
 
     test('refreshes, also when an answer is lost', async (t) => {

@@ -1,17 +1,20 @@
 //! `clerk-mcp serve --check`: what only shows once Clerk and the database are asked.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use clerk::{
     Client, HttpTransport, Request, Transport,
-    oauth::{FrontendApi, OAuthApplication, ProviderMetadata, Secret, list_oauth_applications},
+    oauth::{
+        FrontendApi, OAuthApplication, OAuthError, Provider, ProviderMetadata, Secret,
+        list_oauth_applications,
+    },
 };
 use http::Method;
 use serde_json::Value;
 use server::{
     config::{ClerkOauth, ClerkTokens, Config, OwnersApp, SignIn},
-    process::database_fault,
+    process::storage_fault,
     sign_in::APP_ROUTE,
 };
 
@@ -134,28 +137,11 @@ async fn ticket_sessions(config: &Config, transport: &Arc<dyn Transport>, report
     }
 }
 
-/// The file itself is not made here: a check changes nothing.
+/// The files themselves are not made here: a check changes nothing.
 async fn database(config: &Config, report: &mut Report) {
-    let file = &config.storage.path;
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    match std::fs::metadata(folder) {
-        Ok(metadata) if metadata.is_dir() && !metadata.permissions().readonly() => {
-            match database_fault(config).await {
-                Some(fault) => report.fault(format!("database: {fault}")),
-                None => report.good(format!("database: {}", file.display())),
-            }
-        }
-        Ok(_) => report.fault(format!(
-            "database: {} cannot be written to\nhint: name another file with --database",
-            folder.display()
-        )),
-        Err(error) => report.fault(format!(
-            "database: {}: {error}\nhint: make the folder, or name another file with --database",
-            folder.display()
-        )),
+    match storage_fault(config).await {
+        Some(fault) => report.fault(format!("database: {fault}")),
+        None => report.good(format!("database: {}", config.storage.path.display())),
     }
 }
 
@@ -205,11 +191,34 @@ async fn oauth_application(
     };
     let scopes = server::sign_in::scopes(application.organizations);
     let faults = found.faults(provider.client(), &scopes);
+    let mut faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    faults.extend(client_fault(&provider).await);
     if faults.is_empty() {
         report.good(format!("OAuth application: {} ({client_id})", found.name));
     }
     for fault in faults {
         report.fault(format!("OAuth application: {fault}"));
+    }
+}
+
+/// Whether Clerk takes the client's secret: it looks at that before it looks at a code, which here is none.
+async fn client_fault(provider: &Provider) -> Option<String> {
+    let (code, verifier) = (
+        Secret::parse("not-a-code").ok()?,
+        "not-a-verifier-".repeat(3),
+    );
+    let asked = provider.redeem_code(&code, &verifier, Machine::now_ms());
+    match asked.await {
+        Err(OAuthError::Refused { error, .. })
+            if error != "invalid_client" && error != "unauthorized_client" =>
+        {
+            None
+        }
+        Err(error) => Some(error.to_string()),
+        Ok(_) => Some(
+            "its token endpoint takes any code\nhint: check CLERK_FRONTEND_API: this is not Clerk"
+                .to_owned(),
+        ),
     }
 }
 

@@ -2,6 +2,7 @@
 //! account, a configuration or the network.
 
 use std::{
+    fs::{File, TryLockError},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
@@ -168,17 +169,44 @@ impl Handle for DemoApp {
 }
 
 /// Where everything is kept.
-struct Folder(PathBuf);
+///
+/// It is one process' own: the local Clerk is kept in memory and written as a whole.
+struct Folder {
+    path: PathBuf,
+    /// Locked while this process lives.
+    _lock: File,
+}
 
 impl Folder {
     fn open(arguments: &DevArguments) -> Result<Self, Failure> {
-        let folder = Self(arguments.dir.clone());
+        let path = arguments.dir.clone();
         let cannot = |what: &str, error: std::io::Error| {
             Failure::usage(format!(
                 "{}: {what}: {error}\nhint: name another folder with --dir",
-                folder.0.display()
+                arguments.dir.display()
             ))
         };
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .create(&path)
+            .map_err(|error| cannot("cannot be made", error))?;
+        let lock = File::create(path.join("lock"));
+        let lock = lock.map_err(|error| cannot("cannot be written", error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::failed(format!(
+                    "{}: another `clerk-mcp dev` uses this folder\n\
+                     hint: stop that one, or name another folder with --dir",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(cannot("cannot be locked", error)),
+        }
+        let folder = Self { path, _lock: lock };
         if arguments.fresh {
             for file in folder.files() {
                 match std::fs::remove_file(&file) {
@@ -189,15 +217,8 @@ impl Folder {
                 }
             }
         }
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder
-            .create(&folder.0)
-            .map_err(|error| cannot("cannot be made", error))?;
         // What is kept here is nobody's source.
-        let ignore = folder.0.join(".gitignore");
+        let ignore = folder.path.join(".gitignore");
         if !ignore.exists() {
             std::fs::write(&ignore, "*\n").map_err(|error| cannot("cannot be written", error))?;
         }
@@ -205,11 +226,11 @@ impl Folder {
     }
 
     fn emulator(&self) -> PathBuf {
-        self.0.join("clerk.json")
+        self.path.join("clerk.json")
     }
 
     fn database(&self) -> PathBuf {
-        self.0.join("clerk-mcp.db")
+        self.path.join("clerk-mcp.db")
     }
 
     /// All that `--fresh` forgets.

@@ -202,7 +202,7 @@ fn the_probe_fails_where_the_server_is_not_ready_or_not_there() {
 #[test]
 fn the_guides_show_configurations_that_load() {
     let mut loaded = 0;
-    for guide in ["deploy", "remote-server"] {
+    for guide in ["deploy", "remote-server", "impersonation"] {
         let text = std::fs::read_to_string(format!("{ROOT}/docs/guides/{guide}.md")).unwrap();
         for block in text.split("```toml\n").skip(1) {
             let (block, _) = block.split_once("\n```").unwrap();

@@ -117,6 +117,8 @@ fn whole_seconds(wait: Duration) -> u64 {
 /// become `'`, an ellipsis three dots, everything else a space or a question mark.
 pub(crate) fn wire_text(text: &str) -> String {
     let mut wire = String::with_capacity(text.len());
+    // One line: what to do about it begins a sentence of its own.
+    let text = text.replace("\nhint: ", ". Hint: ");
     for character in text.chars() {
         match character {
             '"' | '`' => wire.push('\''),

@@ -30,7 +30,7 @@ pub async fn bind(
     let listener = TcpListener::bind(address).await.map_err(|error| {
         StartError::failed(format!(
             "cannot listen on {address}: {error}\n\
-             hint: choose another port with {flag}, or a free one with {flag} 0"
+             hint: choose another port with {flag}; port 0 is a free one"
         ))
     })?;
     let address = listener

@@ -18,6 +18,7 @@ mod consent;
 mod consents;
 mod cors;
 mod demo_app;
+mod dev_folder;
 mod direct_calls;
 mod durable_sessions;
 mod health;

@@ -131,6 +131,37 @@ fn what_is_in_order_is_said_to_be_and_nothing_is_made() {
 }
 
 #[test]
+fn what_would_keep_the_server_from_starting_is_found() {
+    let clerk = Clerk::start();
+    let file = |name: &str, text: &[u8]| std::fs::write(clerk.folder.join(name), text).unwrap();
+    clerk.finds("[storage]\npath = \"/tmp\"", &[], &["database: /tmp"]);
+    clerk.finds(
+        "[storage]\npath = \"none/a.db\"",
+        &[],
+        &["database:", "nothing can be written in"],
+    );
+    file("junk.db", &[7; 3000]);
+    clerk.finds(
+        "[storage]\npath = \"junk.db\"",
+        &[],
+        &["junk.db", "not a database"],
+    );
+    file("with-key.db.key", b"corrupted");
+    clerk.finds(
+        "[storage]\npath = \"with-key.db\"",
+        &[],
+        &["with-key.db.key"],
+    );
+    // Everybody's sign-in would fail.
+    let secret = "another-secret-that-is-of-no-application";
+    clerk.finds(
+        "",
+        &[("CLERK_CLIENT_SECRET", secret)],
+        &["OAuth application", "CLERK_CLIENT_SECRET"],
+    );
+}
+
+#[test]
 fn faults_of_the_configuration_are_named_all_at_once() {
     let clerk = Clerk::start();
     clerk.finds("publik_url = \"x\"", &[], &["publik_url", "public_url"]);
@@ -183,6 +214,12 @@ fn faults_of_the_configuration_are_named_all_at_once() {
         &["name", "bind", "CLERK_SECRET_KEY"],
     );
     clerk.finds("", &[("CLERK_CLIENT_ID", "")], &["CLERK_CLIENT_ID"]);
+    clerk.finds(
+        "[oauth]\nfirst_scopes = [\"tools:read\", \"tools:wrote\"]",
+        &[],
+        &["oauth.first_scopes", "tools:wrote", "[[oauth.scopes]]"],
+    );
+    clerk.finds("[oauth]\nfirst_scopes = []", &[], &["oauth.first_scopes"]);
 }
 
 #[test]

@@ -132,7 +132,28 @@ fn scopes(reading: &Reading<'_>) -> Option<ScopePolicy> {
             _ => whole = false,
         }
     }
-    let first = ScopeSet::parse(READ_SCOPE)?;
+    let first = reading.list(reading.given(&settings::FIRST_SCOPES), |text| {
+        let known: Vec<&str> = offered.iter().map(|scope| scope.value.as_str()).collect();
+        match known.contains(&text) {
+            true => Ok(text.to_owned()),
+            false => Err(Wrong::new(
+                "this scope is not offered",
+                format!(
+                    "name one of {}, or define it in [[oauth.scopes]]",
+                    known.join(", ")
+                ),
+            )),
+        }
+    })?;
+    if first.is_empty() {
+        let wrong = Wrong::new("no scope is named", "name at least tools:read");
+        let place = reading
+            .given(&settings::FIRST_SCOPES)
+            .map(|given| given.place);
+        reading.fault(wrong.at(place?));
+        return None;
+    }
+    let first = ScopeSet::parse(&first.join(" "))?;
     let policy = ScopePolicy::new(offered, first).ok();
     whole.then_some(policy).flatten()
 }

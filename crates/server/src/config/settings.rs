@@ -214,6 +214,11 @@ settings! {
     CLIENT_ID_METADATA_DOCUMENTS = Setting::new("oauth.client_id_metadata_documents", Kind::Switch,
         "Whether a client id may be the URL of the client's metadata document").default("true");
 
+    FIRST_SCOPES = Setting::new("oauth.first_scopes", Kind::List,
+        "The scopes that clients are told to ask for before anybody has signed in; the person may untick \
+         each. With `tools:write` among them, people whose client cannot ask for more later (those made \
+         with version 1 of the TypeScript SDK) can use tools that change something")
+        .default("tools:read");
     SCOPE_VALUE = Setting::text("oauth.scopes[].value", "The scope, besides `tools:read` and \
          `tools:write`, as clients ask for it").required();
     SCOPE_TITLE = Setting::text("oauth.scopes[].title", "A few words for the consent page").required();

@@ -17,6 +17,7 @@ use toolkit::{
 
 use super::{
     credential::{Credential, CredentialKind},
+    echo,
     fault::ToolFault,
     shape::{judge, retry_after},
     template::Values,
@@ -236,7 +237,7 @@ impl ApiTool {
         first
             .headers_mut()
             .insert(header.name.clone(), header.value.clone());
-        let response = self.repeated(first).await?;
+        let response = echo::hide(self.repeated(first).await?, &header);
         if response.status() != 401 || !may_renew {
             return Ok((response, false));
         }
@@ -245,8 +246,11 @@ impl ApiTool {
             return Ok((response, true));
         };
         let mut second = request;
-        second.headers_mut().insert(renewed.name, renewed.value);
-        Ok((self.repeated(second).await?, true))
+        second
+            .headers_mut()
+            .insert(renewed.name.clone(), renewed.value.clone());
+        let response = self.repeated(second).await?;
+        Ok((echo::hide(response, &renewed), true))
     }
 
     /// Sends, and again where that may help and cannot harm.

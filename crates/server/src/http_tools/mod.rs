@@ -18,6 +18,7 @@ mod build;
 mod credential;
 mod credential_entry;
 mod definitions;
+mod echo;
 mod entry;
 mod executor;
 pub(crate) mod fault;

@@ -1,6 +1,6 @@
 //! The remote MCP server on this machine: its socket, database, keys and audit log.
 
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use clerk::{Env, HttpTransport, Transport};
 use mcp::audit::Audit;
@@ -143,15 +143,47 @@ impl LocalServer {
     }
 }
 
-/// What keeps a server from starting with the database that is there, with a hint. Nothing is changed.
-pub async fn database_fault(config: &Config) -> Option<String> {
+/// What keeps a server from starting with the database and the key that are there, or from making them,
+/// with a hint. Nothing stays changed.
+pub async fn storage_fault(config: &Config) -> Option<String> {
     let file = &config.storage.path;
-    if !file.exists() {
-        return None;
+    if file.exists() {
+        if let Err(error) = fs::OpenOptions::new().append(true).open(file) {
+            return Some(format!(
+                "{} cannot be written: {error}\nhint: let the server's user write it, or name another file \
+                 with --database",
+                file.display()
+            ));
+        }
+        match store::instance_of(file).await {
+            Ok(Some(owner)) => {
+                if let Some(fault) = of_another_instance(config, &owner) {
+                    return Some(fault);
+                }
+            }
+            Ok(None) => {}
+            Err(error) => return Some(error.to_string()),
+        }
     }
-    match store::instance_of(file).await {
-        Ok(owner) => of_another_instance(config, &owner?),
-        Err(error) => Some(error.to_string()),
+    // SQLite keeps files beside the database, and so is the key.
+    let beside = file.with_extension(format!("check-{}", std::process::id()));
+    let made = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&beside);
+    if let Err(error) = made.and_then(|_| fs::remove_file(&beside)) {
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        return Some(format!(
+            "nothing can be written in {}: {error}\nhint: make the folder, owned by the server's user, or \
+             name another file with --database",
+            folder.unwrap_or(Path::new(".")).display()
+        ));
+    }
+    match &config.keys {
+        Keys::KeptBeside(key) if key.exists() => keys(config).err().map(|error| error.to_string()),
+        _ => None,
     }
 }
 

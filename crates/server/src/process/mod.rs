@@ -8,7 +8,7 @@ pub mod signals;
 mod start_error;
 
 pub use self::{
-    local_server::{LocalServer, Neighbours, database_fault},
+    local_server::{LocalServer, Neighbours, storage_fault},
     machine::Machine,
     start_error::StartError,
 };

@@ -166,6 +166,14 @@ async fn answer(State(asked): State<Arc<Mutex<Vec<Asked>>>>, request: Request) -
                 .body(Body::from("x"))
                 .unwrap()
         }
+        "/headers" => {
+            let said = json!({ "you": { "sent": authorization } });
+            respond(200, "application/json", &said.to_string())
+        }
+        "/refuses-with-headers" => {
+            let said = json!({ "message": format!("no, {authorization:?}") });
+            respond(422, "application/json", &said.to_string())
+        }
         "/empty" => respond(204, "text/plain", ""),
         "/limited" => {
             let response = Response::builder().status(429).header("retry-after", "120");

@@ -1,12 +1,15 @@
 //! Calls of an API that is slow, huge, wrong, unwilling, leading elsewhere or not there.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use clerk_mcp_server::http_tools::{FixedCredentials, Surroundings};
 use serde_json::{Value, json};
 
 use super::{
-    api::{Api, caller, saved, surroundings},
+    api::{Api, Tokens, caller, saved, surroundings},
     object,
 };
 
@@ -128,6 +131,30 @@ async fn a_refused_credential_is_renewed_once() {
     assert_eq!(error.code, "sign_in_again");
     assert!(error.hint.unwrap().contains("authorizedParties"));
     assert_eq!(api.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn a_credential_that_the_api_repeats_is_not_shown() {
+    let api = Api::start().await;
+    let shared = Surroundings {
+        credentials: Arc::new(Tokens(AtomicUsize::new(4_000_000))),
+        ..surroundings()
+    };
+    let (path, text) = ("/headers", "Bearer (a credential, not shown)");
+    let result = api.call_with(&get(path), json!({}), shared.clone()).await;
+    let structured = result.unwrap().structured.unwrap();
+    assert_eq!(structured["you"]["sent"], text);
+    let path = "/refuses-with-headers";
+    let error = api.call_with(&get(path), json!({}), shared).await;
+    let message = error.unwrap_err().message;
+    assert!(
+        message.contains(text) && !message.contains("4000000"),
+        "{message}"
+    );
+    assert_eq!(
+        api.asked()[0].authorization.as_deref(),
+        Some("Bearer token-4000000")
+    );
 }
 
 #[tokio::test]
