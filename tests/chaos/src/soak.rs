@@ -19,9 +19,10 @@ use crate::world::World;
 const EVERY: Duration = Duration::from_secs(15);
 const STEP: Duration = Duration::from_secs(10 * 24 * 60 * 60);
 const SAMPLED: Duration = Duration::from_secs(5);
-/// How often the server sweeps, by the time that is never moved, and how long that may take.
+/// How often the server sweeps, by the time that is never moved.
 const SWEPT: Duration = Duration::from_secs(5 * 60);
-const SWEEPING: Duration = Duration::from_secs(40);
+/// Two sweeps, and time for the second to come to its end.
+const TWO_SWEEPS: Duration = Duration::from_secs(12 * 60);
 /// How much more memory the last quarter may have than the second, on average.
 const MORE_MEMORY_KIB: u64 = 6 * 1024;
 /// How many more descriptors: each client may have two connections more at that moment.
@@ -173,17 +174,21 @@ pub(crate) fn judge(world: &World, samples: &[Sample], length: Duration) {
         most(|sample| sample.rows),
         most(|sample| sample.bytes) / 1024
     );
+    if length < TWO_SWEEPS {
+        println!(
+            "  the server sweeps every 5 minutes: 12 minutes or more judge what that leaves, too"
+        );
+        return;
+    }
+    // A sweep takes a while: what it leaves is the least there is until the next.
     let after_sweep = |number: u32| {
         let from = SWEPT * number;
-        let just_after = samples
+        let until_the_next = samples
             .iter()
-            .filter(move |sample| sample.at >= from && sample.at < from + SWEEPING);
-        just_after.min_by_key(|sample| sample.rows)
+            .filter(move |sample| sample.at >= from && sample.at < from + SWEPT);
+        until_the_next.min_by_key(|sample| sample.rows)
     };
     let (Some(first), Some(second)) = (after_sweep(1), after_sweep(2)) else {
-        println!(
-            "  the server sweeps every 5 minutes: 11 minutes or more judge what that leaves, too"
-        );
         return;
     };
     println!(

@@ -327,6 +327,28 @@ fn who_comes_for_an_answer_after_a_kill_is_told_whether_the_call_may_have_taken_
     }
 }
 
+/// A client knows that it lost its connection before the server does.
+#[test]
+fn the_answer_is_for_the_client_that_came_back_and_not_for_the_connection_it_lost() {
+    let server = Server::start("came-back", CONFIG);
+    let owner = Client::public(&server, HTTPS_CALLBACK).connect(AVA);
+    let session = initialize_asking(&server, &owner);
+    for _ in 0..20 {
+        let (lost, begin, question) = asked(&server, &owner, &session);
+        let mut resumed = Events::after(&server, &owner, &session, &begin);
+        assert_eq!(resumed.next(), Some(question.clone()));
+        let decline = json!({
+            "jsonrpc": "2.0", "id": question.1["id"], "result": { "action": "decline" },
+        });
+        let taken = message(&server, &owner.access, &session, &decline).send();
+        assert_eq!(taken.status, 202, "{}", taken.brief());
+        let (_, answer) = resumed.next().unwrap();
+        assert_eq!(answer["result"]["isError"], true, "{answer}");
+        assert_eq!(resumed.next(), None);
+        drop(lost);
+    }
+}
+
 #[test]
 fn a_client_that_lost_its_connection_gets_the_rest_of_the_stream_and_the_answer() {
     let server = Server::start("reconnected", CONFIG);

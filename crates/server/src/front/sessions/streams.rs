@@ -57,6 +57,8 @@ struct RequestStream {
     session: SessionId,
     asked: Arc<Asked>,
     answer: Option<Arc<ServerJsonRpcMessage>>,
+    /// Clients that came back to it: the answer is theirs.
+    followers: usize,
     changed: Arc<Notify>,
 }
 
@@ -91,6 +93,7 @@ impl Streams {
             session: Arc::clone(session),
             asked: Arc::clone(&asked),
             answer: None,
+            followers: 0,
             changed: Arc::default(),
         };
         self.open().requests.insert(place.stream.clone(), stream);
@@ -190,7 +193,9 @@ impl Streams {
         place: Place,
     ) -> impl Stream<Item = ServerSseMessage> + Send + Sync {
         let (sender, mut messages) = mpsc::channel(QUEUE);
+        let following = Following::new(&self, &place.stream);
         tokio::spawn(async move {
+            let _following = following;
             let gone = sender.clone();
             tokio::select! {
                 () = gone.closed() => {}
@@ -247,6 +252,18 @@ impl Streams {
             if let Some(waiting) = waiting {
                 waiting.await;
             }
+        }
+    }
+
+    /// The connection that brought the request has read all that there is. It may be one that its client
+    /// has lost, unknown to us: with somebody there who came back, the answer stays.
+    fn read_to_the_end(&self, stream: &str) {
+        let mut open = self.open();
+        let goes = |known: &RequestStream| known.followers == 0 || known.answer.is_none();
+        if open.requests.get(stream).is_some_and(goes)
+            && let Some(over) = open.requests.remove(stream)
+        {
+            over.changed.notify_waiters();
         }
     }
 
@@ -398,6 +415,32 @@ fn is_final(message: &ServerJsonRpcMessage) -> bool {
     )
 }
 
+/// A client that came back to the stream of a request, as long as it is there.
+struct Following {
+    streams: Arc<Streams>,
+    stream: String,
+}
+
+impl Following {
+    fn new(streams: &Arc<Streams>, stream: &str) -> Self {
+        if let Some(known) = streams.open().requests.get_mut(stream) {
+            known.followers += 1;
+        }
+        Self {
+            streams: Arc::clone(streams),
+            stream: stream.to_owned(),
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        if let Some(known) = self.streams.open().requests.get_mut(&self.stream) {
+            known.followers = known.followers.saturating_sub(1);
+        }
+    }
+}
+
 /// The stream of one request, as the client that sent it reads it.
 pub(super) struct Delivery {
     streams: Arc<Streams>,
@@ -421,7 +464,7 @@ impl Stream for Delivery {
             && let Some(stream) = self.stream.take()
         {
             // The answer was taken, or there will be none.
-            self.streams.open().requests.remove(&stream);
+            self.streams.read_to_the_end(&stream);
         }
         next
     }
