@@ -25,8 +25,9 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// The most rows of one write.
-pub const BATCH: usize = 1024;
+/// The most rows of one write: what they take until they are written, a few kilobytes each, is never
+/// more than a megabyte.
+pub const BATCH: usize = 256;
 /// How long a row waits for others to be written with.
 pub const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a write may take.
@@ -366,7 +367,7 @@ mod tests {
                 .iter()
                 .all(|rows| rows.len() <= BATCH)
         );
-        assert_eq!(sink.batches.lock().unwrap().len(), 3);
+        assert_eq!(sink.batches.lock().unwrap().len(), 9);
         assert_eq!(queue.logged(), 0);
     }
 

@@ -15,20 +15,25 @@ const BATCH: u16 = 500;
 pub(super) const SWEEP: &str = "DELETE FROM audit WHERE number IN
          (SELECT number FROM audit WHERE at < ? ORDER BY at LIMIT ?)";
 
-pub(super) async fn append(
-    connection: &mut SqliteConnection,
-    records: &[AuditRecord],
-) -> Outcome<()> {
+/// Rows as they are kept: when, and what.
+pub(super) type Rows = Vec<(i64, String)>;
+
+/// Rows as they are kept. They wait for the writer so: a text takes less than the value.
+pub(super) fn rows(records: &[AuditRecord]) -> Outcome<Rows> {
+    let row = |record: &AuditRecord| {
+        let document = rows::to_document(&record.record, "audit.record")?;
+        Ok((milliseconds(record.at), document))
+    };
+    records.iter().map(row).collect()
+}
+
+pub(super) async fn append(connection: &mut SqliteConnection, mut rows: Rows) -> Outcome<()> {
     // Each statement is a round trip to the connection's thread: a busy server has thousands of rows
     // in a second.
-    for chunk in records.chunks(ROWS) {
-        let mut rows = Vec::with_capacity(chunk.len());
-        for record in chunk {
-            let document = rows::to_document(&record.record, "audit.record")?;
-            rows.push((milliseconds(record.at), document));
-        }
+    while !rows.is_empty() {
+        let chunk = rows.drain(..rows.len().min(ROWS));
         QueryBuilder::<Sqlite>::new("INSERT INTO audit (at, record) ")
-            .push_values(rows, |mut row, (at, document)| {
+            .push_values(chunk, |mut row, (at, document)| {
                 row.push_bind(at).push_bind(document);
             })
             .build()

@@ -310,10 +310,10 @@ impl Store for SqliteStore {
     }
 
     fn append_audit<'a>(&'a self, records: &'a [AuditRecord]) -> StoreResult<'a, ()> {
-        let records = records.to_vec();
-        self.write(move |connection| {
-            Box::pin(async move { audit::append(connection, &records).await })
-        })
+        match self.told(audit::rows(records)) {
+            Ok(rows) => self.write(move |connection| Box::pin(audit::append(connection, rows))),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
     }
 
     fn sweep_audit(&self, before: Timestamp) -> StoreResult<'_, u64> {
