@@ -26,7 +26,7 @@ export async function measureApiTools(programs, emulator, { blocks, calls }) {
   const log = join(programs.folder, 'api.log');
   const api = await startServer([programs.bareApi], { log, pattern: /http:\/\/\S+\/v1\/orders/ });
   try {
-    const server = await startClerkMcp(programs, emulator, 'api-tools', tools(api.url));
+    const server = await startClerkMcp(programs, emulator, 'api-tools', { more: tools(api.url) });
     try {
       const token = await (await McpClient.register(server.origin)).accessToken();
       const flags = ['--api', api.url, '--mcp', server.url, '--blocks', String(blocks), '--calls', String(calls)];

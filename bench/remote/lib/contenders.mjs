@@ -31,18 +31,19 @@ export function peers(programs) {
   }));
 }
 
-/** Starts everybody. Ours is one server that answers both kinds of clients. */
-export async function startAll(programs, emulator) {
+/** Starts everybody, or those who are named. Ours is one server that answers both kinds of clients. */
+export async function startAll(programs, emulator, names) {
   const started = [];
   const stop = () => Promise.all(started.map((server) => server.stop()));
   try {
     const contenders = [];
     for (const { name, sessions, start } of peers(programs)) {
+      if (names && !names.includes(name)) continue;
       const server = await start();
       started.push(server);
       contenders.push({ name, sessions, url: server.url });
     }
-    const ours = await startClerkMcp(programs, emulator, 'throughput');
+    const ours = await startClerkMcp(programs, emulator, names ? 'some' : 'everybody');
     started.push(ours);
     const token = await (await McpClient.register(ours.origin)).accessToken();
     await refusesStrangers(ours.url);

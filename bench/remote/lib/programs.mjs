@@ -18,12 +18,18 @@ export function prepare() {
     return target;
   };
   const native = (name) => copy(join(TARGET, 'release', name));
+  const given = (variable, name) => (process.env[variable] ? copy(resolve(ROOT, process.env[variable])) : native(name));
   return {
     folder,
-    clerkMcp: process.env.CLERK_MCP_BIN ? copy(resolve(ROOT, process.env.CLERK_MCP_BIN)) : native('clerk-mcp'),
+    clerkMcp: given('CLERK_MCP_BIN', 'clerk-mcp'),
     bareAxum: native('bare-axum'),
     bareRmcp: native('bare-rmcp'),
+    benchServer: given('CLERK_MCP_BENCH_SERVER_BIN', 'clerk-mcp-bench-server'),
     mcpLoad: native('mcp-load'),
+    mcpPaced: native('mcp-paced'),
+    mcpStreams: native('mcp-streams'),
+    firstLooks: native('first-looks'),
+    fillStore: native('fill-store'),
     bareApi: native('bare-api'),
     apiToolLoad: native('api-tool-load'),
     tokenLoad: native('token-load'),

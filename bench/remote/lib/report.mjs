@@ -1,20 +1,17 @@
 // The results as Markdown tables, and the targets.
 
 import { AXUM, NODE, OURS, OURS_SESSIONS, PYTHON, RMCP, RMCP_SESSIONS } from './contenders.mjs';
+import { fixed, table, whole } from './tables.mjs';
 
 const ORDER = [AXUM, RMCP, OURS, RMCP_SESSIONS, OURS_SESSIONS, NODE, PYTHON];
 const MOST_MEMORY_MB = 25;
 const MOST_ADDED_MS = 0.5;
 
-export function markdown({ machine, throughput, memory, tokens, apiTools, connections }) {
+export function throughputTables({ throughput, connections }) {
   const present = ORDER.filter((name) => throughput.blocks.some((block) => block.name === name));
   return [
-    `${machine}.`,
     ...connections.map((count) => throughputTable(throughput, present, count)),
     ratioTable(throughput, present, connections),
-    memoryTable(memory),
-    tokenTable(tokens),
-    apiToolTable(apiTools),
   ].join('\n\n');
 }
 
@@ -54,7 +51,7 @@ function wanted(target) {
   return target.least ? `≥ ${target.least}` : `≤ ${target.most} at 32`;
 }
 
-function memoryTable(memory) {
+export function memoryTable(memory) {
   const names = ORDER.filter((name) => memory[name]);
   const rows = names.map((name) => [
     name, fixed(memory[name].started, 1), fixed(memory[name].called, 1),
@@ -63,7 +60,7 @@ function memoryTable(memory) {
   return table('Resident memory of the idle process, MB', ['', 'after the start', 'after 1,000 calls', 'target'], rows);
 }
 
-function tokenTable({ commits, rows }) {
+export function tokenTable({ commits, rows }) {
   return table(
     'Redemptions and refreshes, as many of each, on durable SQLite',
     ['', 'per second', 'to bare commits', 'redemption p50, ms', 'refresh p50, ms'],
@@ -77,7 +74,7 @@ function tokenTable({ commits, rows }) {
   );
 }
 
-function apiToolTable({ direct, tool }) {
+export function apiToolTable({ direct, tool }) {
   const row = (name, { calls, p50_ms: p50, p99_ms: p99 }, target) => [
     name, whole(calls), fixed(p50, 3), fixed(p99, 3), fixed(p50 - direct.p50_ms, 3), target,
   ];
@@ -90,12 +87,3 @@ function apiToolTable({ direct, tool }) {
     ],
   );
 }
-
-function table(title, columns, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  const rule = columns.map((_, index) => (index === 0 ? '---' : '---:'));
-  return [`**${title}**`, '', line(columns), line(rule), ...rows.map(line)].join('\n');
-}
-
-const whole = (number) => Math.round(number).toLocaleString('en-US');
-const fixed = (number, digits) => number.toFixed(digits);

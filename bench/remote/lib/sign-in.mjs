@@ -16,7 +16,7 @@ export class McpClient {
   static async register(origin) {
     const response = await fetch(`${origin}/register`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', 'x-forwarded-for': someAddress() },
       body: JSON.stringify({
         client_name: 'Benchmark',
         redirect_uris: [REDIRECT_URI],
@@ -31,8 +31,8 @@ export class McpClient {
     return client;
   }
 
-  /** The form that redeems a new code. */
-  async codeForm() {
+  /** The form that redeems a new code, of this one of Clerk's people. */
+  async codeForm(person = 0) {
     const verifier = randomBytes(32).toString('base64url');
     const state = randomBytes(8).toString('hex');
     const url = new URL('/authorize', this.#origin);
@@ -46,7 +46,7 @@ export class McpClient {
       code_challenge: createHash('sha256').update(verifier).digest('base64url'),
       code_challenge_method: 'S256',
     });
-    const back = await this.#browse(url);
+    const back = await this.#browse(url, person);
     const code = back.searchParams.get('code');
     if (!code || back.searchParams.get('state') !== state) throw new Error(`no code came back: ${back}`);
     return new URLSearchParams({
@@ -59,24 +59,23 @@ export class McpClient {
   }
 
   /** An access token. */
-  async accessToken() {
-    const body = await this.codeForm();
-    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  async accessToken(person = 0) {
+    const body = await this.codeForm(person);
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', 'x-forwarded-for': someAddress() };
     const response = await fetch(`${this.#origin}/token`, { method: 'POST', headers, body });
     if (!response.ok) throw new Error(`no token: ${response.status} ${await response.text()}`);
     return (await response.json()).access_token;
   }
 
   /** Follows redirects and fills in forms until the browser is sent back to the client. */
-  async #browse(start) {
-    // Another address each time: limits per address are not what is measured.
-    const address = [10, ...randomBytes(3)].join('.');
+  async #browse(start, person) {
+    const address = someAddress();
     let page = await this.#send(start, { address });
     for (let step = 0; step < MOST_STEPS; step += 1) {
       if (page.location?.href.startsWith(REDIRECT_URI)) return page.location;
       page = page.location
         ? await this.#send(page.location, { address })
-        : await this.#send(...submission(page, address));
+        : await this.#send(...submission(page, address, person));
     }
     throw new Error(`the sign-in does not end: ${page.url}`);
   }
@@ -100,24 +99,31 @@ export class McpClient {
   }
 }
 
+/** Another address each time: limits per address are not what is measured. */
+function someAddress() {
+  return [10, ...randomBytes(3)].join('.');
+}
+
 /** What a person chooses on each of the pages, as arguments of the next request. */
-function submission(page, address) {
+function submission(page, address, person) {
   const choices = [
     ['decision', 'approve'], // our consent page
-    ['user_id', null], // Clerk's sign-in page: the first person
+    ['user_id', null], // Clerk's sign-in page: one of the people
     ['decision', 'allow'], // Clerk's consent page
   ];
   const forms = page.text.match(/<form[^]*?<\/form>/g) ?? [];
   for (const [name, value] of choices) {
-    const button = new RegExp(`name="${name}"[^>]*value="(${value ?? '[^"]+'})"`);
-    const form = forms.find((text) => button.test(text));
+    const button = new RegExp(`name="${name}"[^>]*value="(${value ?? '[^"]+'})"`, 'g');
+    const form = forms.find((text) => text.search(button) >= 0);
     if (!form) continue;
+    const buttons = [...form.matchAll(button)];
+    const chosen = buttons[name === 'user_id' ? person : 0];
     const fields = new URLSearchParams();
     for (const [input] of form.matchAll(/<input[^>]*type="(?:hidden|checkbox"[^>]*checked)[^>]*>/g)) {
       const [, field] = /name="([^"]*)"/.exec(input) ?? [];
       if (field) fields.append(plain(field), plain(/value="([^"]*)"/.exec(input)[1]));
     }
-    fields.append(name, plain(button.exec(form)[1]));
+    fields.append(name, plain(chosen[1]));
     const action = new URL(plain(/action="([^"]*)"/.exec(form)[1]), page.url);
     return [action, { form: fields, address }];
   }

@@ -45,7 +45,8 @@ export async function callTimes(programs, contender, calls) {
   await load(programs, contender, { '--calls': calls });
 }
 
-async function load({ mcpLoad }, { url, sessions, token }, options) {
+/** Calls as fast as answers come. */
+export async function load({ mcpLoad }, { url, sessions, token }, options) {
   const flags = { '--url': url, '--sessions': sessions, ...options };
   return run([mcpLoad, ...Object.entries(flags).flat().map(String)], { env: token ? { MCP_LOAD_TOKEN: token } : {} });
 }

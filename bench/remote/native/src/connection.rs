@@ -33,11 +33,26 @@ impl Target {
         })
     }
 
+    /// Another path of the same server.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Self {
+        Self {
+            authority: self.authority.clone(),
+            path: path.to_owned(),
+        }
+    }
+
     /// The bytes of a GET.
     #[must_use]
     pub fn get(&self, headers: &[(&str, &str)]) -> Vec<u8> {
+        self.request("GET", headers)
+    }
+
+    /// The bytes of a request without a body.
+    #[must_use]
+    pub fn request(&self, method: &str, headers: &[(&str, &str)]) -> Vec<u8> {
         let Self { authority, path } = self;
-        let mut head = format!("GET {path} HTTP/1.1\r\nhost: {authority}\r\n");
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {authority}\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -94,6 +109,20 @@ impl Answer<'_> {
     }
 }
 
+/// An event stream that was opened, and is read until it ends.
+#[derive(Debug)]
+pub struct EventStream(TcpStream);
+
+impl EventStream {
+    /// Reads and forgets what comes, until the server ends the stream.
+    pub async fn ended(self) {
+        let Self(mut stream) = self;
+        // Little, for there are thousands.
+        let mut received = [0; 256];
+        while !matches!(stream.read(&mut received).await, Ok(0) | Err(_)) {}
+    }
+}
+
 /// How much of the buffer an answer takes.
 struct Extent {
     status: u16,
@@ -111,6 +140,27 @@ impl Connection {
             stream,
             received: Vec::with_capacity(16 * 1024),
         })
+    }
+
+    /// Sends a request for an event stream and reads until `until` has come; what came, and the stream.
+    ///
+    /// # Errors
+    /// When the connection breaks or the answer is none of 200.
+    pub async fn stream(mut self, request: &[u8], until: &str) -> Result<(String, EventStream)> {
+        self.received.clear();
+        self.stream.write_all(request).await?;
+        loop {
+            if memmem::find(&self.received, until.as_bytes()).is_some() {
+                let came = String::from_utf8_lossy(&self.received).into_owned();
+                return Ok((came, EventStream(self.stream)));
+            }
+            let is_refused =
+                self.received.len() > 12 && !self.received.starts_with(b"HTTP/1.1 200");
+            if is_refused || self.stream.read_buf(&mut self.received).await? == 0 {
+                let received = String::from_utf8_lossy(&self.received);
+                return Err(format!("no stream with {until:?} but {received:?}").into());
+            }
+        }
     }
 
     /// Sends a request and waits for the end of its answer.

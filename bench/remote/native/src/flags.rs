@@ -20,3 +20,16 @@ pub fn flag<T: FromStr>(name: &str, default: T) -> Result<T> {
         .parse()
         .map_err(|_| format!("{name} {value:?} cannot be read").into())
 }
+
+/// The lines of the file that a flag names; `None` where it is not given.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn lines(name: &str) -> Result<Option<Vec<String>>> {
+    let file: String = flag(name, String::new())?;
+    if file.is_empty() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
+    Ok(Some(text.lines().map(str::to_owned).collect()))
+}

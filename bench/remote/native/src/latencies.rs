@@ -12,6 +12,7 @@ pub struct Summary {
     per_second: f64,
     p50_ms: f64,
     p99_ms: f64,
+    most_ms: f64,
 }
 
 impl Summary {
@@ -33,6 +34,7 @@ impl Summary {
             per_second: calls.len() as f64 / seconds,
             p50_ms: at(50),
             p99_ms: at(99),
+            most_ms: at(100),
         }
     }
 }

@@ -1,14 +1,18 @@
-//! Calls that are answered without rmcp get the answer that rmcp gives. A progress token is what leaves
-//! a call to rmcp, and changes nothing else here: none of these tools reports progress.
+//! Calls that are answered without rmcp get the answer that rmcp gives. What leaves a call to rmcp changes
+//! nothing else here: types with weights in `Accept` and, in a session, a progress token, for none of these
+//! tools reports progress.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::actors::{Client, HTTPS_CALLBACK, PRIYA, Tokens};
-use crate::support::http::Response;
+use crate::support::http::{Response, request};
 use crate::support::mcp::{at_mcp, call, initialize, initialize_message, message, result};
 use crate::support::server::{CONFIG, Server, shared};
+
+/// What every MCP client sends.
+const BOTH_TYPES: &str = "application/json, text/event-stream";
 
 fn calls() -> Vec<(&'static str, Value)> {
     vec![
@@ -47,7 +51,25 @@ fn standing_alone(tool: &str, arguments: &Value, id: &Value) -> Value {
 }
 
 fn send(server: &Server, tokens: &Tokens, tool: &str, message: &Value) -> Response {
-    at_mcp(server, "POST", &tokens.access)
+    accepting(BOTH_TYPES, server, tokens, tool, message)
+}
+
+/// Sends it so that rmcp answers.
+fn weighed(server: &Server, tokens: &Tokens, tool: &str, message: &Value) -> Response {
+    let types = "application/json;q=1, text/event-stream";
+    accepting(types, server, tokens, tool, message)
+}
+
+fn accepting(
+    types: &str,
+    server: &Server,
+    tokens: &Tokens,
+    tool: &str,
+    message: &Value,
+) -> Response {
+    request("POST", &server.mcp())
+        .bearer(&tokens.access)
+        .header("accept", types)
         .header("mcp-protocol-version", "2026-07-28")
         .header("mcp-method", "tools/call")
         .header("mcp-name", tool)
@@ -72,8 +94,10 @@ fn a_call_that_stands_alone_gets_the_answer_that_rmcp_gives() {
         for id in [json!(7), json!("seven"), json!(-1)] {
             let call = standing_alone(tool, &arguments, &id);
             let direct = send(server, &tokens, tool, &with(call.clone(), false));
-            let of_rmcp = send(server, &tokens, tool, &with(call, true));
+            let told = send(server, &tokens, tool, &with(call.clone(), true));
+            let of_rmcp = weighed(server, &tokens, tool, &call);
             assert_eq!(seen(&direct), seen(&of_rmcp), "{tool} {arguments} {id}");
+            assert_eq!(seen(&told), seen(&of_rmcp), "{tool} {arguments} {id}");
         }
     }
 }

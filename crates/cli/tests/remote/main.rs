@@ -13,6 +13,7 @@ mod api_credentials;
 mod api_tools;
 mod app_sign_in;
 mod authorization_server;
+mod call_streams;
 mod clerk_tokens;
 mod consent;
 mod consents;

@@ -1,13 +1,13 @@
-//! A `tools/call` that one JSON message answers. rmcp gives every request channels and tasks of its
-//! own, so that it can stream, ask and be cancelled; a call that needs none of it is answered here,
-//! sooner. What is not plainly such a call is left to rmcp.
+//! A `tools/call` that asks its client nothing. rmcp gives every request channels and tasks of its own, so
+//! that it can ask, be resumed and be cancelled by another request; a call that needs none of it is
+//! answered here, sooner and with less memory. What is not plainly such a call is left to rmcp.
 
 use clerk::BoxFuture;
 use rmcp::model::{
     CallToolResult, ClientCapabilities, Implementation, InitializeRequestParams, JsonRpcResponse,
     JsonRpcVersion2_0, NumberOrString, ProtocolVersion,
 };
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use toolkit::Progress;
 
@@ -23,6 +23,7 @@ pub struct DirectCall {
     id: NumberOrString,
     request: CallRequest,
     declared: Option<Declared>,
+    progress_token: Option<NumberOrString>,
 }
 
 /// What a request of 2026-07-28 says of its client.
@@ -63,7 +64,7 @@ struct Meta {
     #[serde(rename = "io.modelcontextprotocol/clientCapabilities")]
     capabilities: Option<ClientCapabilities>,
     #[serde(rename = "progressToken")]
-    progress_token: Option<IgnoredAny>,
+    progress_token: Option<NumberOrString>,
 }
 
 /// What an `initialize` says.
@@ -124,10 +125,10 @@ impl DirectCall {
         if message.jsonrpc != "2.0" || message.method != "tools/call" {
             return None;
         }
-        let params = message.params;
+        let mut params = message.params;
+        let progress_token = params.meta.as_mut().and_then(|meta| meta.progress_token.take());
         let declared = match params.meta {
             None => None,
-            Some(meta) if meta.progress_token.is_some() => return None,
             Some(meta) => match (meta.version, meta.capabilities) {
                 (Some(version), Some(_)) => Some(Declared {
                     version,
@@ -145,7 +146,20 @@ impl DirectCall {
                 answer: None,
             },
             declared,
+            progress_token,
         })
+    }
+
+    /// What its client wants its progress to be told by.
+    #[must_use]
+    pub fn progress_token(&self) -> Option<&NumberOrString> {
+        self.progress_token.as_ref()
+    }
+
+    /// What its answer carries.
+    #[must_use]
+    pub fn id(&self) -> &NumberOrString {
+        &self.id
     }
 
     /// The tool.
@@ -160,11 +174,10 @@ impl DirectCall {
         self.declared.as_ref()
     }
 
-    /// The answer, as JSON. `client` is who called, as the audit names it. Dropping the future cancels
-    /// the call. `None` when the answer was a question all the same: nothing was done then.
-    pub async fn answer(self, service: &Service, client: Option<String>) -> Option<Vec<u8>> {
-        let host = AnswerOnly { client };
-        let CallAnswer::Result(result) = service.call_tool(self.request, &host).await else {
+    /// The answer, as JSON. `host` is the client, which is not asked anything. Dropping the future
+    /// cancels the call. `None` when the answer was a question all the same: nothing was done then.
+    pub async fn answer(self, service: &Service, host: &dyn Host) -> Option<Vec<u8>> {
+        let CallAnswer::Result(result) = service.call_tool(self.request, host).await else {
             return None;
         };
         let mut result: CallToolResult = results::tool_result(result);

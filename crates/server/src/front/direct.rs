@@ -1,17 +1,65 @@
-//! Which requests are answered without rmcp: calls that stand for themselves (2026-07-28), and calls in
-//! a session that wait for nothing. Headers are held to what rmcp holds them to; where one is not plainly
-//! right, rmcp has the request, and finds fault with it.
+//! Requests that are answered without rmcp: calls that stand for themselves (2026-07-28), with what they
+//! report of their progress, and calls in a session that wait for nothing. Headers are held to what rmcp
+//! holds them to; where one is not plainly right, rmcp has the request, and finds fault with it.
 
-use http::{HeaderMap, header};
-use mcp::rmcp_adapter::DirectCall;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Response, header};
+use mcp::rmcp_adapter::{AnswerOnly, DirectCall};
+
+use super::{Principal, call_stream, sessions::Used};
 
 /// The revision whose requests stand for themselves.
 const STANDALONE: &str = "2026-07-28";
 /// Revisions with sessions.
 const WITH_SESSIONS: [&str; 3] = ["2025-11-25", "2025-06-18", "2025-03-26"];
 
+/// The answer to a call that needs nothing of what rmcp alone can do.
+pub(super) async fn answer(
+    headers: &HeaderMap,
+    body: &[u8],
+    principal: &Principal,
+    session: Option<Used>,
+) -> Option<Response<Body>> {
+    let served = principal.served.as_ref()?;
+    let service = served.service();
+    let call = DirectCall::parse(body)?;
+    let client = match session {
+        None if stands_alone(headers, &call) && service.never_asks(call.tool()) => {
+            let client = call.declared()?.client.clone();
+            if let Some(token) = call.progress_token().cloned() {
+                return call_stream::answer(Arc::clone(served), call, token, client).await;
+            }
+            client
+        }
+        Some(Used {
+            client: Some(client),
+            ..
+        }) if is_of_session(headers, &call)
+            && service.is_immediate(call.tool())
+            && call.progress_token().is_none() =>
+        {
+            Some(client.as_ref().to_owned())
+        }
+        _ => return None,
+    };
+    let host = AnswerOnly { client };
+    // Boxed, for what a request to Clerk needs is several kilobytes.
+    let answer = Box::pin(call.answer(service, &host)).await?;
+    Some(json(answer))
+}
+
+/// An answer that is one message.
+pub(super) fn json(message: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(message));
+    let media_type = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response
+}
+
 /// Whether the headers are those of a call that stands for itself.
-pub(super) fn stands_alone(headers: &HeaderMap, call: &DirectCall) -> bool {
+fn stands_alone(headers: &HeaderMap, call: &DirectCall) -> bool {
     let version = call.declared().map(|declared| declared.version.as_str());
     version == Some(STANDALONE)
         && only(headers, "mcp-protocol-version") == Some(STANDALONE)
@@ -24,7 +72,7 @@ pub(super) fn stands_alone(headers: &HeaderMap, call: &DirectCall) -> bool {
 }
 
 /// Whether the headers are those of a call in a session.
-pub(super) fn is_of_session(headers: &HeaderMap, call: &DirectCall) -> bool {
+fn is_of_session(headers: &HeaderMap, call: &DirectCall) -> bool {
     let version = only(headers, "mcp-protocol-version");
     call.declared().is_none()
         && version.is_some_and(|version| WITH_SESSIONS.contains(&version))

@@ -5,6 +5,7 @@
 //! principals of a test's own.
 
 mod batch;
+mod call_stream;
 mod cors;
 mod direct;
 mod load;
@@ -24,7 +25,7 @@ use http::{
     request::Parts,
 };
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use mcp::rmcp_adapter::{DirectCall, Introduction, Served};
+use mcp::rmcp_adapter::{Introduction, Served};
 use oauth::Random;
 use rmcp::{
     ServerHandler,
@@ -272,9 +273,9 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         self.check_message(parts.uri.path(), &peek, &principal)?;
         if is_json
             && peek.tool().is_some()
-            && let Some(answer) = direct_answer(&parts.headers, &body, &principal, session).await
+            && let Some(answer) = direct::answer(&parts.headers, &body, &principal, session).await
         {
-            return Ok(answer);
+            return Ok(self.ending(answer, &principal, None, underway, false));
         }
         // The token has done its work: nothing behind this point sees it.
         parts.headers.remove(header::AUTHORIZATION);
@@ -472,37 +473,6 @@ fn overloaded(overload: Overload) -> Response<Body> {
         .headers_mut()
         .insert(header::RETRY_AFTER, seconds.into());
     response
-}
-
-/// The answer to a call that needs nothing of what rmcp can do.
-async fn direct_answer(
-    headers: &HeaderMap,
-    body: &[u8],
-    principal: &Principal,
-    session: Option<Used>,
-) -> Option<Response<Body>> {
-    let service = principal.served.as_ref()?.service();
-    let call = DirectCall::parse(body)?;
-    let client = match session {
-        None if direct::stands_alone(headers, &call) && service.never_asks(call.tool()) => {
-            call.declared()?.client.clone()
-        }
-        Some(Used {
-            client: Some(client),
-            ..
-        }) if direct::is_of_session(headers, &call) && service.is_immediate(call.tool()) => {
-            Some(client.as_ref().to_owned())
-        }
-        _ => return None,
-    };
-    // Boxed, for what a request to Clerk needs is several kilobytes.
-    let answer = Box::pin(call.answer(service, client)).await?;
-    let mut response = Response::new(Body::from(answer));
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    Some(response)
 }
 
 /// Whether a client comes back to a stream of which it has seen the end. Version 1 of the TypeScript

@@ -1,131 +1,124 @@
-//! Calls `add` over and over on kept-alive connections, each waiting for its answer before the next
-//! call, and prints one line of JSON. Every answer is looked at; a wrong one ends the program.
+//! Calls over and over on kept-alive connections, each waiting for its answer before the next call, and
+//! prints one line of JSON. Every answer is looked at; a wrong one ends the program.
 //!
 //! ```text
-//! mcp-load --url URL [--connections N] [--seconds S] [--warm-up S] [--calls N] [--sessions true]
+//! mcp-load --url URL [--work add|progress|whole] [--connections N] [--seconds S] [--warm-up S]
+//!          [--calls N] [--calls-each N] [--sessions true] [--refusals true]
 //! ```
 //!
 //! Requests are of protocol 2026-07-28, which has no sessions; with `--sessions true`, of 2025-11-25,
-//! each connection in a session of its own. With `--calls` that many calls are made and nothing is
-//! measured. An access token is taken from the variable `MCP_LOAD_TOKEN`.
+//! each connection in a session of its own. `add` is a call of that tool, `progress` one of `wait`, which
+//! reports progress first, and `whole` opens a session, calls `add` as often as `--calls-each` says and ends it, all
+//! of it counted as one.
+//! With `--calls` that many calls are made and nothing is measured. With `--refusals true` 429 and 503
+//! are answers too, and counted. An access token is taken from the variable `MCP_LOAD_TOKEN`.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bench_remote::{
-    Result, answer,
-    connection::{Answer, Connection, Target},
+    Result,
+    connection::Connection,
     flags::flag,
     latencies::Summary,
+    mcp::{Requests, Tool, check},
 };
-use memchr::memmem;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-/// How the requests look.
-struct Requests {
-    target: Target,
-    authorization: Option<String>,
-    has_sessions: bool,
+/// What is done over and over.
+#[derive(Clone, Debug)]
+enum Work {
+    /// The same request.
+    Call(Vec<u8>),
+    /// A session from its beginning to its end.
+    WholeSession {
+        requests: Arc<Requests>,
+        calls: usize,
+    },
 }
 
-impl Requests {
-    fn post(&self, more: &[(&str, &str)], message: &Value) -> Vec<u8> {
-        let mut headers = vec![
-            ("content-type", "application/json"),
-            ("accept", "application/json, text/event-stream"),
-        ];
-        if let Some(authorization) = &self.authorization {
-            headers.push(("authorization", authorization));
-        }
-        headers.extend(more);
-        self.target.post(&headers, &message.to_string())
-    }
+#[derive(Debug, Default)]
+struct Done {
+    took: Vec<Duration>,
+    refused: usize,
+}
 
-    /// A call that stands for itself.
-    fn stateless(&self) -> Vec<u8> {
-        let headers = [
-            ("mcp-protocol-version", "2026-07-28"),
-            ("mcp-method", "tools/call"),
-            ("mcp-name", "add"),
-        ];
-        let params = json!({
-            "name": "add",
-            "arguments": answer::arguments(),
-            "_meta": {
-                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientInfo": {"name": "mcp-load", "version": "1.0.0"},
-                "io.modelcontextprotocol/clientCapabilities": {},
-            },
-        });
-        self.post(&headers, &call(&params))
-    }
+#[derive(Serialize)]
+struct Printed {
+    #[serde(flatten)]
+    summary: Summary,
+    refused: usize,
+}
 
-    /// Opens a session; its calls.
-    async fn session(&self, connection: &mut Connection) -> Result<Vec<u8>> {
-        let initialize = json!({
-            "jsonrpc": "2.0",
-            "id": 0,
-            "method": "initialize",
-            "params": {
-                "protocolVersion": "2025-11-25",
-                "capabilities": {},
-                "clientInfo": {"name": "mcp-load", "version": "1.0.0"},
-            },
-        });
-        let answer = connection.exchange(&self.post(&[], &initialize)).await?;
-        let session = answer.header("mcp-session-id");
-        let session = session.ok_or_else(|| format!("no session was opened: {}", answer.text()))?;
-        let headers = [
-            ("mcp-protocol-version", "2025-11-25"),
-            ("mcp-session-id", session.as_str()),
-        ];
-        let initialized = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-        let answer = connection
-            .exchange(&self.post(&headers, &initialized))
-            .await?;
-        if answer.status != 202 {
-            return Err(format!("a notification was refused: {}", answer.text()).into());
-        }
-        let params = json!({"name": "add", "arguments": answer::arguments()});
-        Ok(self.post(&headers, &call(&params)))
-    }
-
-    async fn open(&self) -> Result<(Connection, Vec<u8>)> {
-        let mut connection = Connection::open(&self.target).await?;
-        let request = match self.has_sessions {
-            true => self.session(&mut connection).await?,
-            false => self.stateless(),
+impl Work {
+    async fn of(
+        requests: &Arc<Requests>,
+        work: &str,
+        has_sessions: bool,
+        connection: &mut Connection,
+    ) -> Result<Self> {
+        let tool = match work {
+            "add" => Tool::Add,
+            "progress" => Tool::Wait { seconds: 0 },
+            "whole" => {
+                let requests = Arc::clone(requests);
+                let calls = flag("--calls-each", 1)?;
+                return Ok(Self::WholeSession { requests, calls });
+            }
+            other => return Err(format!("--work {other:?} is none").into()),
         };
-        Ok((connection, request))
+        Ok(Self::Call(match has_sessions {
+            true => requests.open_session(connection).await?.call(&tool),
+            false => requests.standalone_call(&tool),
+        }))
+    }
+
+    /// Does it once; whether it was not refused.
+    async fn once(&self, connection: &mut Connection, may_be_refused: bool) -> Result<bool> {
+        match self {
+            Self::Call(request) => {
+                let answer = connection.exchange(request).await?;
+                if may_be_refused && matches!(answer.status, 429 | 503) {
+                    return Ok(false);
+                }
+                check(&answer)?;
+            }
+            Self::WholeSession { requests, calls } => {
+                let session = requests.open_session(connection).await?;
+                let call = session.call(&Tool::Add);
+                for _ in 0..*calls {
+                    check(&connection.exchange(&call).await?)?;
+                }
+                let ended = connection.exchange(&session.end()).await?;
+                if !(200..300).contains(&ended.status) {
+                    return Err(format!("a session was not ended: {}", ended.text()).into());
+                }
+            }
+        }
+        Ok(true)
     }
 }
 
-fn call(params: &Value) -> Value {
-    json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
-}
-
-fn check(answer: &Answer<'_>) -> Result<()> {
-    if answer.status == 200 && memmem::find(answer.body, answer::RIGHT).is_some() {
-        return Ok(());
-    }
-    Err(format!("this is not the answer to 17 + 25: {}", answer.text()).into())
-}
-
-/// Calls until `until`; how long each call took that began after `from`.
-async fn calls(
+/// Works until `until`; how long each took that began after `from`.
+async fn work_on(
     mut connection: Connection,
-    request: Vec<u8>,
-    from: Instant,
-    until: Instant,
-) -> Result<Vec<Duration>> {
-    let mut calls = Vec::new();
+    work: Work,
+    (from, until): (Instant, Instant),
+    may_be_refused: bool,
+) -> Result<Done> {
+    let mut done = Done::default();
     loop {
         let began = Instant::now();
         if began >= until {
-            return Ok(calls);
+            return Ok(done);
         }
-        check(&connection.exchange(&request).await?)?;
-        if began >= from {
-            calls.push(began.elapsed());
+        let was_answered = work.once(&mut connection, may_be_refused).await?;
+        match (began >= from, was_answered) {
+            (true, true) => done.took.push(began.elapsed()),
+            (true, false) => done.refused += 1,
+            (false, _) => {}
         }
     }
 }
@@ -134,39 +127,46 @@ async fn calls(
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let url: String = flag("--url", String::new())?;
+    let kind: String = flag("--work", "add".to_owned())?;
     let connections: usize = flag("--connections", 1)?;
     let seconds: f64 = flag("--seconds", 1.0)?;
     let warm_up: f64 = flag("--warm-up", 0.0)?;
     let count: usize = flag("--calls", 0)?;
-    let requests = Requests {
-        target: Target::parse(&url)?,
-        authorization: std::env::var("MCP_LOAD_TOKEN")
-            .ok()
-            .map(|token| format!("Bearer {token}")),
-        has_sessions: flag("--sessions", false)?,
-    };
-    if count > 0 {
-        let (mut connection, request) = requests.open().await?;
-        for _ in 0..count {
-            check(&connection.exchange(&request).await?)?;
-        }
-        return Ok(());
-    }
+    let has_sessions: bool = flag("--sessions", false)?;
+    let may_be_refused: bool = flag("--refusals", false)?;
+    let requests = Arc::new(Requests::of_environment(&url)?);
     let mut opened = Vec::new();
     for _ in 0..connections {
-        opened.push(requests.open().await?);
+        let mut connection = Connection::open(requests.target()).await?;
+        let work = Work::of(&requests, &kind, has_sessions, &mut connection).await?;
+        opened.push((connection, work));
+    }
+    if count > 0 {
+        if let Some((connection, work)) = opened.first_mut() {
+            for _ in 0..count {
+                work.once(connection, false).await?;
+            }
+        }
+        return Ok(());
     }
     let from = Instant::now() + Duration::from_secs_f64(warm_up);
     let until = from + Duration::from_secs_f64(seconds);
     let tasks: Vec<_> = opened
         .into_iter()
-        .map(|(connection, request)| tokio::spawn(calls(connection, request, from, until)))
+        .map(|(connection, work)| {
+            tokio::spawn(work_on(connection, work, (from, until), may_be_refused))
+        })
         .collect();
-    let mut all = Vec::new();
+    let mut all = Done::default();
     for task in tasks {
-        all.append(&mut task.await??);
+        let mut done = task.await??;
+        all.took.append(&mut done.took);
+        all.refused += done.refused;
     }
-    let summary = Summary::of(all, Duration::from_secs_f64(seconds));
-    println!("{}", serde_json::to_string(&summary)?);
+    let printed = Printed {
+        summary: Summary::of(all.took, Duration::from_secs_f64(seconds)),
+        refused: all.refused,
+    };
+    println!("{}", serde_json::to_string(&printed)?);
     Ok(())
 }
