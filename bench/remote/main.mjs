@@ -60,8 +60,8 @@ const SECTIONS = {
     tables: fullStoreTables,
   },
   durability: {
-    full: { rounds: 7, seconds: 1 },
-    quick: { rounds: 1, seconds: 0.2 },
+    full: { rounds: 5, seconds: 2 },
+    quick: { rounds: 1, seconds: 1 },
     measure: measureDurability,
     tables: durabilityTables,
   },

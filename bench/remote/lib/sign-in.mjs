@@ -18,7 +18,8 @@ export class McpClient {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-forwarded-for': someAddress() },
       body: JSON.stringify({
-        client_name: 'Benchmark',
+        // A name of its own: of the same client, registered twice, there is one.
+        client_name: `Benchmark ${randomBytes(6).toString('hex')}`,
         redirect_uris: [REDIRECT_URI],
         token_endpoint_auth_method: 'none',
         grant_types: ['authorization_code', 'refresh_token'],

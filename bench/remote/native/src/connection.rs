@@ -119,7 +119,13 @@ impl EventStream {
         let Self(mut stream) = self;
         // Little, for there are thousands.
         let mut received = [0; 256];
-        while !matches!(stream.read(&mut received).await, Ok(0) | Err(_)) {}
+        while let Ok(length @ 1..) = stream.read(&mut received).await {
+            // The last chunk: the connection stays, the stream does not.
+            if received[..length].ends_with(b"\r\n0\r\n\r\n") || received[..length] == *b"0\r\n\r\n"
+            {
+                return;
+            }
+        }
     }
 }
 
@@ -154,9 +160,9 @@ impl Connection {
                 let came = String::from_utf8_lossy(&self.received).into_owned();
                 return Ok((came, EventStream(self.stream)));
             }
-            let is_refused =
-                self.received.len() > 12 && !self.received.starts_with(b"HTTP/1.1 200");
-            if is_refused || self.stream.read_buf(&mut self.received).await? == 0 {
+            let has_head = memmem::find(&self.received, b"\r\n\r\n").is_some();
+            let is_stream = memmem::find(&self.received, b"text/event-stream").is_some();
+            if has_head && !is_stream || self.stream.read_buf(&mut self.received).await? == 0 {
                 let received = String::from_utf8_lossy(&self.received);
                 return Err(format!("no stream with {until:?} but {received:?}").into());
             }

@@ -60,10 +60,7 @@ impl Requests {
         &self.target
     }
 
-    fn with_authorization<'a>(
-        &'a self,
-        headers: &[(&'a str, &'a str)],
-    ) -> Vec<(&'a str, &'a str)> {
+    fn with_authorization<'a>(&'a self, headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         let authorization = self.authorization.as_deref();
         let authorization = authorization.map(|value| ("authorization", value));
         headers.iter().copied().chain(authorization).collect()

@@ -1,8 +1,8 @@
-//! What the protocol library costs alone: rmcp's own HTTP service with the tool `add`, and nothing in
-//! front of it. `bare-rmcp stateless` answers each request by itself, in JSON; `bare-rmcp sessions`
+//! What the protocol library costs alone: rmcp's own HTTP service with the tools `add` and `wait`, and
+//! nothing in front of it. `bare-rmcp stateless` answers each request by itself, in JSON; `bare-rmcp sessions`
 //! keeps sessions and answers in event streams.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, serve::ListenerExt as _};
 use bench_remote::{Result, answer};
@@ -10,7 +10,8 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+        ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities,
+        ServerConfig, Tool,
     },
     service::RequestContext,
     transport::streamable_http_server::{
@@ -28,6 +29,21 @@ struct Bare;
 struct Arguments {
     a: f64,
     b: f64,
+}
+
+/// `wait`, as `clerk-mcp-bench-server` has it: reports progress, and waits so many seconds.
+async fn wait(
+    request: &CallToolRequestParams,
+    context: RequestContext<RoleServer>,
+) -> CallToolResult {
+    if let Some(token) = context.meta.get_progress_token() {
+        let progress = ProgressNotificationParam::new(token, 1.0);
+        let _ = context.peer.notify_progress(progress).await;
+    }
+    let arguments = request.arguments.as_ref();
+    let seconds = arguments.and_then(|arguments| arguments.get("seconds")?.as_u64());
+    tokio::time::sleep(Duration::from_secs(seconds.unwrap_or_default())).await;
+    CallToolResult::success(vec![ContentBlock::text("42")])
 }
 
 impl ServerHandler for Bare {
@@ -50,8 +66,11 @@ impl ServerHandler for Bare {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if request.name == "wait" {
+            return Ok(wait(&request, context).await.into());
+        }
         let arguments = Value::Object(request.arguments.unwrap_or_default());
         let Arguments { a, b } = serde_json::from_value(arguments)
             .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;

@@ -8,11 +8,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bench_remote::{
-    Result,
-    flags::flag,
-    mcp::initialize,
-};
+use bench_remote::{Result, flags::flag, mcp::initialize};
 use rusqlite::{Connection, params};
 
 /// What was sent in the streams of each session.

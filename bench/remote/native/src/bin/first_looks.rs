@@ -83,6 +83,9 @@ async fn main() -> Result<()> {
             }
         }
     }
-    println!("{}", json!({"one": one.summary(), "other": other.summary()}));
+    println!(
+        "{}",
+        json!({"one": one.summary(), "other": other.summary()})
+    );
     Ok(())
 }

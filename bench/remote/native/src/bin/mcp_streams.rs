@@ -87,7 +87,9 @@ async fn open_sse(requests: &Requests, connection: &mut Connection) -> Result<Ev
     let path = path.ok_or_else(|| format!("no endpoint: {came:?}"))?;
     let messages = requests.at(path);
     for message in [initialize("2024-11-05"), initialized()] {
-        let answer = connection.exchange(&messages.message(&[], &message)).await?;
+        let answer = connection
+            .exchange(&messages.message(&[], &message))
+            .await?;
         if answer.status != 202 {
             return Err(format!("a message was refused: {}", answer.text()).into());
         }
