@@ -98,7 +98,10 @@ async fn with_sessions_in_memory() -> Result<(), Box<dyn Error>> {
         emulated: Vec::new(),
     };
     let server = Server::new(&config, surroundings)?;
-    say(&format!("serving {}", config.public_url.join(server::MCP_PATH)));
+    say(&format!(
+        "serving {}",
+        config.public_url.join(server::MCP_PATH)
+    ));
     let stopped = async {
         terminated.await;
     };

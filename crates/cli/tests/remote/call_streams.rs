@@ -1,9 +1,10 @@
 //! A call of 2026-07-28 whose client asked to hear of its progress is a stream: reports as they come, then
 //! the answer.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -30,9 +31,12 @@ impl Pages {
         let port = listener.local_addr().unwrap().port();
         let (go, may_go) = channel();
         let (leaves, left) = channel();
+        let may_go = Arc::new(Mutex::new(may_go));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                serve(stream.unwrap(), &may_go, &leaves);
+                // Side by side: a client may open a connection and not use it.
+                let (may_go, leaves) = (Arc::clone(&may_go), leaves.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), &may_go, &leaves));
             }
         });
         Self { port, go, left }
@@ -62,12 +66,14 @@ pagination = {{ kind = "cursor", parameter = "cursor", next = "/next", items = "
     }
 }
 
-fn serve(stream: TcpStream, may_go: &Receiver<()>, leaves: &Sender<()>) {
+fn serve(stream: TcpStream, may_go: &Mutex<Receiver<()>>, leaves: &Sender<()>) {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
-    reader.read_line(&mut first).unwrap();
     let mut line = String::new();
-    while reader.read_line(&mut line).unwrap() > 2 {
+    if !matches!(reader.read_line(&mut first), Ok(1..)) {
+        return;
+    }
+    while matches!(reader.read_line(&mut line), Ok(3..)) {
         line.clear();
     }
     let mut stream = reader.into_inner();
@@ -75,11 +81,12 @@ fn serve(stream: TcpStream, may_go: &Receiver<()>, leaves: &Sender<()>) {
         stream
             .set_read_timeout(Some(Duration::from_millis(20)))
             .unwrap();
-        while may_go.try_recv().is_err() {
-            // Nothing more is sent: an end of it is the end of the connection.
-            if matches!(stream.read(&mut [0; 1]), Ok(0)) {
-                leaves.send(()).unwrap();
-                return;
+        while may_go.lock().unwrap().try_recv().is_err() {
+            // Nothing more is sent: whatever comes but silence is the end of the connection.
+            let silence = [ErrorKind::WouldBlock, ErrorKind::TimedOut];
+            match stream.read(&mut [0; 1]) {
+                Err(error) if silence.contains(&error.kind()) => {}
+                _ => return leaves.send(()).unwrap(),
             }
         }
         json!({"data": [{"id": 2}]})
@@ -135,8 +142,7 @@ fn progress_is_told_as_it_comes_and_then_the_answer() {
     let server = pages.server("call-streams");
     let tokens = Client::public(&server, HTTPS_CALLBACK).connect(AVA);
     for token in [json!(7), json!("seven")] {
-        let mut stream =
-            list_orders(&server, &tokens, &json!({ "progressToken": token })).open();
+        let mut stream = list_orders(&server, &tokens, &json!({ "progressToken": token })).open();
         assert_eq!(stream.status, 200);
         assert_eq!(stream.header("content-type"), "text/event-stream");
         let report = next(&mut stream).unwrap();

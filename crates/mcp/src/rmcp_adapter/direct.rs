@@ -126,7 +126,10 @@ impl DirectCall {
             return None;
         }
         let mut params = message.params;
-        let progress_token = params.meta.as_mut().and_then(|meta| meta.progress_token.take());
+        let progress_token = params
+            .meta
+            .as_mut()
+            .and_then(|meta| meta.progress_token.take());
         let declared = match params.meta {
             None => None,
             Some(meta) => match (meta.version, meta.capabilities) {

@@ -99,7 +99,10 @@ impl Progress for Reporting {
                 "jsonrpc": "2.0", "method": "notifications/progress", "params": params,
             });
             // A client that is gone needs none; the call ends with its stream.
-            let _ = self.reports.send(event(report.to_string().as_bytes())).await;
+            let _ = self
+                .reports
+                .send(event(report.to_string().as_bytes()))
+                .await;
         })
     }
 }

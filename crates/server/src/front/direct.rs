@@ -54,7 +54,9 @@ pub(super) async fn answer(
 pub(super) fn json(message: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::from(message));
     let media_type = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type);
     response
 }
 
