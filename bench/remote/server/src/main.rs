@@ -22,6 +22,7 @@ use server::{
 use store::{
     SqliteStore,
     sessions::{MemorySessions, SessionStore},
+    started_sessions::StartedSessionStore,
     tool_state::ToolStateStore,
 };
 
@@ -92,6 +93,7 @@ async fn with_sessions_in_memory() -> Result<(), Box<dyn Error>> {
         store: Arc::clone(&store) as Arc<dyn oauth::Store>,
         tool_state: Arc::clone(&store) as Arc<dyn ToolStateStore>,
         sessions: Arc::new(MemorySessions::new()) as Arc<dyn SessionStore>,
+        started_sessions: Arc::clone(&store) as Arc<dyn StartedSessionStore>,
         audit: Arc::clone(&audit) as Arc<dyn Audit>,
         keys: keys(&config)?,
         version: env!("CARGO_PKG_VERSION"),

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// An API whose first page says that there is another, and whose second waits.
 struct Pages {
     port: u16,
+    /// Told when the second page is asked for.
+    asked: Receiver<()>,
     /// Lets the second page go.
     go: Sender<()>,
     /// Told when whoever waited for the second page has gone without it.
@@ -31,15 +33,21 @@ impl Pages {
         let port = listener.local_addr().unwrap().port();
         let (go, may_go) = channel();
         let (leaves, left) = channel();
+        let (asks, asked) = channel();
         let may_go = Arc::new(Mutex::new(may_go));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 // Side by side: a client may open a connection and not use it.
-                let (may_go, leaves) = (Arc::clone(&may_go), leaves.clone());
-                std::thread::spawn(move || serve(stream.unwrap(), &may_go, &leaves));
+                let (asks, may_go, leaves) = (asks.clone(), Arc::clone(&may_go), leaves.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), &asks, &may_go, &leaves));
             }
         });
-        Self { port, go, left }
+        Self {
+            port,
+            asked,
+            go,
+            left,
+        }
     }
 
     fn server(&self, name: &str) -> Server {
@@ -66,7 +74,7 @@ pagination = {{ kind = "cursor", parameter = "cursor", next = "/next", items = "
     }
 }
 
-fn serve(stream: TcpStream, may_go: &Mutex<Receiver<()>>, leaves: &Sender<()>) {
+fn serve(stream: TcpStream, asks: &Sender<()>, may_go: &Mutex<Receiver<()>>, leaves: &Sender<()>) {
     let mut reader = BufReader::new(stream);
     let mut first = String::new();
     let mut line = String::new();
@@ -78,6 +86,7 @@ fn serve(stream: TcpStream, may_go: &Mutex<Receiver<()>>, leaves: &Sender<()>) {
     }
     let mut stream = reader.into_inner();
     let body = if first.contains("cursor=two") {
+        asks.send(()).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_millis(20)))
             .unwrap();
@@ -172,6 +181,7 @@ fn a_call_ends_when_its_client_leaves_its_stream() {
     let tokens = Client::public(&server, HTTPS_CALLBACK).connect(AVA);
     let mut stream = list_orders(&server, &tokens, &json!({ "progressToken": 7 })).open();
     assert_eq!(next(&mut stream).unwrap()["params"]["progress"], 1);
+    pages.asked.recv_timeout(PATIENCE).unwrap();
     drop(stream);
     pages.left.recv_timeout(PATIENCE).unwrap();
     let rows = server.audited(|row| row["tool"] == "listOrders");
@@ -186,6 +196,7 @@ fn the_stream_of_a_call_ends_with_its_grant() {
     let tokens = client.connect(AVA);
     let mut stream = list_orders(&server, &tokens, &json!({ "progressToken": 7 })).open();
     assert_eq!(next(&mut stream).unwrap()["params"]["progress"], 1);
+    pages.asked.recv_timeout(PATIENCE).unwrap();
     assert_eq!(client.revoke(&tokens.refresh).status, 200);
     assert_eq!(next(&mut stream), None);
     pages.left.recv_timeout(PATIENCE).unwrap();
