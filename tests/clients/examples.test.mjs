@@ -99,7 +99,7 @@ describe('impersonation', () => {
   const greeting = { greeting: 'Hello, Ava Mitchell!', acting: { operator: PRIYA, as: AVA } };
 
   test('says hello as its walkthrough does', async (t) => {
-    const [start, ...blocks] = shellBlocks(guide);
+    const [start, ...blocks] = shellBlocks(guide).slice(0, 4);
     assert.equal(start, 'clerk-mcp dev');
     const dev = await startDev(t);
     const XDG_STATE_HOME = folder(t);
@@ -116,6 +116,34 @@ describe('impersonation', () => {
     assert.deepEqual([orders.data.length, orders.acting], [1, greeting.acting]);
     const { data: sessions } = await dev.clerk.sessions.getSessionList({ userId: AVA, limit: 100 });
     assert.deepEqual(sessions.filter(({ status }) => status === 'active'), []);
+  });
+
+  test('says hello for a team that signs in, and for nobody else', async (t) => {
+    const [start, giveRole] = shellBlocks(guide).slice(4);
+    const config = 'examples/impersonation/clerk-mcp.toml';
+    assert.equal(start, `clerk-mcp dev --config ${config}`);
+    const dev = await startDev(t, ['--config', resolve(ROOT, config)]);
+    await runBlock(atAddressesOf(dev, giveRole));
+    const { client } = await connect(t, client2, dev.mcp, { user: PRIYA }, { scope: WRITE });
+    assert.deepEqual(await names(client), ['callApiAs', 'findUsers', 'getUser', 'userInfo']);
+    const asked = { user: 'ava.mitchell@northwind.example', method: 'GET', reason: 'ticket 4711' };
+    const { body } = await call(client, 'callApiAs', { ...asked, path: '/hello' });
+    assert.deepEqual([body.greeting, body.acting], [greeting.greeting, greeting.acting]);
+    assert.ok(!JSON.stringify(body).includes('eyJ'), JSON.stringify(body));
+    const orders = await call(client, 'callApiAs', { ...asked, path: '/orders?status=open' });
+    assert.deepEqual([orders.body.data.length, orders.body.acting], [1, greeting.acting]);
+    const { data: sessions } = await dev.clerk.sessions.getSessionList({ userId: AVA, limit: 100 });
+    assert.deepEqual(sessions.filter(({ status }) => status === 'active'), []);
+
+    const noah = (await connect(t, client2, dev.mcp, { user: NOAH }, { scope: WRITE })).client;
+    assert.deepEqual(await names(noah), ['userInfo']);
+    await assert.rejects(noah.callTool({ name: 'callApiAs', arguments: { ...asked, path: '/hello' } }), /callApiAs/);
+  });
+
+  test('is in order for serve', async (t) => {
+    const dev = await startDev(t, ['--config', resolve(ROOT, 'examples/impersonation/clerk-mcp.toml')]);
+    const application = { CLERK_CLIENT_ID: 'clerk_mcp_emulated', CLERK_CLIENT_SECRET: 'emulated-client-secret' };
+    await check(t, dev, guide, { ...application, CLERK_MCP_API_BASE_URL: `${dev.appUrl}/api` });
   });
 
   test('a token of the command line opens the API, which says who acts', async (t) => {

@@ -99,6 +99,9 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
     let config = dev_config::read(&given, addresses, printer)?;
     if matches!(config.sign_in, SignIn::ClerkTokens(_)) {
         emulator.ensure_mcp_server(&config.public_url.join(server::MCP_PATH));
+        if config.sse {
+            emulator.ensure_mcp_server(&config.public_url.join(server::SSE_PATH));
+        }
     }
     let app = Arc::new(application(&emulator, &given.secret_key, addresses)?);
     let people = people(&emulator);

@@ -5,7 +5,6 @@ mod arguments;
 mod audit_log;
 mod call;
 mod call_api_as;
-mod check;
 mod connect;
 mod dev;
 mod dev_config;

@@ -7,7 +7,7 @@ use server::{
     config::{Config, Flags, Sources, Warning},
 };
 
-use crate::{check, failure::Failure, printer::Printer};
+use crate::{failure::Failure, printer::Printer};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArguments {
@@ -39,9 +39,20 @@ pub(crate) async fn run(arguments: ServeArguments, printer: &Printer) -> Result<
         serve = serve.config(file);
     }
     if arguments.check {
-        return check::run(&told(serve.load()?, printer), printer).await;
+        return check(&told(serve.load()?, printer), printer).await;
     }
     Ok(serve.run().await?)
+}
+
+/// Tells all that is found, the faults last.
+async fn check(config: &Config, printer: &Printer) -> Result<(), Failure> {
+    let checked = server::check(config).await;
+    printer.note(&checked.to_string());
+    match checked.faults.len() {
+        0 => printer.result("everything is in order"),
+        1 => Err(Failure::failed("1 fault")),
+        count => Err(Failure::failed(format!("{count} faults"))),
+    }
 }
 
 /// The configuration in this file, with the environment over it.

@@ -8,6 +8,7 @@ pub mod access;
 pub mod app;
 pub mod audit_batch;
 pub mod authenticate;
+mod check;
 pub mod clerk_tokens;
 pub mod client_address;
 pub mod client_documents;
@@ -41,6 +42,7 @@ pub use mcp::{Content, OwnToolError as ToolError};
 pub use toolkit::operation::Hints;
 
 pub use self::{
+    check::{Checked, check},
     routes::Cookies,
     rust_tools::{Context, Json, NoArguments, Tool},
     serve::{DEFAULT_CONFIG, Serve},

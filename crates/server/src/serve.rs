@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    MCP_PATH,
+    Checked, MCP_PATH, check,
     config::{Config, Flags, Sources, Warning},
     process::{LocalServer, Neighbours, StartError, logging, signals},
     rust_tools::{RustTool, Tool},
@@ -104,6 +104,35 @@ impl Serve {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             StartError::usage(faults.join("\n"))
         })
+    }
+
+    /// Reads the configuration, and tries what only shows once Clerk and the database are asked: what
+    /// `clerk-mcp serve --check` does, with the tools of this program besides. Nothing is served, made or
+    /// changed.
+    ///
+    /// # Errors
+    /// As [`Serve::load`]. What is wrong elsewhere is in [`Checked::faults`].
+    pub async fn check(&self) -> Result<(Checked, Vec<Warning>), StartError> {
+        let (config, warnings) = self.load()?;
+        Ok((check(&config).await, warnings))
+    }
+
+    /// [`Serve::check`], with what was found written to standard error: 0 where all is in order, 2 where
+    /// configuration or tools are wrong, 1 where something else is.
+    pub async fn check_main(&self) -> ExitCode {
+        match self.check().await {
+            Ok((checked, warnings)) => {
+                for warning in warnings {
+                    say(format_args!("warning: {warning}"));
+                }
+                say(format_args!("checked\n{checked}"));
+                ExitCode::from(u8::from(!checked.is_good()))
+            }
+            Err(error) => {
+                say(format_args!("{error}"));
+                ExitCode::from(error.exit_code())
+            }
+        }
     }
 
     /// Serves until SIGINT or SIGTERM, then finishes what is open. What there is to know goes to

@@ -22,8 +22,16 @@ async fn main() -> ExitCode {
     if let Ok(url) = std::env::var("SHOP_API_URL") {
         server = server.tool(ListOrders::new(url));
     }
-    if let Some(file) = std::env::args_os().nth(1) {
-        server = server.config(file);
+    let mut check = false;
+    for argument in std::env::args_os().skip(1) {
+        if argument == "--check" {
+            check = true;
+        } else {
+            server = server.config(argument);
+        }
+    }
+    if check {
+        return server.check_main().await;
     }
     server.main().await
 }

@@ -105,6 +105,20 @@ fn shop() -> String {
     url
 }
 
+/// The example, beside this Clerk and shop.
+fn program(folder: &Path, clerk: &Clerk, shop: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_custom-tools"));
+    command
+        .arg("clerk-mcp.toml")
+        .env("CLERK_SECRET_KEY", "sk_test_emulate")
+        .env("CLERK_API_URL", &clerk.url)
+        .env("CLERK_FRONTEND_API", &clerk.url)
+        .env("APP_URL", APP)
+        .env("SHOP_API_URL", shop)
+        .current_dir(folder);
+    command
+}
+
 /// The example, running.
 struct Example {
     url: String,
@@ -119,15 +133,8 @@ impl Example {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap().to_string();
             drop(listener);
-            let mut child = Command::new(env!("CARGO_BIN_EXE_custom-tools"))
-                .arg("clerk-mcp.toml")
-                .env("CLERK_SECRET_KEY", "sk_test_emulate")
-                .env("CLERK_API_URL", &clerk.url)
-                .env("CLERK_FRONTEND_API", &clerk.url)
-                .env("APP_URL", APP)
+            let mut child = program(folder, clerk, shop)
                 .env("CLERK_MCP_BIND", &address)
-                .env("SHOP_API_URL", shop)
-                .current_dir(folder)
                 .stderr(Stdio::piped())
                 .spawn()
                 .unwrap();
@@ -231,6 +238,58 @@ impl Example {
     fn notes(&self, token: &str) -> Value {
         self.call(token, "listNotes", json!({}))["structuredContent"]["notes"].clone()
     }
+}
+
+#[test]
+fn a_program_with_its_own_tools_is_checked_as_serve_is() {
+    let clerk = Clerk::start();
+    let folder = tempfile::tempdir().unwrap();
+    let check = |config: &str| {
+        std::fs::write(folder.path().join("clerk-mcp.toml"), config).unwrap();
+        let mut program = program(folder.path(), &clerk, "http://127.0.0.1:9");
+        let output = program.arg("--check").output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    // Everything is looked at, with the rules over its own tools; nobody answers for the application.
+    let (code, said) = check(CONFIG);
+    assert_eq!(code, Some(1), "{said}");
+    for word in [
+        "ok     configuration: serves http://127.0.0.1:8788/mcp",
+        "ok     Clerk's Backend API",
+        "ok     Clerk's keys",
+        "fault  application: http://127.0.0.1:9/auth/mcp",
+        "hint: start the application",
+    ] {
+        assert!(said.contains(word), "no {word:?} in: {said}");
+    }
+    let without = CONFIG.replace(
+        "[sign_in]\nmode = \"app\"\n",
+        "[sign_in]\nmode = \"clerk-tokens\"\nany_client = true\n",
+    );
+    let (code, said) = check(&without);
+    // The credential of its own tool is one that there is not.
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("listOrders") && said.contains("session = \"ticket\""),
+        "{said}"
+    );
+    let (code, said) = check(&without.replace(
+        "any_client = true\n",
+        "any_client = true\nsession = \"ticket\"\n",
+    ));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("warning: ") && !said.contains("fault"),
+        "{said}"
+    );
+    let (code, said) = check(&CONFIG.replace("notes.*", "note.*"));
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("note.*"), "{said}");
+    // Nothing was made.
+    assert!(!folder.path().join("clerk-mcp.db").exists());
 }
 
 #[test]

@@ -6,8 +6,25 @@ import { once } from 'node:events';
 
 const base64url = (bytes) => Buffer.from(bytes).toString('base64url');
 
+/** Where an authorization server has what a client needs, if it says so nowhere. */
+const ownEndpoints = (issuer) => ({ registration: `${issuer}/register`, authorization: `${issuer}/authorize`, token: `${issuer}/token` });
+
+/**
+ * What a client finds out from the address of an MCP endpoint alone: the endpoints of the authorization server that
+ * the metadata of the refused request names, that server, the resource, and the scopes to ask for.
+ */
+export async function discover(mcp) {
+  const refused = await fetch(mcp, { method: 'POST', body: '{}' });
+  const challenge = refused.headers.get('www-authenticate');
+  const [, metadata] = challenge.match(/resource_metadata="([^"]+)"/);
+  const { resource, authorization_servers: [issuer], scopes_supported: scopes = [] } = await (await fetch(metadata)).json();
+  const server = await (await fetch(`${issuer}/.well-known/oauth-authorization-server`)).json();
+  const endpoints = { registration: server.registration_endpoint, authorization: server.authorization_endpoint, token: server.token_endpoint };
+  return { status: refused.status, issuer, resource, scopes, server, endpoints };
+}
+
 /** Listens for the way back, unless that is `elsewhere`; `stop` ends it. */
-export async function startClient(issuer, name = 'Browser test', elsewhere) {
+export async function startClient(issuer, name = 'Browser test', elsewhere, { endpoints = ownEndpoints(issuer), resource } = {}) {
   const returned = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://client');
@@ -16,7 +33,7 @@ export async function startClient(issuer, name = 'Browser test', elsewhere) {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const redirectUri = elsewhere ?? `http://127.0.0.1:${server.address().port}/callback`;
-  const registration = await fetch(`${issuer}/register`, {
+  const registration = await fetch(endpoints.registration, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ client_name: name, redirect_uris: [redirectUri], token_endpoint_auth_method: 'none' }),
@@ -26,7 +43,7 @@ export async function startClient(issuer, name = 'Browser test', elsewhere) {
   return {
     returned,
     authorizeUrl(scope = 'tools:read tools:write') {
-      const url = new URL(`${issuer}/authorize`);
+      const url = new URL(endpoints.authorization);
       url.search = new URLSearchParams({
         response_type: 'code',
         client_id: clientId,
@@ -35,11 +52,12 @@ export async function startClient(issuer, name = 'Browser test', elsewhere) {
         state: 'the-clients-state',
         code_challenge: base64url(createHash('sha256').update(verifier).digest()),
         code_challenge_method: 'S256',
+        ...(resource && { resource }),
       });
       return url.href;
     },
     async redeem(code) {
-      const answer = await fetch(`${issuer}/token`, {
+      const answer = await fetch(endpoints.token, {
         method: 'POST',
         body: new URLSearchParams({
           grant_type: 'authorization_code',

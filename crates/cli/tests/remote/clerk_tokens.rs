@@ -354,6 +354,48 @@ fn only_clients_that_are_named_are_let_in() {
 }
 
 #[test]
+fn a_token_for_the_address_of_http_sse_counts_where_that_is_on() {
+    let at_sse = |server: &Server| {
+        let client = Application::new(server, SCOPES);
+        let given = client.tokens(NOAH, "openid profile", Some(&server.at("/sse")));
+        text(&given, "access_token")
+    };
+    let open = |server: &Server, token: &str| {
+        get(&server.at("/sse"))
+            .bearer(token)
+            .header("accept", "text/event-stream")
+            .open()
+            .status
+    };
+    let server = Server::start("clerk-sse", CONFIG);
+    let metadata = get(&server.at("/.well-known/oauth-protected-resource/sse")).send();
+    assert_eq!(metadata.json()["resource"], server.at("/sse"));
+    assert_eq!(
+        metadata.json()["authorization_servers"],
+        json!([server.clerk])
+    );
+    let token = at_sse(&server);
+    assert_eq!(open(&server, &token), 200);
+    // Both are addresses of one endpoint.
+    assert_eq!(status(&server, &token), 200);
+    let off = format!("{CONFIG}\n[transports]\nsse = false\n");
+    let server = Server::start("clerk-no-sse", &off);
+    refused(
+        &server,
+        &at_sse(&server),
+        "for an address that is none here",
+    );
+    // An audience that is written out is what it says.
+    let named = config("audience = \"https://mcp.example.com/mcp\"", "");
+    let server = Server::start("clerk-named", &named);
+    refused(
+        &server,
+        &at_sse(&server),
+        "for an audience that is not named",
+    );
+}
+
+#[test]
 fn scopes_of_clerks_stand_for_ours_where_they_are_mapped() {
     let mapped = "audience = \"resource\"\nread_scopes = [\"notes:read\"]\n\
                   write_scopes = [\"notes:read\", \"notes:write\"]\napi_keys = true";

@@ -1,6 +1,6 @@
 //! `serve --check` names each fault, with a hint.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -267,6 +267,72 @@ fn clerk_as_the_authorization_server_is_checked() {
     let other = Clerk::start();
     let misnamed = other.url.replace("127.0.0.1", "localhost");
     clerk.finds(&any, &[("CLERK_FRONTEND_API", &misnamed)], &["issuer"]);
+}
+
+/// A Frontend API of another instance: it says of itself what Clerk's does, and its keys are others.
+fn another_instance(clerk: &Clerk) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (own, theirs) = (url.clone(), clerk.url.clone());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut reader = BufReader::new(stream.unwrap());
+            let (mut first, mut line) = (String::new(), String::new());
+            reader.read_line(&mut first).unwrap();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            let path = first.split(' ').nth(1).unwrap();
+            let mut body = request("GET", &format!("{theirs}{path}")).send().json();
+            for key in body["keys"].as_array_mut().into_iter().flatten() {
+                key["kid"] = json!("ins_another");
+            }
+            let body = body.to_string().replace(&theirs, &own);
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+                 Connection: close\r\n\r\n{body}",
+                body.len()
+            );
+            reader.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn keys_of_different_instances_are_found_whatever_the_way_of_signing_in() {
+    let clerk = Clerk::start();
+    let other = another_instance(&clerk);
+    // A publishable key holds the address; that of a Frontend API on this machine may be http.
+    let host = other.strip_prefix("http://").unwrap();
+    let engine = base64::engine::general_purpose::STANDARD;
+    let publishable = base64::Engine::encode(&engine, format!("{host}$"));
+    let publishable = format!("pk_test_{publishable}");
+    let app = format!("[sign_in]\nmode = \"app\"\napp_url = \"{}\"\n", nobody());
+    for sign_in in [
+        "",
+        &app,
+        "[sign_in]\nmode = \"clerk-tokens\"\nany_client = true\n",
+    ] {
+        for (variable, value) in [
+            ("CLERK_FRONTEND_API", &other),
+            ("CLERK_PUBLISHABLE_KEY", &publishable),
+        ] {
+            let changes = [("CLERK_FRONTEND_API", ""), (variable, value)];
+            let words = [
+                "different instances",
+                "CLERK_PUBLISHABLE_KEY",
+                "CLERK_SECRET_KEY",
+            ];
+            clerk.finds(sign_in, &changes, &words);
+        }
+    }
+    let (code, said) = clerk.check("", &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("Clerk's keys: the Frontend API has"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -52,11 +52,11 @@ fn read(reading: &Reading<'_>) -> Option<Config> {
     let storage = storage(reading);
     let keys = server_keys(reading, public_url.as_ref(), storage.as_ref());
     let clerk = clerk_section::clerk(reading);
-    let sign_in = sign_in_section::sign_in(reading, public_url.as_ref());
+    let sse = reading.required(&settings::TRANSPORTS_SSE, switch);
+    let sign_in = sign_in_section::sign_in(reading, public_url.as_ref(), sse == Some(true));
     let oauth = oauth_section::oauth(reading);
     let cimd_test = oauth_section::cimd_test(reading, public_url.as_ref());
     let demo_tools = reading.required(&settings::DEMO_TOOLS, switch);
-    let sse = reading.required(&settings::TRANSPORTS_SSE, switch);
     let clerk_tokens = match &sign_in {
         Some(SignIn::ClerkTokens(tokens)) => Some(tokens),
         _ => None,

@@ -166,7 +166,8 @@ settings! {
         .env("CLERK_AUTHORIZED_PARTIES").default("");
     AUDIENCE = Setting::new("sign_in.audience", Kind::List,
         "For `clerk-tokens`: whom tokens of OAuth clients must be for (`aud`), one of these. `resource` \
-         is the address of the MCP endpoint, `public_url` with `/mcp`, as it is registered at Clerk")
+         is the address of the MCP endpoint, `public_url` with `/mcp`, as it is registered at Clerk, and \
+         with `/sse` unless `transports.sse` is false")
         .env("CLERK_MCP_AUDIENCE")
         .otherwise("for `clerk-tokens` this, `client_ids` or `any_client` is required");
     CLIENT_IDS = Setting::new("sign_in.client_ids", Kind::List,

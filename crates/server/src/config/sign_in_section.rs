@@ -13,9 +13,10 @@ use super::{
     sources::Reading,
     tools_section::prefixed,
 };
-use crate::{MCP_PATH, scope_mapping::ScopeMapping};
+use crate::{MCP_PATH, SSE_PATH, scope_mapping::ScopeMapping};
 
-/// What stands for the address of the MCP endpoint, so that it is not written twice.
+/// What stands for the address of the MCP endpoint, and of HTTP+SSE where that is on, so that they are
+/// not written twice.
 const OWN_RESOURCE: &str = "resource";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,11 @@ const OF_SOME_MODES: [(&Setting, &[Mode]); 12] = [
     (&settings::WRITE_SCOPES, &[Mode::ClerkTokens]),
 ];
 
-pub(super) fn sign_in(reading: &Reading<'_>, public_url: Option<&Origin>) -> Option<SignIn> {
+pub(super) fn sign_in(
+    reading: &Reading<'_>,
+    public_url: Option<&Origin>,
+    sse: bool,
+) -> Option<SignIn> {
     let mode = reading.required(&settings::SIGN_IN_MODE, |text| match text {
         "clerk-oauth" => Ok(Mode::ClerkOauth),
         "app" => Ok(Mode::App),
@@ -64,7 +69,7 @@ pub(super) fn sign_in(reading: &Reading<'_>, public_url: Option<&Origin>) -> Opt
     let read = match mode.unwrap_or(Mode::ClerkOauth) {
         Mode::ClerkOauth => clerk_oauth(reading).map(SignIn::ClerkOauth),
         Mode::App => app(reading).map(SignIn::App),
-        Mode::ClerkTokens => clerk_tokens(reading, public_url).map(SignIn::ClerkTokens),
+        Mode::ClerkTokens => clerk_tokens(reading, public_url, sse).map(SignIn::ClerkTokens),
     };
     mode?;
     read
@@ -164,7 +169,11 @@ fn app(reading: &Reading<'_>) -> Option<OwnersApp> {
     })
 }
 
-fn clerk_tokens(reading: &Reading<'_>, public_url: Option<&Origin>) -> Option<ClerkTokens> {
+fn clerk_tokens(
+    reading: &Reading<'_>,
+    public_url: Option<&Origin>,
+    sse: bool,
+) -> Option<ClerkTokens> {
     let list = |setting: &'static Setting, check: fn(&str) -> Result<String, Wrong>| {
         reading.list(reading.given(setting), check)
     };
@@ -179,13 +188,15 @@ fn clerk_tokens(reading: &Reading<'_>, public_url: Option<&Origin>) -> Option<Cl
     let ticket_sessions = ticket_sessions(reading);
     let read = list(&settings::READ_SCOPES, scope);
     let write = list(&settings::WRITE_SCOPES, scope);
-    let resource = public_url.map(|url| url.join(MCP_PATH));
-    let in_full = |audience: String| match (&*audience, &resource) {
-        (OWN_RESOURCE, Some(resource)) => resource.clone(),
-        _ => audience,
+    // Clients that know HTTP+SSE alone ask for a token for its address.
+    let paths = [MCP_PATH, SSE_PATH];
+    let paths = if sse { &paths[..] } else { &paths[..1] };
+    let in_full = |audience: String| match (&*audience, public_url) {
+        (OWN_RESOURCE, Some(url)) => paths.iter().map(|path| url.join(path)).collect(),
+        _ => vec![audience],
     };
     let tokens = ClerkTokens {
-        audience: audience?.into_iter().map(in_full).collect(),
+        audience: audience?.into_iter().flat_map(in_full).collect(),
         client_ids: client_ids?,
         any_client: any_client?,
         machine: machine?,

@@ -403,11 +403,14 @@ fn clerks_tokens_are_meant_for_somebody() {
         other => panic!("{other:?}"),
     };
     let tokens = read("audience = \"resource\"");
-    assert_eq!(tokens.audience, ["http://127.0.0.1:8788/mcp"]);
+    let own = ["http://127.0.0.1:8788/mcp", "http://127.0.0.1:8788/sse"];
+    assert_eq!(tokens.audience, own);
+    let without = "audience = \"resource\"\n[transports]\nsse = false";
+    assert_eq!(read(without).audience, own[..1]);
     assert!(!tokens.any_client && !tokens.api_keys && tokens.machine.is_none());
     assert!(tokens.scopes.read.is_empty() && tokens.scopes.write.is_empty());
     let both = read("audience = [\"resource\", \"https://x.example/\"]\nclient_ids = [\"a\"]");
-    assert_eq!((both.audience.len(), both.client_ids.len()), (2, 1));
+    assert_eq!((both.audience.len(), both.client_ids.len()), (3, 1));
     // That all tokens of the instance count is somebody's decision, and no oversight.
     for nobody in [
         "",

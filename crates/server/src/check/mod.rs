@@ -1,32 +1,45 @@
-//! `clerk-mcp serve --check`: what only shows once Clerk and the database are asked.
+//! What only shows once Clerk and the database are asked: `clerk-mcp serve --check`, and
+//! [`Serve::check`](crate::Serve::check).
 
-use std::sync::Arc;
+mod instance;
+
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use clerk::{
     Client, HttpTransport, Request, Transport,
-    oauth::{
-        FrontendApi, OAuthApplication, OAuthError, Provider, ProviderMetadata, Secret,
-        list_oauth_applications,
-    },
+    oauth::{OAuthApplication, OAuthError, Provider, Secret, list_oauth_applications},
 };
 use http::Method;
-use serde_json::Value;
-use server::{
+
+use crate::{
+    MCP_PATH,
     config::{ClerkOauth, ClerkTokens, Config, OwnersApp, SignIn},
-    process::storage_fault,
-    sign_in::APP_ROUTE,
+    process::{Machine, storage_fault},
+    server,
+    sign_in::{self, APP_ROUTE},
 };
 
-use crate::{failure::Failure, machine::Machine, printer::Printer};
+/// What was found: each a text for a person. A fault may have a hint on lines of its own.
+///
+/// `Display` has a line `ok     …` or `fault  …` for each, the faults last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Checked {
+    /// What is in order.
+    pub good: Vec<String>,
+    /// What is not.
+    pub faults: Vec<String>,
+}
 
-/// Checks everything and tells it all, the faults last.
-pub(crate) async fn run(config: &Config, printer: &Printer) -> Result<(), Failure> {
-    let mut report = Report::default();
+/// Asks Clerk, the owner's application and the database whether a server with this configuration could
+/// do its work. Nothing is made and nothing is changed, there or here.
+pub async fn check(config: &Config) -> Checked {
+    let mut report = Checked::default();
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new());
     report.good(format!(
         "configuration: serves {} on {}",
-        config.public_url.join(server::MCP_PATH),
+        config.public_url.join(MCP_PATH),
         config.bind
     ));
     database(config, &mut report).await;
@@ -53,10 +66,11 @@ pub(crate) async fn run(config: &Config, printer: &Printer) -> Result<(), Failur
     match &config.sign_in {
         SignIn::ClerkOauth(application) => {
             provider(config, application, &transport, &mut report).await;
+            same_instance(config, &client, &transport, &mut report).await;
             oauth_application(config, application, &client, &transport, &mut report).await;
         }
         SignIn::App(app) => {
-            session_keys(&client, &mut report).await;
+            same_instance(config, &client, &transport, &mut report).await;
             app_route(config, app, &transport, &mut report).await;
         }
         SignIn::ClerkTokens(tokens) => {
@@ -65,16 +79,16 @@ pub(crate) async fn run(config: &Config, printer: &Printer) -> Result<(), Failur
         }
     }
     credentials(config, &transport, &mut report).await;
-    report.print(printer)
+    report
 }
 
-#[derive(Default)]
-struct Report {
-    good: Vec<String>,
-    faults: Vec<String>,
-}
+impl Checked {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.faults.is_empty()
+    }
 
-impl Report {
     fn good(&mut self, line: String) {
         self.good.push(line);
     }
@@ -82,24 +96,22 @@ impl Report {
     fn fault(&mut self, line: String) {
         self.faults.push(line);
     }
+}
 
-    fn print(self, printer: &Printer) -> Result<(), Failure> {
-        for line in self.good {
-            printer.note(&format!("ok     {line}"));
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let good = self.good.iter().map(|line| ("ok     ", line));
+        let faults = self.faults.iter().map(|line| ("fault  ", line));
+        for (place, (what, line)) in good.chain(faults).enumerate() {
+            let end = if place == 0 { "" } else { "\n" };
+            write!(f, "{end}{what}{line}")?;
         }
-        for line in &self.faults {
-            printer.note(&format!("fault  {line}"));
-        }
-        match self.faults.len() {
-            0 => printer.result("everything is in order"),
-            1 => Err(Failure::failed("1 fault")),
-            count => Err(Failure::failed(format!("{count} faults"))),
-        }
+        Ok(())
     }
 }
 
 /// What tools over the owner's API are called with, as far as trying it changes nothing.
-async fn credentials(config: &Config, transport: &Arc<dyn Transport>, report: &mut Report) {
+async fn credentials(config: &Config, transport: &Arc<dyn Transport>, report: &mut Checked) {
     if config.sign_in.ticket_sessions() {
         ticket_sessions(config, transport, report).await;
     }
@@ -117,7 +129,7 @@ async fn credentials(config: &Config, transport: &Arc<dyn Transport>, report: &m
 }
 
 /// A ticket that is none: an instance that takes tickets says so, and nothing comes of it.
-async fn ticket_sessions(config: &Config, transport: &Arc<dyn Transport>, report: &mut Report) {
+async fn ticket_sessions(config: &Config, transport: &Arc<dyn Transport>, report: &mut Checked) {
     let frontend = match server::frontend(config, transport) {
         Ok(frontend) => frontend,
         Err(error) => return report.fault(format!("ticket sessions: {error}")),
@@ -138,7 +150,7 @@ async fn ticket_sessions(config: &Config, transport: &Arc<dyn Transport>, report
 }
 
 /// The files themselves are not made here: a check changes nothing.
-async fn database(config: &Config, report: &mut Report) {
+async fn database(config: &Config, report: &mut Checked) {
     match storage_fault(config).await {
         Some(fault) => report.fault(format!("database: {fault}")),
         None => report.good(format!("database: {}", config.storage.path.display())),
@@ -149,7 +161,7 @@ async fn provider(
     config: &Config,
     application: &ClerkOauth,
     transport: &Arc<dyn Transport>,
-    report: &mut Report,
+    report: &mut Checked,
 ) {
     let provider = match server::provider(config, application, transport) {
         Ok(provider) => provider,
@@ -170,7 +182,7 @@ async fn oauth_application(
     application: &ClerkOauth,
     client: &Client,
     transport: &Arc<dyn Transport>,
-    report: &mut Report,
+    report: &mut Checked,
 ) {
     let client_id = &application.client_id;
     let answer = match client.send(&list_oauth_applications(client_id)).await {
@@ -189,7 +201,7 @@ async fn oauth_application(
         // Told with the provider.
         return;
     };
-    let scopes = server::sign_in::scopes(application.organizations);
+    let scopes = sign_in::scopes(application.organizations);
     let faults = found.faults(provider.client(), &scopes);
     let mut faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     faults.extend(client_fault(&provider).await);
@@ -222,11 +234,18 @@ async fn client_fault(provider: &Provider) -> Option<String> {
     }
 }
 
-/// Without the keys no session token can be verified.
-async fn session_keys(client: &Client, report: &mut Report) {
-    match client.session_keys().await {
-        Ok(_) => report.good("session tokens: the instance's keys".to_owned()),
-        Err(error) => report.fault(format!("session tokens: {error}")),
+/// Without the instance's keys no token can be verified.
+async fn same_instance(
+    config: &Config,
+    client: &Client,
+    transport: &Arc<dyn Transport>,
+    report: &mut Checked,
+) {
+    match instance::compare(config, client, transport, None).await {
+        Ok(()) => {
+            report.good("Clerk's keys: the Frontend API has those of the instance".to_owned())
+        }
+        Err(fault) => report.fault(fault),
     }
 }
 
@@ -236,36 +255,21 @@ async fn authorization_server(
     config: &Config,
     client: &Client,
     transport: &Arc<dyn Transport>,
-    report: &mut Report,
+    report: &mut Checked,
 ) {
-    let keys = match client.session_keys().await {
-        Ok(keys) => keys,
-        Err(error) => return report.fault(format!("Clerk's keys: {error}")),
+    let read = instance::metadata(config, transport).await;
+    let compared = match read {
+        Ok((document, metadata)) => {
+            let keys = Some(metadata.jwks_uri);
+            let compared = instance::compare(config, client, transport, keys).await;
+            compared.map(|()| document)
+        }
+        Err(problem) => Err(format!("Clerk's Frontend API: {problem}")),
     };
-    let read = async {
-        let frontend_api = FrontendApi::parse(config.clerk.frontend_api.as_str())
-            .map_err(|error| error.to_string())?;
-        let well_known = "/.well-known/oauth-authorization-server";
-        let document = get_json(transport, &format!("{frontend_api}{well_known}")).await?;
-        let metadata = ProviderMetadata::from_json(&document, &frontend_api)
-            .map_err(|error| error.to_string())?;
-        let published = get_json(transport, &metadata.jwks_uri).await?;
-        Ok::<_, String>((document, published))
+    let document = match compared {
+        Ok(document) => document,
+        Err(fault) => return report.fault(fault),
     };
-    let (document, published) = match read.await {
-        Ok(read) => read,
-        Err(problem) => return report.fault(format!("Clerk's Frontend API: {problem}")),
-    };
-    let published = published["keys"].as_array().into_iter().flatten();
-    let mut ids = published.filter_map(|key| key["kid"].as_str());
-    if !ids.any(|id| keys.has(Some(id))) {
-        return report.fault(format!(
-            "Clerk's keys: {} has none of those that the Backend API has\n\
-             hint: CLERK_FRONTEND_API and CLERK_SECRET_KEY are of different instances; copy both \
-             from the same one in https://dashboard.clerk.com (API keys)",
-            config.clerk.frontend_api
-        ));
-    }
     report.good(format!(
         "authorization server: {}",
         config.clerk.frontend_api.as_str().trim_end_matches('/')
@@ -282,24 +286,8 @@ async fn authorization_server(
     });
 }
 
-async fn get_json(transport: &Arc<dyn Transport>, address: &str) -> Result<Value, String> {
-    let hint = "hint: check CLERK_FRONTEND_API";
-    let request = http::Request::get(address).body(Bytes::new());
-    let request = request.map_err(|_| format!("{address} is no address\n{hint}"))?;
-    let answer = transport.send(request).await;
-    let answer = answer.map_err(|error| format!("{address}: {error}\n{hint}"))?;
-    if !answer.status().is_success() {
-        return Err(format!(
-            "{address} answers with {}\n{hint}",
-            answer.status()
-        ));
-    }
-    let read = serde_json::from_slice(answer.body());
-    read.map_err(|_| format!("{address} answers with no JSON\n{hint}"))
-}
-
 /// What the configuration names exists at Clerk.
-async fn clients_and_machine(tokens: &ClerkTokens, client: &Client, report: &mut Report) {
+async fn clients_and_machine(tokens: &ClerkTokens, client: &Client, report: &mut Checked) {
     for client_id in &tokens.client_ids {
         // A client known by its document is no application there.
         if client_id.starts_with("https://") {
@@ -337,7 +325,7 @@ async fn app_route(
     config: &Config,
     app: &OwnersApp,
     transport: &Arc<dyn Transport>,
-    report: &mut Report,
+    report: &mut Checked,
 ) {
     let route = format!("{}{APP_ROUTE}", app.url.as_str().trim_end_matches('/'));
     let guide = "docs/guides/sign-in-through-your-app.md";
