@@ -196,7 +196,11 @@ impl Folder {
         builder
             .create(&path)
             .map_err(|error| cannot("cannot be made", error))?;
-        let lock = File::create(path.join("lock"));
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let lock = options.open(path.join("lock"));
         let lock = lock.map_err(|error| cannot("cannot be written", error))?;
         match lock.try_lock() {
             Ok(()) => {}
