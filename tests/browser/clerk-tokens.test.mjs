@@ -28,7 +28,7 @@ const pick = (page, name) => page.locator('button').filter({ hasText: name }).fi
 /** A client that knows the address of the MCP endpoint alone. */
 async function newClient(t) {
   const found = await discover(`${dev.issuer}/mcp`);
-  const client = await startClient(found.issuer, 'Browser test', undefined, found);
+  const client = await startClient(found.issuer, 'Browser test', undefined, { ...found, scopes: SCOPES.split(' ') });
   t.after(client.stop);
   return { found, client };
 }
@@ -93,7 +93,7 @@ test('a person who denies at Clerk sends the client away with that', async (t) =
 
 test('a token that was not asked for this server opens nothing', async (t) => {
   const found = await discover(`${dev.issuer}/mcp`);
-  const client = await startClient(found.issuer, 'Browser test', undefined, { endpoints: found.endpoints });
+  const client = await startClient(found.issuer, 'Browser test', undefined, { endpoints: found.endpoints, scopes: SCOPES.split(' ') });
   t.after(client.stop);
   const { page } = await visitor(t, { viewport: PHONE });
   await page.goto(client.authorizeUrl(SCOPES));

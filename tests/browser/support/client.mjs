@@ -24,7 +24,7 @@ export async function discover(mcp) {
 }
 
 /** Listens for the way back, unless that is `elsewhere`; `stop` ends it. */
-export async function startClient(issuer, name = 'Browser test', elsewhere, { endpoints = ownEndpoints(issuer), resource } = {}) {
+export async function startClient(issuer, name = 'Browser test', elsewhere, { endpoints = ownEndpoints(issuer), resource, scopes = [] } = {}) {
   const returned = [];
   const server = createServer((request, response) => {
     const url = new URL(request.url, 'http://client');
@@ -36,7 +36,7 @@ export async function startClient(issuer, name = 'Browser test', elsewhere, { en
   const registration = await fetch(endpoints.registration, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ client_name: name, redirect_uris: [redirectUri], token_endpoint_auth_method: 'none' }),
+    body: JSON.stringify({ client_name: name, redirect_uris: [redirectUri], token_endpoint_auth_method: 'none', ...(scopes.length > 0 && { scope: scopes.join(' ') }) }),
   });
   const { client_id: clientId } = await registration.json();
   const verifier = base64url(randomBytes(32));
