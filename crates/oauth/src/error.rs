@@ -252,7 +252,7 @@ mod tests {
         let text = "the scheme `x` is \"bad\"\nhint: use https://… or a \\ 🔑";
         assert_eq!(
             wire_text(text),
-            "the scheme 'x' is 'bad' hint: use https://... or a ? ?"
+            "the scheme 'x' is 'bad'. Hint: use https://... or a ? ?"
         );
     }
 }

@@ -8,7 +8,8 @@ use crate::support::actors::{
     Client, HTTPS_CALLBACK, LOOPBACK_CALLBACK, NOAH, new_address, register, sign_in, tokens,
 };
 use crate::support::http::{parameter, post};
-use crate::support::server::{CONFIG, Server, shared};
+use crate::support::published::Host;
+use crate::support::server::{CONFIG, Server, folder, shared};
 
 fn public(name: &str) -> Value {
     json!({
@@ -143,6 +144,43 @@ fn registration_and_documents_can_be_switched_off() {
         "{metadata}"
     );
     assert_ne!(metadata["client_id_metadata_document_supported"], true);
+}
+
+#[test]
+fn a_document_is_kept_as_long_as_its_host_says_and_seven_days_at_most() {
+    let (host, folder) = (Host::start(), folder("document-cache"));
+    let config = format!("{CONFIG}\n{}", host.config(&folder));
+    let server = Server::start_in(folder, &config, "warn");
+    for (path, cache_control, seconds) in [
+        ("/short/client.json", "max-age=600", 600),
+        ("/long/client.json", "max-age=99999999", 7 * 24 * 60 * 60),
+    ] {
+        let id = host.url(path);
+        let document = json!({
+            "client_id": id,
+            "client_name": "A client with a document",
+            "redirect_uris": [HTTPS_CALLBACK],
+            "token_endpoint_auth_method": "none",
+        });
+        host.publish_for(path, cache_control, &document);
+        let client = Client {
+            server: &server,
+            id,
+            secret: None,
+            redirect_uri: HTTPS_CALLBACK.to_owned(),
+            address: new_address(),
+        };
+        let visits = |asked: usize| {
+            let page = client.browser().get(&client.authorize_url());
+            assert_eq!(page.status, 200, "{path}: {}", page.brief());
+            assert_eq!(host.asked_for(path), asked, "{path}");
+        };
+        visits(1);
+        server.advance(Duration::from_secs(seconds - 60));
+        visits(1);
+        server.advance(Duration::from_secs(120));
+        visits(2);
+    }
 }
 
 #[test]

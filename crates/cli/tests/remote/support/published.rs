@@ -30,8 +30,16 @@ pub(crate) struct Host {
 
 #[derive(Default)]
 struct Pages {
-    by_path: Mutex<BTreeMap<String, (&'static str, String)>>,
+    by_path: Mutex<BTreeMap<String, Page>>,
     asked_for: Mutex<Vec<String>>,
+}
+
+#[derive(Clone)]
+struct Page {
+    status: &'static str,
+    /// None where it is empty.
+    cache_control: &'static str,
+    body: String,
 }
 
 impl Host {
@@ -89,8 +97,25 @@ impl Host {
     }
 
     pub(crate) fn answer(&self, path: &str, status: &'static str, body: &str) {
-        let mut pages = self.pages.by_path.lock().unwrap();
-        pages.insert(path.to_owned(), (status, body.to_owned()));
+        self.put(path, status, "", body.to_owned());
+    }
+
+    /// Publishes what may be kept for a while.
+    pub(crate) fn publish_for(&self, path: &str, cache_control: &'static str, value: &Value) {
+        self.put(path, "200 OK", cache_control, value.to_string());
+    }
+
+    fn put(&self, path: &str, status: &'static str, cache_control: &'static str, body: String) {
+        let page = Page {
+            status,
+            cache_control,
+            body,
+        };
+        self.pages
+            .by_path
+            .lock()
+            .unwrap()
+            .insert(path.to_owned(), page);
     }
 
     /// How often the path was asked for.
@@ -118,12 +143,24 @@ fn converse(
     }
     let page = pages.by_path.lock().unwrap().get(&path).cloned();
     pages.asked_for.lock().unwrap().push(path);
-    let (status, body) = page.unwrap_or(("404 Not Found", "{}".to_owned()));
+    let Page {
+        status,
+        cache_control,
+        body,
+    } = page.unwrap_or(Page {
+        status: "404 Not Found",
+        cache_control: "",
+        body: "{}".to_owned(),
+    });
+    let cached = match cache_control {
+        "" => String::new(),
+        value => format!("Cache-Control: {value}\r\n"),
+    };
     let stream = reader.get_mut();
     write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nLocation: /elsewhere\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+         {cached}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )?;
     stream.conn.send_close_notify();
