@@ -150,36 +150,37 @@ fn registration_and_documents_can_be_switched_off() {
 fn a_document_is_kept_as_long_as_its_host_says_and_seven_days_at_most() {
     let (host, folder) = (Host::start(), folder("document-cache"));
     let config = format!("{CONFIG}\n{}", host.config(&folder));
-    let server = Server::start_in(folder, &config, "warn");
+    let mut server = Server::start_in(folder, &config, "warn");
     for (path, cache_control, seconds) in [
         ("/short/client.json", "max-age=600", 600),
         ("/long/client.json", "max-age=99999999", 7 * 24 * 60 * 60),
     ] {
-        let id = host.url(path);
         let document = json!({
-            "client_id": id,
+            "client_id": host.url(path),
             "client_name": "A client with a document",
             "redirect_uris": [HTTPS_CALLBACK],
             "token_endpoint_auth_method": "none",
         });
         host.publish_for(path, cache_control, &document);
-        let client = Client {
-            server: &server,
-            id,
-            secret: None,
-            redirect_uri: HTTPS_CALLBACK.to_owned(),
-            address: new_address(),
-        };
-        let visits = |asked: usize| {
+        let visit = |server: &Server| {
+            let client = Client {
+                server,
+                id: host.url(path),
+                secret: None,
+                redirect_uri: HTTPS_CALLBACK.to_owned(),
+                address: new_address(),
+            };
             let page = client.browser().get(&client.authorize_url());
-            assert_eq!(page.status, 200, "{path}: {}", page.brief());
-            assert_eq!(host.asked_for(path), asked, "{path}");
+            assert_eq!(page.status, 303, "{path}: {}", page.brief());
+            host.asked_for(path)
         };
-        visits(1);
+        assert_eq!(visit(&server), 1, "{path}");
+        // Whatever the process remembers goes with it; what is kept stays.
+        server = server.start_again(&config, "warn");
         server.advance(Duration::from_secs(seconds - 60));
-        visits(1);
+        assert_eq!(visit(&server), 1, "{path} is fresh");
         server.advance(Duration::from_secs(120));
-        visits(2);
+        assert_eq!(visit(&server), 2, "{path} is stale");
     }
 }
 
