@@ -191,7 +191,7 @@ test('sign-in through an application', { timeout: 120_000 }, async (t) => {
     });
     const good = await check(`http://127.0.0.1:${first}`);
     assert.equal(good.code, 0, good.stderr);
-    assert.match(good.stderr, /ok +session tokens/);
+    assert.match(good.stderr, /ok +Clerk's keys/);
     assert.match(good.stderr, /ok +application: http:\/\/127\.0\.0\.1:\d+\/auth\/mcp/);
     for (const [appUrl, expected] of [
       [server.url, /application: \S+\/auth\/mcp does not exist\s+hint: .*127\.0\.0\.1:8788\/callback/],
