@@ -19,10 +19,15 @@ pub(crate) const AT_ONCE: usize = 200;
 fn config(api: &Api, credential: &str, more: &str) -> String {
     // An access token of ours that lives as long as one of Clerk's.
     let long = "[oauth]\naccess_token_lifetime = \"24h\"";
+    let rest = CONFIG.replace("[oauth]", long);
+    format!("{rest}\n{more}\n{}", order_tool(api, credential))
+}
+
+/// One tool with this credential, for everybody.
+pub(crate) fn order_tool(api: &Api, credential: &str) -> String {
     let port = api.port;
     format!(
-        r#"{}
-{more}
+        r#"
 [[access]]
 everyone = true
 tools = ["api.*"]
@@ -37,8 +42,7 @@ name = "getOrder"
 description = "Reads an order."
 method = "GET"
 path = "/orders"
-"#,
-        CONFIG.replace("[oauth]", long)
+"#
     )
 }
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::api_credentials::{
-    AT_ONCE, asked, claims, fault, forget, nowhere, only, order, orders_at_once, sessions,
+    AT_ONCE, asked, claims, fault, forget, nowhere, only, order, order_tool, orders_at_once,
+    sessions,
 };
 use crate::support::actors::{AVA, NOAH, PRIYA};
 use crate::support::api::Api;
@@ -18,26 +19,8 @@ const SCOPES: &str = "openid profile email offline_access";
 /// One tool with this credential, for everybody; `more` is in `[sign_in]`.
 fn config(api: &Api, credential: &str, more: &str) -> String {
     let sign_in = format!("audience = \"resource\"\nsession = \"ticket\"\n{more}");
-    let port = api.port;
-    format!(
-        r#"{}
-[[access]]
-everyone = true
-tools = ["api.*"]
-
-[api]
-base_url = "http://127.0.0.1:{port}/v1"
-credential = {credential}
-timeout = "20s"
-
-[[tools]]
-name = "getOrder"
-description = "Reads an order."
-method = "GET"
-path = "/orders"
-"#,
-        CONFIG.replace("audience = \"resource\"", &sign_in)
-    )
+    let rest = CONFIG.replace("audience = \"resource\"", &sign_in);
+    rest + &order_tool(api, credential)
 }
 
 /// Waits for something that the server does by itself: it looks at tokens every 15 seconds.
