@@ -70,7 +70,7 @@ describe('mcp-server-template', () => {
   test('signs in through the application, shops, and keeps the last order', async (t) => {
     const dev = await devOf(t, 'mcp-server-template', guide);
     await runBlock(atAddressesOf(dev, shellBlocks(guide)[1]));
-    const { client } = await connect(t, client2, dev.mcp, { user: AVA }, { scope: WRITE });
+    const { client } = await connect(t, client2, dev.mcp, { user: AVA });
     assert.deepEqual(await names(client), ['createOrder', 'getAvatar', 'getProfile', 'lastOrder', 'listOrders', 'userInfo']);
     assert.equal((await refusal(client, 'lastOrder')).code, 'state_missing');
     const placed = await call(client, 'createOrder', { product: 'enamel-mug', quantity: 2 });
@@ -83,7 +83,7 @@ describe('mcp-server-template', () => {
     assert.equal(content[0].type, 'image');
 
     // The same person through another client has no last order there, and the orders all the same.
-    const other = (await connect(t, CLIENTS[2], dev.mcp, { user: AVA }, { identity: { name: 'Another client' } })).client;
+    const other = (await connect(t, CLIENTS[2], dev.mcp, { user: AVA }, { identity: { name: 'Another client' }, scope: 'tools:read' })).client;
     assert.equal((await refusal(other, 'lastOrder')).code, 'state_missing');
     assert.deepEqual((await call(other, 'listOrders')).items, orders.items);
   });
