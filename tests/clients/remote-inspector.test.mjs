@@ -215,3 +215,13 @@ test('is known by its metadata document, and as configured', { skip: SKIP }, asy
     assert.equal(later.result().structuredContent.client_id, id);
   }
 });
+
+for (const mode of ['app', 'clerk-tokens']) {
+  test(`--sign-in ${mode}: signs in, and shops as the person`, { skip: SKIP }, async (t) => {
+    const dev = await startDev(t, ['--sign-in', mode]);
+    const own = await computer(t);
+    const profile = await inspect(own, dev, callTool('getProfile', {}), { user: NOAH });
+    assert.equal(profile.code, 0, withoutCode(profile.stderr));
+    assert.equal(profile.result().structuredContent.user_id, NOAH);
+  });
+}

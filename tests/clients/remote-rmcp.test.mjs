@@ -148,3 +148,12 @@ test('is known by its metadata document, and as configured', { skip: SKIP }, asy
     assert.equal((await call('userInfo')).structuredContent.client_id, id);
   }
 });
+
+for (const mode of ['app', 'clerk-tokens']) {
+  test(`--sign-in ${mode}: signs in, and shops as the person`, { skip: SKIP }, async (t) => {
+    const dev = await startDev(t, ['--sign-in', mode]);
+    const { call } = await connect(t, dev, { user: NOAH });
+    assert.equal((await call('userInfo')).structuredContent.user_id, NOAH);
+    assert.equal((await call('getProfile')).structuredContent.user_id, NOAH);
+  });
+}
