@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -64,6 +65,8 @@ pub(crate) struct Server {
     /// What it exports for other commands, as pairs. The key among them is no part of the log.
     pub(crate) exports: Vec<(String, String)>,
     log: Arc<Mutex<String>>,
+    /// Reads the log until the last process that writes to it has ended.
+    reader: Option<JoinHandle<()>>,
     child: Child,
     /// Whoever started the server ends it when this closes, as it does when the test's process ends.
     life: Option<ChildStdin>,
@@ -180,7 +183,7 @@ impl Server {
             }
         }
         let kept = Arc::clone(&log);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 kept.lock().unwrap().push_str(&format!("{line}\n"));
             }
@@ -201,6 +204,7 @@ impl Server {
             exports,
             folder,
             log,
+            reader: Some(reader),
             child,
             life,
         }
@@ -215,9 +219,21 @@ impl Server {
         self.at("/mcp")
     }
 
-    /// What it has written to standard error.
+    /// What has been read of its standard error: the whole once it was waited for.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// It writes this to standard error. (An answer may be here before the line about it is.)
+    #[track_caller]
+    pub(crate) fn logs(&self, wanted: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(wanted) {
+            let waited = begun.elapsed();
+            let log = self.log();
+            assert!(waited < Duration::from_secs(10), "no {wanted:?} in: {log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The emulator's control API.
@@ -319,9 +335,13 @@ impl Server {
         self.life = None;
     }
 
-    /// How it ended.
+    /// How it ended; its log is whole then.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        let status = self.child.wait().unwrap();
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        status
     }
 
     pub(crate) fn is_ready(&self) -> bool {
