@@ -354,7 +354,10 @@ fn a_signal_ends_it_with_a_sentence() {
             .success()
     );
     let mut session = session;
+    // Waiting closes it otherwise, and a client that leaves ends it as well.
+    let input = session.child.stdin.take();
     let status = session.child.wait().unwrap();
+    drop(input);
     let mut errors = String::new();
     session
         .child

@@ -179,7 +179,11 @@ impl Redactor<'_> {
             Value::Array(items) if !items.iter().all(Value::is_string) => {
                 items.iter_mut().map(|item| self.conceal(item)).sum()
             }
-            Value::Array(items) if items.iter().all(is_blank) => 0,
+            Value::Array(items)
+                if (items.iter()).all(|item| is_blank(item) || item == REDACTION_MARKER) =>
+            {
+                0
+            }
             Value::String(_) | Value::Array(_) => {
                 *member = Value::String(REDACTION_MARKER.to_owned());
                 1
@@ -554,6 +558,21 @@ mod tests {
             }),
             _ => false,
         }
+    }
+
+    #[test]
+    fn what_was_hidden_in_a_list_stays_as_it_is() {
+        let (once, counts) = redacted(json!({ "token": [["a"], [["b", "c"]]] }), &SCOPED);
+        assert_eq!(counts.secrets, 2);
+        let (twice, again) = redacted(once.clone(), &SCOPED);
+        assert_eq!(twice, once);
+        assert!(again.is_empty());
+        // A secret beside a marker is one still.
+        let (list, counts) = redacted(json!({ "token": [REDACTION_MARKER, "d"] }), &SCOPED);
+        assert_eq!(
+            (list, counts.secrets),
+            (json!({ "token": REDACTION_MARKER }), 1)
+        );
     }
 
     proptest! {
