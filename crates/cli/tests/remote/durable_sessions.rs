@@ -335,6 +335,9 @@ fn the_answer_is_for_the_client_that_came_back_and_not_for_the_connection_it_los
     let session = initialize_asking(&server, &owner);
     for _ in 0..20 {
         let (lost, begin, question) = asked(&server, &owner, &session);
+        // It may have come back before, and lost that connection as well.
+        let mut lost_too = Events::after(&server, &owner, &session, &begin);
+        assert_eq!(lost_too.next(), Some(question.clone()));
         let mut resumed = Events::after(&server, &owner, &session, &begin);
         assert_eq!(resumed.next(), Some(question.clone()));
         let decline = json!({
@@ -345,7 +348,7 @@ fn the_answer_is_for_the_client_that_came_back_and_not_for_the_connection_it_los
         let (_, answer) = resumed.next().unwrap();
         assert_eq!(answer["result"]["isError"], true, "{answer}");
         assert_eq!(resumed.next(), None);
-        drop(lost);
+        drop((lost, lost_too));
     }
 }
 

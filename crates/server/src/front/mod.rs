@@ -349,6 +349,9 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let dormant = id.and_then(|id| self.sessions.dormant(&id).map(|dormant| (id, dormant)));
         let principal = Arc::clone(principal);
         let Some((id, dormant)) = dormant else {
+            if request.method() == Method::DELETE {
+                return self.end_session(request, principal).await;
+            }
             // Several kilobytes, which would be moved with each future that holds it.
             let handling = Box::pin(self.mcp.handle(request));
             let response = OwnedSessions::owned_by(principal, handling).await;
@@ -367,6 +370,25 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             Err(_) => plain(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the session could not be taken up again",
+            ),
+        }
+    }
+
+    /// Has rmcp end a session, to the end even if the client goes: most of them end as they ask for it.
+    async fn end_session(
+        &self,
+        request: Request<Full<Bytes>>,
+        principal: PrincipalKey,
+    ) -> Response<Body> {
+        let mcp = self.mcp.clone();
+        let ending = tokio::spawn(async move {
+            OwnedSessions::owned_by(principal, Box::pin(mcp.handle(request))).await
+        });
+        match ending.await {
+            Ok(response) => response.map(Body::new),
+            Err(_) => plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the session could not be ended",
             ),
         }
     }

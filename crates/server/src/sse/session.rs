@@ -143,15 +143,14 @@ impl SseSession {
         let number = self.questions.fetch_add(1, Ordering::Relaxed);
         let id = format!("server-{number}");
         let (sender, receiver) = oneshot::channel();
-        self.asked().insert(id.clone(), sender);
         let message = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        self.asked().insert(id.clone(), sender);
+        let _asked = Asked { session: self, id };
         self.send(&message).await;
-        let answered = tokio::select! {
+        tokio::select! {
             answered = receiver => answered.ok().flatten(),
             () = self.gone.cancelled() => None,
-        };
-        self.asked().remove(&id);
-        answered
+        }
     }
 
     /// The client's answer to what it was asked. One that nobody waits for means nothing.
@@ -169,6 +168,18 @@ impl SseSession {
 
     fn asked(&self) -> MutexGuard<'_, HashMap<String, oneshot::Sender<Option<Value>>>> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A question that is open: whoever asked may give up at any time.
+struct Asked<'a> {
+    session: &'a SseSession,
+    id: String,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        self.session.asked().remove(&self.id);
     }
 }
 

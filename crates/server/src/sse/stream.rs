@@ -114,9 +114,13 @@ impl http_body::Body for Stream {
         }
         if self.is_stopping {
             if !self.session.is_busy() {
-                return Poll::Ready(None);
+                // A call is over only after its answer was sent, perhaps since the look above.
+                return match self.outgoing.poll_recv(context) {
+                    Poll::Ready(Some(message)) => frame(message),
+                    Poll::Ready(None) | Poll::Pending => Poll::Ready(None),
+                };
             }
-            // The last call is over only after its answer was sent: one more look.
+            // Nothing tells that the last call is over: another look.
             self.silent.as_mut().reset(Instant::now() + STOPPING);
             let _ = self.silent.as_mut().poll(context);
             return Poll::Pending;

@@ -110,12 +110,16 @@ pub(super) struct Used {
 pub(super) struct OpenStream {
     sessions: Arc<OwnedSessions>,
     id: SessionId,
+    /// Tells the session from itself, taken up anew.
+    created: (u64, u64),
 }
 
 impl Drop for OpenStream {
     fn drop(&mut self) {
         let now = self.sessions.env.now();
-        if let Some(owner) = self.sessions.owners().get_mut(&self.id) {
+        if let Some(owner) = self.sessions.owners().get_mut(&self.id)
+            && owner.created == self.created
+        {
             owner.streams -= 1;
             owner.used_at = now;
         }
@@ -235,10 +239,12 @@ impl OwnedSessions {
     pub(super) fn open_stream(self: &Arc<Self>, id: &str) -> Option<OpenStream> {
         let mut owners = self.owners();
         let key = owners.get_key_value(id)?.0.clone();
-        owners.get_mut(id)?.streams += 1;
+        let owner = owners.get_mut(id)?;
+        owner.streams += 1;
         Some(OpenStream {
             sessions: Arc::clone(self),
             id: key,
+            created: owner.created,
         })
     }
 
@@ -334,14 +340,17 @@ impl SessionManager for OwnedSessions {
         Ok(self.sessions.has_session(id).await?)
     }
 
+    /// May be dropped half way: as long as rmcp has the session it has an owner, so that a sweep finds it.
     async fn close_session(&self, id: &SessionId) -> Result<(), SessionFault> {
-        self.owners().remove(id);
         self.streams.end_session(id);
-        let ended = self.store.end_session(streams::key(id)).await;
-        // Whoever took it up again meanwhile found it in the store.
-        self.owners().remove(id);
         self.sessions.close_session(id).await?;
-        ended?;
+        self.owners().remove(id);
+        self.store.end_session(streams::key(id)).await?;
+        // Whoever took it up again meanwhile found it in the store.
+        if self.owners().contains_key(id) {
+            self.sessions.close_session(id).await?;
+            self.owners().remove(id);
+        }
         Ok(())
     }
 

@@ -48,8 +48,12 @@ impl OwnedSessions {
         id: &str,
         principal: &PrincipalKey,
     ) -> Result<Option<Used>, SessionFault> {
-        if id.len() != ID_LENGTH || self.owners().contains_key(id) {
+        if id.len() != ID_LENGTH {
             return Ok(None);
+        }
+        // Another request may have taken it up since this one looked.
+        if self.owners().contains_key(id) {
+            return Ok(self.enter(id, principal));
         }
         let key = streams::key(id);
         let Some(stored) = self.store.session(key).await? else {

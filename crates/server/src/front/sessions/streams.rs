@@ -235,7 +235,7 @@ impl Streams {
             match self.answer(session, &stream) {
                 Answer::Known(answer) => {
                     if sender.send(answered(&place, answer)).await.is_ok() {
-                        self.open().requests.remove(&stream);
+                        self.taken(&stream);
                     }
                     return;
                 }
@@ -252,6 +252,16 @@ impl Streams {
             if let Some(waiting) = waiting {
                 waiting.await;
             }
+        }
+    }
+
+    /// One who came back has the answer. With another one there, it stays: a client that comes back twice
+    /// has lost the first connection, maybe unknown to us.
+    fn taken(&self, stream: &str) {
+        let mut open = self.open();
+        let is_last = |known: &RequestStream| known.followers <= 1;
+        if open.requests.get(stream).is_some_and(is_last) {
+            open.requests.remove(stream);
         }
     }
 

@@ -1,4 +1,5 @@
-//! A session is kept before its client learns of it, or there is none.
+//! A session is kept before its client learns of it, or there is none; and one that ends leaves nothing,
+//! whenever its client hangs up.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -24,6 +25,8 @@ use url::Url;
 struct Disk {
     sessions: MemorySessions,
     is_full: AtomicBool,
+    /// Nothing that is written comes to an end.
+    is_stuck: AtomicBool,
 }
 
 impl SessionStore for Disk {
@@ -50,6 +53,9 @@ impl SessionStore for Disk {
     }
 
     fn end_session(&self, id: TokenHash) -> StoreResult<'_, bool> {
+        if self.is_stuck.load(Ordering::Relaxed) {
+            return Box::pin(std::future::pending());
+        }
         self.sessions.end_session(id)
     }
 
@@ -97,10 +103,11 @@ impl Authenticate for Everybody {
     }
 }
 
-#[derive(Clone)]
-struct Nothing;
+/// Each session has one of these.
+#[derive(Clone, Default)]
+struct Counted(Arc<()>);
 
-impl ServerHandler for Nothing {}
+impl ServerHandler for Counted {}
 
 struct Noon;
 
@@ -118,7 +125,7 @@ impl Env for Noon {
     }
 }
 
-async fn initialize(front: &Front<Everybody, Nothing>) -> Response<Body> {
+async fn initialize(front: &Front<Everybody, Counted>) -> Response<Body> {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}"#;
     let request = Request::post("/mcp")
         .header("host", "127.0.0.1:8788")
@@ -128,13 +135,11 @@ async fn initialize(front: &Front<Everybody, Nothing>) -> Response<Body> {
     front.handle(Endpoint::Mcp, request.unwrap()).await
 }
 
-#[tokio::test]
-async fn no_session_begins_while_it_cannot_be_kept() {
-    let disk = Arc::new(Disk::default());
+fn front(disk: &Arc<Disk>, handler: Counted, max_sessions: usize) -> Front<Everybody, Counted> {
     let config = FrontConfig {
         allowed: Allowed::new(&Url::parse("http://127.0.0.1:8788").unwrap(), &[]),
         max_body: 64 * 1024,
-        max_sessions: 1,
+        max_sessions,
         session_idle: Duration::from_secs(60),
         stop: Arc::default(),
         env: Arc::new(Noon),
@@ -145,10 +150,16 @@ async fn no_session_begins_while_it_cannot_be_kept() {
             streams: 10,
             streams_of_client: 10,
         },
-        store: Arc::clone(&disk) as Arc<dyn SessionStore>,
+        store: Arc::clone(disk) as Arc<dyn SessionStore>,
         sse: None,
     };
-    let front = Front::new(Everybody, Nothing, config);
+    Front::new(Everybody, handler, config)
+}
+
+#[tokio::test]
+async fn no_session_begins_while_it_cannot_be_kept() {
+    let disk = Arc::new(Disk::default());
+    let front = front(&disk, Counted::default(), 1);
     disk.is_full.store(true, Ordering::Relaxed);
     for _ in 0..2 {
         let refused = initialize(&front).await;
@@ -160,4 +171,38 @@ async fn no_session_begins_while_it_cannot_be_kept() {
     let begun = initialize(&front).await;
     assert_eq!(begun.status(), 200, "what was refused takes no place");
     assert!(begun.headers().contains_key("mcp-session-id"));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_leaves_nothing_when_its_client_hangs_up() {
+    const SESSIONS: usize = 20;
+    let disk = Arc::new(Disk::default());
+    let handler = Counted::default();
+    let front = front(&disk, handler.clone(), SESSIONS);
+    let mut sessions = Vec::new();
+    for _ in 0..SESSIONS {
+        let begun = initialize(&front).await;
+        sessions.push(begun.headers()["mcp-session-id"].clone());
+    }
+    let with_sessions = Arc::strong_count(&handler.0);
+    assert!(with_sessions > SESSIONS);
+    disk.is_stuck.store(true, Ordering::Relaxed);
+    for session in &sessions {
+        let request = Request::delete("/mcp")
+            .header("host", "127.0.0.1:8788")
+            .header("mcp-session-id", session)
+            .header("mcp-protocol-version", "2025-11-25")
+            .body(Body::empty());
+        let ending = front.handle(Endpoint::Mcp, request.unwrap());
+        let hung_up = tokio::time::timeout(Duration::from_millis(1), ending).await;
+        assert!(hung_up.is_err(), "the store does not answer");
+    }
+    let gone = async {
+        while Arc::strong_count(&handler.0) > with_sessions - SESSIONS {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+    assert!(gone.is_ok(), "{}", Arc::strong_count(&handler.0));
+    assert_eq!(initialize(&front).await.status(), 200, "there is room");
 }
