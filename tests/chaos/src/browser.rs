@@ -34,6 +34,16 @@ impl<'a> Browser<'a> {
         }
     }
 
+    /// From Clerk's own authorization request to the code: signs in and consents there.
+    pub(crate) fn sign_in_at_clerk(
+        mut self,
+        authorize: &str,
+        person: &str,
+    ) -> Result<String, Interrupted> {
+        let back = self.through_clerk(authorize.to_owned(), person)?;
+        parameter(&back, "code").ok_or_else(|| Interrupted(format!("no code of Clerk's: {back}")))
+    }
+
     /// From the authorization request to the code: consents, signs in at Clerk, comes back. The
     /// answer with the code may get lost.
     pub(crate) fn sign_in(
@@ -43,7 +53,6 @@ impl<'a> Browser<'a> {
         loss: Loss,
     ) -> Result<String, Interrupted> {
         let ours = self.world.proxy.url.clone();
-        let clerk = self.world.clerk.clone();
         let (mut url, mut response) = self.follow(authorize.to_owned(), &ours)?;
         let consent = "/authorize/consent";
         let mut fields = form(&response, consent)
@@ -53,11 +62,25 @@ impl<'a> Browser<'a> {
         url = location(&url, &response)?;
         if url.starts_with(APP_URL) {
             url = self.lend_session(&url, person)?;
+        } else {
+            url = self.through_clerk(url, person)?;
         }
+        if !url.starts_with(&format!("{ours}/callback")) {
+            return Err(Interrupted(format!("Clerk did not lead back: {url}")));
+        }
+        let response = self.send(&url, get(&url), loss)?;
+        let back = location(&url, &response)?;
+        parameter(&back, "code").ok_or_else(|| Interrupted(format!("no code: {back}")))
+    }
+
+    /// Through Clerk's pages, as this person who allows everything, to where they lead.
+    fn through_clerk(&mut self, mut url: String, person: &str) -> Result<String, Interrupted> {
+        let clerk = self.world.clerk.clone();
         for _ in 0..6 {
             if !url.starts_with(&clerk) {
                 break;
             }
+            let response;
             (url, response) = self.follow(url, &clerk)?;
             if !url.starts_with(&clerk) {
                 break;
@@ -71,33 +94,18 @@ impl<'a> Browser<'a> {
             fields.retain(|(name, _)| name != "email_address");
             fields.push((button.0.to_owned(), button.1.to_owned()));
             let to = format!("{clerk}{action}");
-            response = self.post(&to, &fields, &clerk)?;
+            let response = self.post(&to, &fields, &clerk)?;
             url = location(&to, &response)?;
         }
-        if !url.starts_with(&format!("{ours}/callback")) {
-            return Err(Interrupted(format!("Clerk did not lead back: {url}")));
-        }
-        let response = self.send(&url, get(&url), loss)?;
-        let back = location(&url, &response)?;
-        parameter(&back, "code").ok_or_else(|| Interrupted(format!("no code: {back}")))
+        Ok(url)
     }
 
     /// What the route `/auth/mcp` of the owner's application does for somebody who is signed in there.
     fn lend_session(&self, route: &str, person: &str) -> Result<String, Interrupted> {
-        let at_clerk = |path: &str, body: &Value| {
-            let request = post(&format!("{}/v1/{path}", self.world.clerk));
-            let answer = request.bearer("sk_test_emulate").json(body).send();
-            match answer {
-                Ok(answer) if answer.status == 200 => Ok(answer.json()),
-                other => Err(Interrupted(format!("the application at Clerk: {other:?}"))),
-            }
-        };
-        let session = at_clerk("sessions", &json!({ "user_id": person }))?;
-        let session = session["id"].as_str().unwrap_or_default();
-        let token = at_clerk(&format!("sessions/{session}/tokens"), &json!({}))?;
+        let token = session_token(self.world, person)?;
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("state", &parameter(route, "state").unwrap_or_default())
-            .append_pair("clerk_token", token["jwt"].as_str().unwrap_or_default())
+            .append_pair("clerk_token", &token)
             .finish();
         let callback = parameter(route, "callback_url").unwrap_or_default();
         Ok(format!("{callback}?{query}"))
@@ -167,6 +175,22 @@ impl<'a> Browser<'a> {
         }
         Ok(response)
     }
+}
+
+/// A token of a new session of this person's, made with the secret key.
+pub(crate) fn session_token(world: &World, person: &str) -> Result<String, Interrupted> {
+    let at_clerk = |path: &str, body: &Value| {
+        let request = post(&format!("{}/v1/{path}", world.clerk));
+        let answer = request.bearer("sk_test_emulate").json(body).send();
+        match answer {
+            Ok(answer) if answer.status == 200 => Ok(answer.json()),
+            other => Err(Interrupted(format!("a session at Clerk: {other:?}"))),
+        }
+    };
+    let session = at_clerk("sessions", &json!({ "user_id": person }))?;
+    let session = session["id"].as_str().unwrap_or_default();
+    let token = at_clerk(&format!("sessions/{session}/tokens"), &json!({}))?;
+    Ok(token["jwt"].as_str().unwrap_or_default().to_owned())
 }
 
 fn location(url: &str, response: &Response) -> Result<String, Interrupted> {

@@ -55,7 +55,10 @@ impl Chaos<'_> {
         }
         let lasts = !matches!(
             fault.kind,
-            FaultKind::Kill | FaultKind::ClockForward(_) | FaultKind::Measure
+            FaultKind::Kill
+                | FaultKind::ClockForward(_)
+                | FaultKind::Measure
+                | FaultKind::ClerkSigns(_)
         );
         if lasts {
             let end = (fault.at + fault.during).min(operations);
@@ -79,6 +82,7 @@ impl Chaos<'_> {
                 .move_clock(Duration::from_secs(minutes * 60))
                 .map_err(|error| error.to_string()),
             FaultKind::ClerkClock(seconds) => self.move_clerk(seconds),
+            FaultKind::ClerkSigns(signs) => self.have_clerk_sign(signs),
             FaultKind::ClerkSlow => at_clerk(json!({ "latency_ms": 800 })),
             FaultKind::ClerkRateLimited => at_clerk(json!({ "status": 429, "retry_after": 1 })),
             FaultKind::ClerkRefuses => at_clerk(json!({ "status": 503 })),
@@ -102,7 +106,10 @@ impl Chaos<'_> {
 
     fn end(&mut self, kind: FaultKind) -> Result<(), String> {
         match kind {
-            FaultKind::Kill | FaultKind::Measure | FaultKind::ClockForward(_) => Ok(()),
+            FaultKind::Kill
+            | FaultKind::Measure
+            | FaultKind::ClockForward(_)
+            | FaultKind::ClerkSigns(_) => Ok(()),
             FaultKind::DiskFull => {
                 let machine = &self.world.machine;
                 machine
@@ -142,6 +149,17 @@ impl Chaos<'_> {
         let life = self.kills.len();
         self.world.proxy.point_to(Some((self.server.address, life)));
         Ok(())
+    }
+
+    fn have_clerk_sign(&self, signs: bool) -> Result<(), String> {
+        let path = "/v1/instance/oauth_application_settings";
+        let change = request("PATCH", &format!("{}{path}", self.world.clerk))
+            .bearer("sk_test_emulate")
+            .json(&json!({ "oauth_jwt_access_tokens": signs }));
+        match change.send() {
+            Ok(response) if response.status == 200 => Ok(()),
+            other => Err(format!("the local Clerk's settings: {other:?}")),
+        }
     }
 
     fn move_clerk(&self, seconds: i64) -> Result<(), String> {

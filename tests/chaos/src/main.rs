@@ -15,6 +15,8 @@ mod configuration;
 mod events;
 mod faults;
 mod http;
+mod jwt;
+mod lent_sessions;
 mod model;
 mod owners_api;
 mod plan;
@@ -29,11 +31,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use plan::CLIENTS;
-use processes::SignIn;
+use plan::{CLIENTS, SignIn};
 
 const USAGE: &str = "clerk-mcp-chaos [--seed N] [--operations N | --soak MINUTES] \
-                     [--sign-in clerk-oauth|app] [--folder DIR]";
+                     [--sign-in clerk-oauth|app|clerk-tokens] [--folder DIR]";
 
 struct Arguments {
     seed: u64,
@@ -69,6 +70,7 @@ fn arguments() -> Result<Arguments, String> {
                 read.sign_in = match value.as_str() {
                     "clerk-oauth" => SignIn::ClerkOauth,
                     "app" => SignIn::App,
+                    "clerk-tokens" => SignIn::ClerkTokens,
                     _ => return Err(format!("{name} {value}\n{USAGE}")),
                 }
             }

@@ -6,10 +6,20 @@
 
 use std::time::Duration;
 
+use crate::plan::Foreign;
+
 /// The lifetimes of the configuration, which are the defaults.
 const ACCESS_LIFETIME: Duration = Duration::from_secs(15 * 60);
 const REFRESH_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const GRANT_LIFETIME: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+/// Of the access tokens that Clerk issues.
+const CLERKS_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// How far Clerk's clock is ahead for a while, more than which no fault of the plan moves it alone.
+const CLERK_AHEAD: Duration = Duration::from_secs(10 * 60);
+/// By how much the server lets clocks differ (5 s), and the second that Clerk's times are rounded to.
+const SKEW: Duration = Duration::from_secs(6);
+/// How long the server believes that Clerk has not revoked a token.
+const BELIEVED_UNREVOKED: Duration = Duration::from_secs(30);
 const CODE_LIFETIME: Duration = Duration::from_secs(60);
 /// Half of what the server remembers a redeemed code for.
 pub(crate) const CODE_REMEMBERED: Duration = Duration::from_secs(30 * 60);
@@ -19,6 +29,15 @@ pub(crate) enum Kind {
     Code,
     Access,
     Refresh,
+    /// An access token of Clerk's that says itself from when until when it is good.
+    Signed {
+        from: Duration,
+        until: Duration,
+    },
+    /// One that only Clerk can read.
+    Opaque,
+    /// What never counts.
+    Foreign(Foreign),
 }
 
 /// A secret that was issued between two moments.
@@ -36,12 +55,18 @@ impl Token {
             Kind::Code => CODE_LIFETIME,
             Kind::Access => ACCESS_LIFETIME,
             Kind::Refresh => REFRESH_LIFETIME,
+            Kind::Signed { .. } | Kind::Opaque => CLERKS_LIFETIME,
+            Kind::Foreign(_) => Duration::ZERO,
         }
     }
 
     /// Surely not over yet for a server that has answered by `now`.
     pub(crate) fn lives(&self, now: Duration) -> bool {
-        now < self.earliest + self.lifetime()
+        match self.kind {
+            Kind::Signed { from, until } => now >= from && now < until,
+            Kind::Opaque => now + CLERK_AHEAD < self.earliest + self.lifetime(),
+            _ => now < self.earliest + self.lifetime(),
+        }
     }
 
     /// Surely over for a server that is asked from `now` on.
@@ -50,7 +75,11 @@ impl Token {
     }
 
     fn over_from(&self) -> Duration {
-        self.latest + self.lifetime()
+        match self.kind {
+            Kind::Signed { until, .. } => until + SKEW,
+            Kind::Opaque => self.latest + self.lifetime() + CLERK_AHEAD,
+            _ => self.latest + self.lifetime(),
+        }
     }
 }
 
@@ -114,6 +143,37 @@ impl Grant {
     }
 }
 
+/// What a client has from Clerk.
+#[derive(Clone, Debug)]
+pub(crate) struct ClerkGrant {
+    /// The one that is used, and others: each counts until it is over.
+    pub(crate) access: Vec<Token>,
+    pub(crate) refresh: String,
+    pub(crate) id_token: String,
+}
+
+impl ClerkGrant {
+    /// Clerk has revoked it by `now`: what is signed lives on, and the rest is believed for a moment.
+    pub(crate) fn revoked(self, now: Duration) -> impl Iterator<Item = Dead> {
+        self.access.into_iter().map(move |token| {
+            let is_signed = matches!(token.kind, Kind::Signed { .. });
+            let from = match is_signed {
+                true => token.over_from(),
+                false => token.over_from().min(now + BELIEVED_UNREVOKED),
+            };
+            Dead { token, from }
+        })
+    }
+
+    /// Nobody uses it any more.
+    pub(crate) fn left(self) -> impl Iterator<Item = Dead> {
+        self.access.into_iter().map(|token| Dead {
+            from: token.over_from(),
+            token,
+        })
+    }
+}
+
 /// A token that must not be taken from some moment on, whatever happens.
 #[derive(Clone, Debug)]
 pub(crate) struct Dead {
@@ -155,6 +215,30 @@ mod tests {
         assert!(access.lives(MINUTE * 14) && !access.is_over(MINUTE * 14));
         assert!(!access.lives(MINUTE * 15) && !access.is_over(MINUTE * 15));
         assert!(!access.lives(MINUTE * 16) && access.is_over(MINUTE * 16));
+    }
+
+    #[test]
+    fn a_token_of_clerks_is_judged_by_what_it_says_and_a_revoked_one_a_moment_later() {
+        let kind = Kind::Signed {
+            from: MINUTE * 10,
+            until: MINUTE * 20,
+        };
+        let signed = token(kind, "signed", 0);
+        assert!(!signed.lives(MINUTE * 9) && signed.lives(MINUTE * 10));
+        assert!(!signed.lives(MINUTE * 20) && !signed.is_over(MINUTE * 20));
+        assert!(signed.is_over(MINUTE * 20 + SKEW));
+        // Issued at most a minute apart, and for Clerk it may be ten minutes later or earlier.
+        let opaque = token(Kind::Opaque, "opaque", 0);
+        let day = MINUTE * 24 * 60;
+        assert!(opaque.lives(day - MINUTE * 11) && !opaque.lives(day - MINUTE * 10));
+        assert!(!opaque.is_over(day + MINUTE * 10) && opaque.is_over(day + MINUTE * 11));
+        let grant = ClerkGrant {
+            access: vec![signed.clone(), opaque],
+            refresh: String::new(),
+            id_token: String::new(),
+        };
+        let from: Vec<Duration> = grant.revoked(MINUTE).map(|dead| dead.from).collect();
+        assert_eq!(from, [MINUTE * 20 + SKEW, MINUTE * 3 / 2]);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::jwt;
 use crate::plan::FaultKind;
 
 #[derive(Clone)]
@@ -15,6 +18,16 @@ pub(crate) struct OwnersApi {
     calls: Arc<AtomicU64>,
     /// Orders that were cancelled: everybody declines, so none may be.
     cancelled: Arc<AtomicU64>,
+    /// What it was told of who asks.
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// A request for an order, with a token.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) order: u64,
+    /// What the token says.
+    pub(crate) claims: Value,
 }
 
 /// How often it looks whether somebody has come.
@@ -28,6 +41,7 @@ impl OwnersApi {
             fault: Arc::default(),
             calls: Arc::default(),
             cancelled: Arc::default(),
+            asked: Arc::default(),
         };
         let serving = api.clone();
         std::thread::spawn(move || serving.serve(listener));
@@ -73,6 +87,20 @@ impl OwnersApi {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// Notes who asks for what, by the request's first line and its bearer token.
+    fn note(&self, line: &str, token: &str) {
+        let path = line.split(' ').nth(1).unwrap_or_default();
+        let order = path.rsplit('/').next().and_then(|text| text.parse().ok());
+        if let Some(order) = order {
+            let claims = jwt::claims(token);
+            self.asked.lock().unwrap().push(Asked { order, claims });
+        }
+    }
+
     fn answer(&self, stream: TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
@@ -80,9 +108,17 @@ impl OwnersApi {
         if line.starts_with("DELETE ") {
             self.cancelled.fetch_add(1, Ordering::Relaxed);
         }
-        line.clear();
-        while reader.read_line(&mut line)? > 2 {
-            line.clear();
+        let mut header = String::new();
+        while reader.read_line(&mut header)? > 2 {
+            let bearer = header.split_once("Bearer ").map(|(_, token)| token.trim());
+            if let Some(token) = bearer {
+                self.note(&line, token);
+            }
+            header.clear();
+        }
+        if header.is_empty() {
+            // Whoever asks died before the end of the question.
+            return Ok(());
         }
         self.calls.fetch_add(1, Ordering::Relaxed);
         let fault = *self.fault.lock().unwrap();

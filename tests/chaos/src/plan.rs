@@ -5,6 +5,17 @@ pub(crate) const CLIENTS: usize = 24;
 /// Up to here in the run, in percent, the server is killed; then it has to stay flat.
 const LAST_KILL: u64 = 60;
 
+/// How people sign in at the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignIn {
+    /// The server is an OAuth client of Clerk.
+    ClerkOauth,
+    /// Through the owner's application.
+    App,
+    /// At Clerk, which is the authorization server.
+    ClerkTokens,
+}
+
 /// A run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
@@ -71,6 +82,26 @@ pub(crate) enum Operation {
     GetDeleted,
     /// One of this client's dead tokens is tried; the number chooses.
     UseTheDead(u32),
+    /// The client goes back to an access token from before its newest, which Clerk has not ended; the
+    /// number chooses.
+    UseEarlier(u32),
+    /// A token that never counted is tried.
+    UseForeign(Foreign),
+    /// The session of somebody else is tried; the number chooses.
+    TakeSession(u32),
+}
+
+/// Tokens of Clerk's that are not for this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// Of one of the person's sessions at Clerk.
+    SessionToken,
+    IdToken,
+    RefreshToken,
+    /// An access token for another server.
+    ForAnother,
+    /// A good one with another end.
+    Forged,
 }
 
 /// Something goes wrong once this many operations are done.
@@ -109,6 +140,8 @@ pub(crate) enum FaultKind {
     ApiGarbled,
     /// Nobody listens at its address.
     ApiAbsent,
+    /// From now on Clerk issues signed access tokens, or those that only it can read.
+    ClerkSigns(bool),
     /// Memory and descriptors are looked at.
     Measure,
 }
@@ -136,19 +169,25 @@ const ROUND: [FaultKind; 21] = [
     FaultKind::ApiAbsent,
     FaultKind::ClerkGarbled,
 ];
+/// The same where Clerk issues the tokens.
+const ROUND_AT_CLERK: [FaultKind; 2] = [FaultKind::ClerkSigns(true), FaultKind::ClerkSigns(false)];
 /// One more than the default life of an unused refresh token, in minutes.
 const A_MONTH: u64 = 31 * 24 * 60;
 
 impl Plan {
-    pub(crate) fn new(seed: u64, operations: u64) -> Self {
+    pub(crate) fn new(seed: u64, operations: u64, sign_in: SignIn) -> Self {
         let mut random = Random(seed);
+        let is_at_clerk = sign_in == SignIn::ClerkTokens;
         let mut plan = Self {
             operations: vec![vec![Operation::SignIn(Loss::Nothing)]; CLIENTS],
             faults: Vec::new(),
         };
         for number in CLIENTS as u64..operations {
             let client = usize::try_from(number).unwrap_or(0) % CLIENTS;
-            plan.operations[client].push(operation(&mut random));
+            plan.operations[client].push(match is_at_clerk {
+                true => operation_at_clerk(&mut random),
+                false => operation(&mut random),
+            });
         }
         // In the middle of what two of them do.
         for (client, end) in plan
@@ -178,6 +217,9 @@ impl Plan {
             }
             if kinds.is_empty() {
                 kinds = ROUND.to_vec();
+                if is_at_clerk {
+                    kinds.extend(ROUND_AT_CLERK);
+                }
                 random.shuffle(&mut kinds);
             }
             let Some(mut kind) = kinds.pop() else { break };
@@ -220,9 +262,17 @@ impl Plan {
 }
 
 /// What a client does while nothing goes wrong, for as long as one likes.
-pub(crate) fn faultless(seed: u64, client: u64) -> impl Iterator<Item = Operation> {
+pub(crate) fn faultless(
+    seed: u64,
+    client: u64,
+    sign_in: SignIn,
+) -> impl Iterator<Item = Operation> {
     let mut random = Random(seed ^ client.rotate_left(32));
-    std::iter::repeat_with(move || match operation(&mut random) {
+    let of_mode = match sign_in {
+        SignIn::ClerkTokens => operation_at_clerk,
+        SignIn::ClerkOauth | SignIn::App => operation,
+    };
+    std::iter::repeat_with(move || match of_mode(&mut random) {
         Operation::SignIn(_) => Operation::SignIn(Loss::Nothing),
         Operation::Call(tool, _) => Operation::Call(tool, Loss::Nothing),
         Operation::CallInSession(tool, _) => Operation::CallInSession(tool, Loss::Nothing),
@@ -251,6 +301,34 @@ fn operation(random: &mut Random) -> Operation {
         89 => Operation::RedeemAgain,
         90 => Operation::RedeemAtOnce,
         _ => Operation::UseTheDead(u32::try_from(random.below(1 << 20)).unwrap_or(0)),
+    }
+}
+
+/// Where Clerk issues the tokens, nothing of its own answers is lost on purpose: it is not under test.
+fn operation_at_clerk(random: &mut Random) -> Operation {
+    let mut chosen = || u32::try_from(random.below(1 << 20)).unwrap_or(0);
+    let (first, second) = (chosen(), chosen());
+    match first % 100 {
+        0..24 => Operation::Call(tool(random), loss(random, 12)),
+        24..42 => Operation::CallInSession(tool(random), loss(random, 12)),
+        42..49 => Operation::Decline {
+            reads_question: random.below(2) == 0,
+        },
+        49..54 => Operation::Listen,
+        54..61 => Operation::CallOverSse(tool(random)),
+        61..71 => Operation::Refresh(Loss::Nothing),
+        71..77 => Operation::UseEarlier(second),
+        77..81 => Operation::Revoke(Loss::Nothing),
+        81..84 => Operation::SignIn(Loss::Nothing),
+        84..88 => Operation::TakeSession(second),
+        88..92 => Operation::UseForeign(match second % 5 {
+            0 => Foreign::SessionToken,
+            1 => Foreign::IdToken,
+            2 => Foreign::RefreshToken,
+            3 => Foreign::ForAnother,
+            _ => Foreign::Forged,
+        }),
+        _ => Operation::UseTheDead(second),
     }
 }
 
@@ -301,15 +379,21 @@ mod tests {
 
     #[test]
     fn a_plan_follows_from_its_seed() {
-        assert_eq!(Plan::new(7, 2000), Plan::new(7, 2000));
-        assert_eq!(Plan::new(7, 2000).digest(), Plan::new(7, 2000).digest());
-        assert_ne!(Plan::new(7, 2000).digest(), Plan::new(8, 2000).digest());
+        let plan = |seed| Plan::new(seed, 2000, SignIn::ClerkOauth);
+        assert_eq!(plan(7), plan(7));
+        assert_eq!(plan(7).digest(), plan(7).digest());
+        assert_ne!(plan(7).digest(), plan(8).digest());
+        // People sign in another way, and do the same.
+        assert_eq!(plan(7), Plan::new(7, 2000, SignIn::App));
+        let at_clerk = Plan::new(7, 2000, SignIn::ClerkTokens);
+        assert_eq!(at_clerk, Plan::new(7, 2000, SignIn::ClerkTokens));
+        assert_ne!(at_clerk, plan(7));
     }
 
     #[test]
     fn a_plan_has_every_operation_and_every_fault_in_order() {
         for seed in 0..50 {
-            let plan = Plan::new(seed, 2000);
+            let plan = Plan::new(seed, 2000, SignIn::ClerkOauth);
             assert_eq!(plan.operations.iter().map(Vec::len).sum::<usize>(), 2000);
             assert!(plan.faults.is_sorted_by_key(|fault| fault.at));
             for kind in ROUND.into_iter().chain([FaultKind::Measure]) {
@@ -325,6 +409,25 @@ mod tests {
                 .position(|fault| fault.kind == FaultKind::Measure);
             let after = &plan.faults[measured.unwrap_or_default()..];
             assert!(after.iter().all(|fault| fault.kill_after.is_none()));
+        }
+    }
+
+    #[test]
+    fn where_clerk_issues_tokens_a_short_plan_has_both_forms_and_nothing_of_codes() {
+        for seed in 0..50 {
+            let plan = Plan::new(seed, 600, SignIn::ClerkTokens);
+            for kind in ROUND.into_iter().chain(ROUND_AT_CLERK) {
+                let is_there = plan.faults.iter().any(|fault| fault.kind == kind);
+                let moved = matches!(kind, FaultKind::ClockForward(_));
+                assert!(is_there || moved, "{kind:?} is not in the plan of {seed}");
+            }
+            let all = || plan.operations.iter().flatten();
+            assert!(all().any(|done| matches!(done, Operation::UseForeign(_))));
+            assert!(all().any(|done| matches!(done, Operation::TakeSession(_))));
+            assert!(!all().any(|done| matches!(
+                done,
+                Operation::LoseTheCode | Operation::RedeemAgain | Operation::RedeemAtOnce
+            )));
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::http::get;
+use crate::plan::SignIn;
 
 /// How long a process may take to be there, on a machine that does much else.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -19,15 +20,6 @@ pub(crate) struct Programs {
     pub(crate) machine: PathBuf,
     pub(crate) folder: PathBuf,
     pub(crate) sign_in: SignIn,
-}
-
-/// How people sign in at the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SignIn {
-    /// The server is an OAuth client of Clerk.
-    ClerkOauth,
-    /// Through the owner's application.
-    App,
 }
 
 impl Programs {
@@ -77,6 +69,21 @@ impl Programs {
     pub(crate) fn start_clerk(&self) -> Result<Process, String> {
         let mut command = self.command();
         command.args(["emulate", "--port", "0", "--seed", "seed.toml"]);
+        if self.sign_in == SignIn::ClerkTokens {
+            command.args(["--state", "clerk.json"]);
+        }
+        Self::clerk(command)
+    }
+
+    /// Starts it at the address that it had, with what it knew when it was stopped in order.
+    pub(crate) fn start_clerk_again(&self, before: &Process) -> Result<Process, String> {
+        let mut command = self.command();
+        let port = before.address.port().to_string();
+        command.args(["emulate", "--port", &port, "--state", "clerk.json"]);
+        Self::clerk(command)
+    }
+
+    fn clerk(command: Command) -> Result<Process, String> {
         Process::start(command, Arc::default(), |line| {
             let (_, address) = line.split_once("http://")?;
             address.split_whitespace().next().map(str::to_owned)

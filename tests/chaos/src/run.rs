@@ -10,6 +10,7 @@ use crate::client::{Client, banned::BELIEVED};
 use crate::configuration::{configuration, person, seed_file};
 use crate::faults::Chaos;
 use crate::http;
+use crate::lent_sessions;
 use crate::owners_api::OwnersApi;
 use crate::plan::{CLIENTS, Plan};
 use crate::processes::{Log, Programs, Usage};
@@ -37,12 +38,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Vec<String>, String> {
     let proxy = Proxy::start().map_err(text)?;
     let api = OwnersApi::start().map_err(text)?;
     let settings = configuration(&proxy, &api, arguments.sign_in);
-    std::fs::write(folder.join("seed.toml"), seed_file(&proxy)).map_err(text)?;
+    let seed = seed_file(&proxy, arguments.sign_in);
+    std::fs::write(folder.join("seed.toml"), seed).map_err(text)?;
     std::fs::write(folder.join("clerk-mcp.toml"), settings).map_err(text)?;
 
     let clerk = programs.start_clerk()?;
     check_clock(&machine, &clerk.url())?;
-    let world = World::new(proxy, api, clerk.url(), machine);
+    let world = World::new(proxy, api, clerk.url(), arguments.sign_in, machine);
     let log = Log::default();
     let server = programs.start_server(&world.clerk, &log)?;
     server.wait_until_ready()?;
@@ -76,6 +78,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Vec<String>, String> {
     let took = begun.elapsed();
     finish(&chaos, &mut clients)?;
     let end = judge_resources(&mut chaos, fresh)?;
+    let mut lent = None;
+    if world.is_at_clerk() {
+        // The server ends its sessions there when it stops.
+        chaos.clerk = chaos.programs.start_clerk_again(&chaos.clerk)?;
+        lent = Some(lent_sessions::used(&world)?);
+    }
     if let Err(what) = chaos.server.terminate(Duration::from_secs(40)) {
         world.violation(format!("the server does not stop in order: {what}"));
     }
@@ -84,6 +92,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Vec<String>, String> {
         world.violation(format!("the server's log: {line}"));
     }
     report(&world, &chaos, took);
+    if let Some(lent) = lent {
+        lent_sessions::judge(&world, &lent, &database, &log)?;
+    }
     // In a long run the oldest rows have been swept.
     if arguments.soak.is_none() {
         judge_audit(&world, &database, &log, &chaos)?;
@@ -105,7 +116,7 @@ fn with_faults(
     clients: &mut [Client<'_>],
     chaos: &mut Chaos<'_>,
 ) -> Result<(), String> {
-    let plan = Plan::new(arguments.seed, arguments.operations);
+    let plan = Plan::new(arguments.seed, arguments.operations, arguments.sign_in);
     println!(
         "{} operations, {} faults, plan {:016x}",
         arguments.operations,
@@ -208,7 +219,10 @@ fn judge_resources(chaos: &mut Chaos<'_>, fresh: Usage) -> Result<Usage, String>
     let text = |error: std::io::Error| error.to_string();
     let world = chaos.world;
     let after_work = chaos.server.usage().map_err(text)?;
-    chaos.clerk.kill();
+    match world.is_at_clerk() {
+        true => chaos.clerk.terminate(CLOSING)?,
+        false => chaos.clerk.kill(),
+    }
     let begun = Instant::now();
     let mut end = chaos.server.usage().map_err(text)?;
     while end.sockets > fresh.sockets && begun.elapsed() < CLOSING {

@@ -54,7 +54,7 @@ pub(crate) fn run(
     std::thread::scope(|scope| {
         for (number, client) in (0_u64..).zip(clients) {
             scope.spawn(move || {
-                for operation in faultless(seed, number) {
+                for operation in faultless(seed, number, world.sign_in) {
                     if is_over.load(Ordering::Relaxed) {
                         break;
                     }

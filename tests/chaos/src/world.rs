@@ -7,10 +7,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, RwLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::owners_api::OwnersApi;
-use crate::plan::Tool;
+use crate::plan::{SignIn, Tool};
 use crate::proxy::Proxy;
 
 pub(crate) struct World {
@@ -18,6 +18,7 @@ pub(crate) struct World {
     pub(crate) api: OwnersApi,
     /// The local Clerk.
     pub(crate) clerk: String,
+    pub(crate) sign_in: SignIn,
     pub(crate) machine: Machine,
     /// Operations that are done.
     pub(crate) done: AtomicU64,
@@ -25,6 +26,10 @@ pub(crate) struct World {
     counts: Mutex<BTreeMap<&'static str, u64>>,
     answered: Mutex<Vec<AnsweredCall>>,
     calls: AtomicU64,
+    /// Who asked for an order, by its number.
+    orders: Mutex<BTreeMap<u64, String>>,
+    /// The newest session of each person.
+    sessions: Mutex<BTreeMap<String, String>>,
 }
 
 /// A tool call that the server answered, so that its audit row must be there.
@@ -41,18 +46,32 @@ pub(crate) struct AnsweredCall {
 }
 
 impl World {
-    pub(crate) fn new(proxy: Proxy, api: OwnersApi, clerk: String, machine: Machine) -> Self {
+    pub(crate) fn new(
+        proxy: Proxy,
+        api: OwnersApi,
+        clerk: String,
+        sign_in: SignIn,
+        machine: Machine,
+    ) -> Self {
         Self {
             proxy,
             api,
             clerk,
+            sign_in,
             machine,
             done: AtomicU64::new(0),
             violations: Mutex::default(),
             counts: Mutex::default(),
             answered: Mutex::default(),
             calls: AtomicU64::new(1),
+            orders: Mutex::default(),
+            sessions: Mutex::default(),
         }
+    }
+
+    /// Whether Clerk issues the clients' tokens.
+    pub(crate) fn is_at_clerk(&self) -> bool {
+        self.sign_in == SignIn::ClerkTokens
     }
 
     /// Something that must never happen has happened.
@@ -77,6 +96,32 @@ impl World {
         self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// This person asks for the order of this number.
+    pub(crate) fn orders(&self, number: u64, person: &str) {
+        let mut orders = self.orders.lock().unwrap();
+        orders.insert(number, person.to_owned());
+    }
+
+    /// Who asked for an order.
+    pub(crate) fn orderer(&self, number: u64) -> Option<String> {
+        self.orders.lock().unwrap().get(&number).cloned()
+    }
+
+    /// This person has begun this session.
+    pub(crate) fn begins_session(&self, person: &str, session: &str) {
+        let mut sessions = self.sessions.lock().unwrap();
+        sessions.insert(person.to_owned(), session.to_owned());
+    }
+
+    /// The session of somebody else; the number chooses.
+    pub(crate) fn session_of_another(&self, person: &str, number: u32) -> Option<String> {
+        let sessions = self.sessions.lock().unwrap();
+        let others = sessions.iter().filter(|(owner, _)| *owner != person);
+        let others: Vec<&String> = others.map(|(_, session)| session).collect();
+        let chosen = usize::try_from(number).unwrap_or(0) % others.len().max(1);
+        others.get(chosen).map(|session| (*session).clone())
+    }
+
     pub(crate) fn answered(&self, tool: Tool, number: u64, life: usize, asked: Instant) {
         self.answered.lock().unwrap().push(AnsweredCall {
             tool,
@@ -96,6 +141,8 @@ impl World {
 pub(crate) struct Machine {
     faults: File,
     begun: Instant,
+    /// The time of day at that moment, since 1970.
+    begun_unix: Duration,
     /// How far their clock is ahead of ours. Held while it moves, so that whoever reads the time
     /// sees it before or after both.
     ahead: RwLock<Duration>,
@@ -105,9 +152,11 @@ impl Machine {
     pub(crate) fn new(path: &Path) -> io::Result<Self> {
         let faults = File::create(path)?;
         faults.write_all_at(&[0; 16], 0)?;
+        let begun_unix = SystemTime::now().duration_since(UNIX_EPOCH);
         Ok(Self {
             faults,
             begun: Instant::now(),
+            begun_unix: begun_unix.map_err(io::Error::other)?,
             ahead: RwLock::default(),
         })
     }
@@ -115,6 +164,11 @@ impl Machine {
     /// Their time of day, counted from the beginning. It never goes back.
     pub(crate) fn now(&self) -> Duration {
         *self.ahead.read().unwrap() + self.begun.elapsed()
+    }
+
+    /// A time of day of theirs, in seconds since 1970, as [`Self::now`] counts.
+    pub(crate) fn at_unix(&self, seconds: u64) -> Duration {
+        Duration::from_secs(seconds).saturating_sub(self.begun_unix)
     }
 
     pub(crate) fn move_clock(&self, by: Duration) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Client, Done, Tries};
 use crate::browser::Browser;
 use crate::http::request;
+use crate::model::Token;
 use crate::plan::{Loss, Tool};
 use crate::proxy::Outcome;
 use crate::token_endpoint::TokenAnswer;
@@ -42,9 +43,7 @@ impl Client<'_> {
     /// Nothing of a person who was banned then works: a refresh at once, an access token once nobody
     /// believes any more what Clerk said before.
     pub(super) fn use_the_banned(&mut self, banned: Duration) {
-        let Some(grant) = &self.grant else { return };
-        let (access, refresh) = (grant.access.last().cloned(), grant.refresh.clone());
-        if let Some(access) = access {
+        if let Some(access) = self.access() {
             let (sent, number) = (self.now(), self.world.call_number());
             let call = self.message(&access.value, Tool::Add, number);
             if let Outcome::Answer(response) = self.world.proxy.send(call, Loss::Nothing)
@@ -54,6 +53,9 @@ impl Client<'_> {
                 self.violation("an access token of somebody who was banned was taken");
             }
         }
+        let Some(refresh) = self.grant.as_ref().map(|grant| &grant.refresh) else {
+            return;
+        };
         match self.asking().refresh(&refresh.value, Loss::Nothing) {
             TokenAnswer::Tokens { .. } => {
                 self.violation("a refresh token of somebody who was banned was taken");
@@ -65,23 +67,32 @@ impl Client<'_> {
 
     /// At the end, when everything works and nobody believes anything of before: they are out.
     pub(super) fn finish_banned(&mut self) {
-        let url = self.authorize_url();
         let browser = Browser::new(self.world, &self.address);
-        if browser.sign_in(&url, &self.person, Loss::Nothing).is_ok() {
+        let signed_in = match self.world.is_at_clerk() {
+            true => browser.sign_in_at_clerk(&self.authorize_url_at_clerk(None), &self.person),
+            false => browser.sign_in(&self.authorize_url(), &self.person, Loss::Nothing),
+        };
+        if signed_in.is_ok() {
             self.violation("somebody who was banned has signed in");
         }
-        let Some(grant) = self.grant.take() else {
-            return;
-        };
-        for token in grant.access.iter().chain([&grant.refresh]) {
-            if self.must_be_refused(token).is_err() {
-                let obstacle = &self.obstacle;
-                self.violation(&format!(
-                    "nobody says that a {:?} of somebody banned is over: {obstacle}",
-                    token.kind
-                ));
-            }
+        if let Some(grant) = self.grant.take() {
+            let held = grant.access.iter().chain([&grant.refresh]);
+            held.for_each(|token| self.is_over_with_the_ban(token));
+            self.dead.extend(grant.ended());
         }
-        self.dead.extend(grant.ended());
+        if let Some(grant) = self.at_clerk.take() {
+            // Their facts are a minute old by now, whatever their tokens say.
+            let held = grant.access.iter();
+            held.for_each(|token| self.is_over_with_the_ban(token));
+        }
+    }
+
+    fn is_over_with_the_ban(&self, token: &Token) {
+        if self.must_be_refused(token).is_err() {
+            let (kind, obstacle) = (token.kind, &self.obstacle);
+            self.violation(&format!(
+                "nobody says that a {kind:?} of somebody banned is over: {obstacle}"
+            ));
+        }
     }
 }

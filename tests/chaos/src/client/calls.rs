@@ -13,9 +13,13 @@ pub(super) const SESSION_VERSION: &str = "2025-11-25";
 
 impl Client<'_> {
     pub(super) fn at_mcp(&self, access: &str, version: &str, message: &Value) -> Request {
+        self.at_mcp_from(&self.address, access, version, message)
+    }
+
+    fn at_mcp_from(&self, address: &str, access: &str, version: &str, message: &Value) -> Request {
         post(&format!("{}/mcp", self.world.proxy.url))
             .bearer(access)
-            .header("x-forwarded-for", &self.address)
+            .header("x-forwarded-for", address)
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", version)
             .json(message)
@@ -23,13 +27,24 @@ impl Client<'_> {
 
     /// A call without a session, as revision 2026-07-28 has it.
     pub(super) fn message(&self, access: &str, tool: Tool, number: u64) -> Request {
+        self.message_from(&self.address, access, tool, number)
+    }
+
+    /// The same from this address.
+    pub(super) fn message_from(
+        &self,
+        address: &str,
+        access: &str,
+        tool: Tool,
+        number: u64,
+    ) -> Request {
         let mut call = call_message(tool, number);
         call["params"]["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientInfo": { "name": "chaos", "version": "1" },
             "io.modelcontextprotocol/clientCapabilities": {},
         });
-        self.at_mcp(access, "2026-07-28", &call)
+        self.at_mcp_from(address, access, "2026-07-28", &call)
             .header("mcp-method", "tools/call")
             .header("mcp-name", name(tool))
     }
@@ -39,16 +54,12 @@ impl Client<'_> {
         let tries = Tries::new();
         loop {
             self.ensure_grant()?;
-            let Some(access) = self
-                .grant
-                .as_ref()
-                .and_then(|grant| grant.access.last().cloned())
-            else {
+            let Some(access) = self.access() else {
                 return Ok(());
             };
-            let number = self.world.call_number();
+            let number = self.numbered(tool);
             let session = match in_session {
-                true => self.session(&access.value),
+                true => self.session(&access.value)?,
                 false => None,
             };
             let is_in_session = session.is_some();
@@ -90,7 +101,6 @@ impl Client<'_> {
                     }
                     if is_heard {
                         self.refresh(Loss::Nothing)?;
-                        continue;
                     }
                 }
                 404 if is_in_session => self.session_is_gone(life(&response)),
@@ -99,6 +109,15 @@ impl Client<'_> {
             }
             tries.again()?;
         }
+    }
+
+    /// A number for a call of this tool by this person.
+    pub(super) fn numbered(&self, tool: Tool) -> u64 {
+        let number = self.world.call_number();
+        if tool == Tool::GetOrder {
+            self.world.orders(number, &self.person);
+        }
+        number
     }
 
     pub(super) fn judge_result(

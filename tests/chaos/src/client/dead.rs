@@ -19,7 +19,7 @@ impl Client<'_> {
     }
 
     /// Uses a token that must not be taken, from an address of its own: guesses are limited by it.
-    pub(super) fn must_be_refused(&mut self, token: &Token) -> Done {
+    pub(super) fn must_be_refused(&self, token: &Token) -> Done {
         let address = new_address();
         let tries = Tries::new();
         loop {
@@ -30,8 +30,8 @@ impl Client<'_> {
             let answer = match token.kind {
                 Kind::Code => asking.redeem(&token.value, Loss::Nothing),
                 Kind::Refresh => asking.refresh(&token.value, Loss::Nothing),
-                Kind::Access => {
-                    let call = self.message(&token.value, Tool::Add, 0);
+                Kind::Access | Kind::Signed { .. } | Kind::Opaque | Kind::Foreign(_) => {
+                    let call = self.message_from(&address, &token.value, Tool::Add, 0);
                     match self.world.proxy.send(call, Loss::Nothing) {
                         Outcome::Answer(response) if response.status == 401 => TokenAnswer::Refused,
                         Outcome::Answer(response) if response.status == 200 => {

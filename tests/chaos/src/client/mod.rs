@@ -1,5 +1,6 @@
 //! One person's client: what it does, and what the judge says to the answers.
 
+mod at_clerk;
 pub(crate) mod banned;
 mod calls;
 mod dead;
@@ -18,7 +19,7 @@ pub(crate) use self::calls::name;
 use self::sessions::Session;
 use crate::events::Events;
 use crate::http::post;
-use crate::model::{Dead, Grant};
+use crate::model::{ClerkGrant, Dead, Grant, Token};
 use crate::plan::{Loss, Operation, Tool};
 use crate::proxy::Outcome;
 use crate::token_endpoint::{Asking, REDIRECT_URI};
@@ -33,7 +34,9 @@ pub(crate) struct Client<'a> {
     person: String,
     address: String,
     id: String,
+    /// What it has of the server's own tokens, or else of Clerk's.
     grant: Option<Grant>,
+    at_clerk: Option<ClerkGrant>,
     session: Option<Session>,
     /// An open stream of that session, and its place.
     listening: Option<(String, String, Events)>,
@@ -83,10 +86,16 @@ impl<'a> Client<'a> {
             "token_endpoint_auth_method": "none",
             "grant_types": ["authorization_code", "refresh_token"],
         });
-        let request = post(&format!("{}/register", world.proxy.url))
-            .header("x-forwarded-for", &address)
-            .json(&document);
-        let id = match world.proxy.send(request, Loss::Nothing) {
+        let sent = match world.is_at_clerk() {
+            true => at_clerk::register(world, document),
+            false => {
+                let request = post(&format!("{}/register", world.proxy.url))
+                    .header("x-forwarded-for", &address)
+                    .json(&document);
+                world.proxy.send(request, Loss::Nothing)
+            }
+        };
+        let id = match sent {
             Outcome::Answer(response) => response.json()["client_id"].as_str().map(str::to_owned),
             Outcome::Lost(_) => None,
         };
@@ -96,6 +105,7 @@ impl<'a> Client<'a> {
             address,
             id: id.ok_or("no client could be registered")?,
             grant: None,
+            at_clerk: None,
             session: None,
             listening: None,
             banned: None,
@@ -129,6 +139,9 @@ impl<'a> Client<'a> {
             Operation::Replay => self.replay(),
             Operation::Revoke(loss) => self.revoke(loss),
             Operation::UseTheDead(number) => self.use_the_dead(number),
+            Operation::UseEarlier(number) => self.use_an_earlier_token(number),
+            Operation::UseForeign(kind) => self.use_foreign(kind),
+            Operation::TakeSession(number) => self.take_a_session(number),
         };
         if done.is_err() {
             self.world.count("operations that were given up");
@@ -147,6 +160,7 @@ impl<'a> Client<'a> {
         }
         let went_on = self.refresh(Loss::Nothing);
         let went_on = went_on.and_then(|()| self.call(Tool::Add, Loss::Nothing, true));
+        let went_on = went_on.and_then(|()| self.call(Tool::GetOrder, Loss::Nothing, false));
         if went_on.is_err() {
             let (person, obstacle) = (&self.person, &self.obstacle);
             self.world.violation(format!(
@@ -191,6 +205,41 @@ impl<'a> Client<'a> {
             .violation(format!("{person} at {at:.1?}: {what}"));
     }
 
+    /// The access token that is used.
+    fn access(&self) -> Option<Token> {
+        let own = self.grant.as_ref().map(|grant| &grant.access);
+        let clerks = self.at_clerk.as_ref().map(|grant| &grant.access);
+        own.or(clerks)?.last().cloned()
+    }
+
+    fn ensure_grant(&mut self) -> Done {
+        match self.access() {
+            Some(_) => Ok(()),
+            None => self.sign_in(Loss::Nothing),
+        }
+    }
+
+    fn sign_in(&mut self, loss: Loss) -> Done {
+        match self.world.is_at_clerk() {
+            true => self.sign_in_at_clerk(),
+            false => self.sign_in_here(loss),
+        }
+    }
+
+    fn refresh(&mut self, loss: Loss) -> Done {
+        match self.world.is_at_clerk() {
+            true => self.refresh_at_clerk(),
+            false => self.refresh_here(loss),
+        }
+    }
+
+    fn revoke(&mut self, loss: Loss) -> Done {
+        match self.world.is_at_clerk() {
+            true => self.revoke_at_clerk(),
+            false => self.revoke_here(loss),
+        }
+    }
+
     /// The grant has ended, at whosever wish: nothing of it may work again.
     fn bury(&mut self) {
         self.dead
@@ -201,5 +250,7 @@ impl<'a> Client<'a> {
     fn leave(&mut self) {
         self.dead
             .extend(self.grant.take().into_iter().flat_map(Grant::left));
+        self.dead
+            .extend(self.at_clerk.take().into_iter().flat_map(ClerkGrant::left));
     }
 }

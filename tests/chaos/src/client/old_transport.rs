@@ -17,8 +17,7 @@ impl Client<'_> {
         let tries = Tries::new();
         loop {
             self.ensure_grant()?;
-            let access = self.grant.as_ref().and_then(|grant| grant.access.last());
-            let Some(access) = access.cloned() else {
+            let Some(access) = self.access() else {
                 return Ok(());
             };
             let get = request("GET", &format!("{}/sse", self.world.proxy.url))
@@ -60,7 +59,7 @@ impl Client<'_> {
             return false;
         };
         let messages = format!("{}{}", self.world.proxy.url, endpoint.data);
-        let number = self.world.call_number();
+        let number = self.numbered(tool);
         let initialize = json!({
             "jsonrpc": "2.0", "id": 1, "method": "initialize",
             "params": {

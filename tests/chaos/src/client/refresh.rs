@@ -9,7 +9,7 @@ use crate::token_endpoint::TokenAnswer;
 
 impl Client<'_> {
     /// Refreshes as an honest client does: again and again with the same token until it is answered.
-    pub(super) fn refresh(&mut self, mut loss: Loss) -> Done {
+    pub(super) fn refresh_here(&mut self, mut loss: Loss) -> Done {
         self.ensure_grant()?;
         let tries = Tries::new();
         loop {
@@ -200,7 +200,7 @@ impl Client<'_> {
         Ok(())
     }
 
-    pub(super) fn revoke(&mut self, mut loss: Loss) -> Done {
+    pub(super) fn revoke_here(&mut self, mut loss: Loss) -> Done {
         self.ensure_grant()?;
         let tries = Tries::new();
         let Some(token) = self.grant.as_ref().map(|grant| grant.refresh.value.clone()) else {

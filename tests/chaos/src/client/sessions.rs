@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Client;
 use super::calls::SESSION_VERSION;
+use super::{Client, Done};
 use crate::plan::Loss;
 use crate::proxy::{Outcome, life};
 
@@ -43,7 +43,7 @@ impl Session {
 
 impl Client<'_> {
     /// The session's id. Begins one if there is none; `None` when it could not.
-    pub(super) fn session(&mut self, access: &str) -> Option<String> {
+    pub(super) fn session(&mut self, access: &str) -> Done<Option<String>> {
         if self.session.is_none() {
             let initialize = json!({
                 "jsonrpc": "2.0", "id": 1, "method": "initialize",
@@ -56,11 +56,14 @@ impl Client<'_> {
             let begun = self.now();
             let request = self.at_mcp(access, SESSION_VERSION, &initialize);
             let Outcome::Answer(response) = self.world.proxy.send(request, Loss::Nothing) else {
-                return None;
+                return Ok(None);
             };
             let id = response.header("mcp-session-id");
+            if response.status == 401 {
+                self.refresh(Loss::Nothing)?;
+            }
             if response.status != 200 || id.is_empty() {
-                return None;
+                return Ok(None);
             }
             self.session = Some(Session {
                 id: id.to_owned(),
@@ -72,9 +75,10 @@ impl Client<'_> {
             let request = self.at_mcp(access, SESSION_VERSION, &initialized);
             let sent = request.header("mcp-session-id", id);
             let _ = self.world.proxy.send(sent, Loss::Nothing);
+            self.world.begins_session(&self.person, id);
             self.world.count("sessions begun");
         }
-        self.session.as_ref().map(|session| session.id.clone())
+        Ok(self.session.as_ref().map(|session| session.id.clone()))
     }
 
     /// The session was used by a request that was sent then, and answered by this life.

@@ -76,7 +76,7 @@ impl Client<'_> {
         }
     }
 
-    pub(super) fn sign_in(&mut self, loss: Loss) -> Done {
+    pub(super) fn sign_in_here(&mut self, loss: Loss) -> Done {
         self.leave();
         let mut loss = loss;
         let tries = Tries::new();
@@ -140,13 +140,6 @@ impl Client<'_> {
                 }
             }
             tries.again()?;
-        }
-    }
-
-    pub(super) fn ensure_grant(&mut self) -> Done {
-        match self.grant {
-            Some(_) => Ok(()),
-            None => self.sign_in(Loss::Nothing),
         }
     }
 

@@ -154,11 +154,10 @@ impl Client<'_> {
 
     fn access_and_session(&mut self) -> Done<Option<(String, String)>> {
         self.ensure_grant()?;
-        let access = self.grant.as_ref().and_then(|grant| grant.access.last());
-        let Some(access) = access.map(|access| access.value.clone()) else {
+        let Some(access) = self.access().map(|access| access.value) else {
             return Ok(None);
         };
-        let session = self.session(&access);
+        let session = self.session(&access)?;
         Ok(session.map(|session| (access, session)))
     }
 
@@ -190,8 +189,7 @@ impl Client<'_> {
     fn resume(&mut self, exchange: &Exchange, tries: &Tries) -> Done<Option<Events>> {
         loop {
             self.ensure_grant()?;
-            let access = self.grant.as_ref().and_then(|grant| grant.access.last());
-            let Some(access) = access.map(|access| access.value.clone()) else {
+            let Some(access) = self.access().map(|access| access.value) else {
                 return Ok(None);
             };
             if !self.is_in(&exchange.session) {
@@ -244,8 +242,7 @@ impl Client<'_> {
 
     /// Whether the server has taken the answer to its question.
     fn answer_question(&mut self, exchange: &Exchange) -> Done<bool> {
-        let access = self.grant.as_ref().and_then(|grant| grant.access.last());
-        let Some(access) = access.map(|access| access.value.clone()) else {
+        let Some(access) = self.access().map(|access| access.value) else {
             return Ok(false);
         };
         let id = exchange.question.as_ref().map(|question| &question["id"]);
