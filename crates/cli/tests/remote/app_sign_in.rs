@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::actors::{AVA, Client, HTTPS_CALLBACK, NOAH, callback_of_app};
 use crate::support::browser::Browser;
-use crate::support::clerk::{api_key, machine, machine_token, session_token, text};
+use crate::support::clerk::{api_key, machine, machine_token, session_token, signed_again, text};
 use crate::support::http::{encode, parameter};
 use crate::support::server::{Server, folder};
 
@@ -19,6 +19,11 @@ fn start(name: &str) -> Server {
 
 /// Follows the callback to where it ends: the code that the client gets, if any.
 fn code_at_the_end(server: &Server, browser: &mut Browser, callback: String) -> Option<String> {
+    parameter(&at_the_end(server, browser, callback)?, "code")
+}
+
+/// The address at the client where the callback ends, or nothing if it ends at a page here.
+fn at_the_end(server: &Server, browser: &mut Browser, callback: String) -> Option<String> {
     let mut at = callback;
     for _ in 0..4 {
         let answer = browser.get(&at);
@@ -34,7 +39,7 @@ fn code_at_the_end(server: &Server, browser: &mut Browser, callback: String) -> 
             "the token stays in the address: {at}"
         );
         if !at.starts_with(&server.url) {
-            return parameter(&at, "code");
+            return Some(at);
         }
     }
     panic!("the callback leads nowhere: {at}");
@@ -84,6 +89,56 @@ fn tokens_that_are_no_good_session_tokens_sign_nobody_in() {
         let code = code_at_the_end(&server, &mut browser, callback);
         assert_eq!(code.is_some(), what == "a good token", "{what}: {code:?}");
     }
+    assert!(!server.log().contains("eyJ"), "{}", server.log());
+}
+
+#[test]
+fn a_token_for_another_site_and_one_of_a_pending_session_sign_nobody_in() {
+    let server = start("app-parties");
+    let client = Client::public(&server, HTTPS_CALLBACK);
+    let app = &server.app;
+    let beside = format!("{app}.evil.example");
+    // What becomes of each: a code, or the error that the client is told.
+    for (changes, outcome) in [
+        (json!({ "azp": app }), Ok(())),
+        (json!({ "sts": "active" }), Ok(())),
+        (
+            json!({ "azp": "https://evil.example" }),
+            Err("server_error"),
+        ),
+        (json!({ "azp": beside }), Err("server_error")),
+        (json!({ "azp": "http://127.0.0.1:1" }), Err("server_error")),
+        (json!({ "azp": "null" }), Err("server_error")),
+        (json!({ "sts": "pending" }), Err("access_denied")),
+        (
+            json!({ "azp": app, "sts": "pending" }),
+            Err("access_denied"),
+        ),
+        (json!({ "sts": "something" }), Err("server_error")),
+    ] {
+        let token = signed_again(&session_token(&server, AVA), &changes);
+        let mut browser = client.browser();
+        let callback = callback_of_app(&server, &mut browser, &client.authorize_url(), AVA);
+        let state = parameter(&callback, "state").unwrap();
+        let query = encode(&[("state", &state), ("clerk_token", &token)]);
+        let back = at_the_end(
+            &server,
+            &mut browser,
+            server.at(&format!("/callback?{query}")),
+        );
+        let back = back.unwrap_or_else(|| panic!("{changes}: the client hears nothing"));
+        assert!(back.starts_with(HTTPS_CALLBACK), "{changes}: {back}");
+        assert_eq!(
+            parameter(&back, "code").is_some(),
+            outcome.is_ok(),
+            "{changes}: {back}"
+        );
+        let error = parameter(&back, "error");
+        assert_eq!(error.as_deref(), outcome.err(), "{changes}: {back}");
+    }
+    // Whoever runs it is told which site, and what to do if it is theirs.
+    server.logs("https://evil.example");
+    server.logs("sign_in.authorized_parties");
     assert!(!server.log().contains("eyJ"), "{}", server.log());
 }
 

@@ -9,9 +9,10 @@ use crate::api_credentials::{
     AT_ONCE, asked, claims, fault, forget, nowhere, only, order, order_tool, orders_at_once,
     sessions,
 };
-use crate::support::actors::{AVA, NOAH, PRIYA};
+use crate::support::actors::{AVA, LUCAS, NOAH, PRIYA};
 use crate::support::api::Api;
 use crate::support::clerk::{Application, CONFIG, machine_token, sign_tokens};
+use crate::support::http::get;
 use crate::support::server::{Server, folder};
 
 const SCOPES: &str = "openid profile email offline_access";
@@ -184,4 +185,46 @@ fn a_session_ends_with_the_server_and_after_a_crash() {
     });
     let third = session_of(&server, &api, &noah(&server));
     assert_ne!(third, second);
+}
+
+/// Whether this server, and not Clerk by itself, has ended the session.
+fn was_revoked_by_the_server(server: &Server, session: &str) -> bool {
+    let log = get(&format!("{}/_emulator/requests", server.clerk)).send();
+    let log = log.json();
+    let path = format!("/sessions/{session}/revoke");
+    let mut all = log["data"].as_array().unwrap().iter();
+    all.any(|request| request["url"].as_str().unwrap().ends_with(&path))
+}
+
+#[test]
+fn a_session_ends_when_its_person_is_banned_or_deleted() {
+    let api = Api::start();
+    let server = Server::start("token-banned", &config(&api, "\"session\"", ""));
+    // Signed tokens: only their person can end them.
+    let client = Application::new(&server, SCOPES);
+    let [noah, lucas, priya] = [NOAH, LUCAS, PRIYA].map(|person| client.connect(person));
+    let of_noah = session_of(&server, &api, &noah);
+    let of_lucas = session_of(&server, &api, &lucas);
+    let of_priya = session_of(&server, &api, &priya);
+    forget(&server);
+    server.clerk_api("POST", &format!("/users/{NOAH}/ban"), &json!({}));
+    server.clerk_api("DELETE", &format!("/users/{LUCAS}"), &json!({}));
+    server.advance(Duration::from_secs(60));
+    // Refused, it ends at once; the other one is found, though nobody calls.
+    assert_eq!(order(&server, &lucas).status, 401);
+    for session in [&of_lucas, &of_noah] {
+        by_itself("the session is revoked", || {
+            was_revoked_by_the_server(&server, session)
+        });
+    }
+    assert!(!sessions(&server, NOAH, "active").contains(&of_noah));
+    assert_eq!(order(&server, &noah).status, 401);
+    assert!(api.heads().is_empty(), "the API has heard of neither");
+
+    // Others go on, and who may come back gets another session.
+    assert_eq!(session_of(&server, &api, &priya), of_priya);
+    assert!(!was_revoked_by_the_server(&server, &of_priya));
+    server.clerk_api("POST", &format!("/users/{NOAH}/unban"), &json!({}));
+    server.advance(Duration::from_secs(60));
+    assert_ne!(session_of(&server, &api, &noah), of_noah);
 }

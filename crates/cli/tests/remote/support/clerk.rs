@@ -1,5 +1,9 @@
 //! OAuth clients of Clerk's own, machines, and API keys, where Clerk is the authorization server.
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::actors::{CHALLENGE, HTTPS_CALLBACK, VERIFIER, at_clerk, new_address};
@@ -150,6 +154,41 @@ pub(crate) fn session_token(server: &Server, person: &str) -> String {
     let session = server.clerk_api("POST", "/sessions", &json!({ "user_id": person }));
     let path = format!("/sessions/{}/tokens", text(&session.json(), "id"));
     text(&server.clerk_api("POST", &path, &json!({})).json(), "jwt")
+}
+
+/// The token with these claims besides its own, signed as the local Clerk signs: its key is public. So
+/// tokens can be tried that it makes in no other way.
+pub(crate) fn signed_again(token: &str, claims: &Value) -> String {
+    let (head, rest) = token.split_once('.').unwrap();
+    let body = URL_SAFE_NO_PAD.decode(rest.split_once('.').unwrap().0);
+    let mut body: Value = serde_json::from_slice(&body.unwrap()).unwrap();
+    let own = body.as_object_mut().unwrap();
+    own.extend(claims.as_object().unwrap().clone());
+    let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(body.to_string()));
+    let key = RsaKeyPair::from_der(&emulators_key()).unwrap();
+    let mut signature = vec![0; key.public_modulus_len()];
+    key.sign(
+        &RSA_PKCS1_SHA256,
+        &SystemRandom::new(),
+        text.as_bytes(),
+        &mut signature,
+    )
+    .unwrap();
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// As it stands in the emulator's source.
+fn emulators_key() -> Vec<u8> {
+    let source = include_str!("../../../../emulator/src/signing.rs");
+    let (_, rest) = source
+        .split_once("const EMULATOR_ONLY_KEY: &str = \"")
+        .unwrap();
+    let (text, _) = rest.split_once('"').unwrap();
+    let text: String = text
+        .chars()
+        .filter(|character| !matches!(character, '\\' | '\n'))
+        .collect();
+    STANDARD.decode(text).unwrap()
 }
 
 #[track_caller]
