@@ -112,6 +112,12 @@ impl Error {
         }
     }
 
+    /// Whether Clerk refuses because the instance has no organizations at all: they are a feature that
+    /// its owner switches on. Whoever asks for somebody's memberships there learns that there are none.
+    pub fn is_organizations_disabled(&self) -> bool {
+        self.status() == Some(403) && self.code() == "organization_not_enabled_in_instance"
+    }
+
     /// Clerk's name for the request.
     pub fn trace_id(&self) -> Option<&str> {
         match self {

@@ -94,6 +94,7 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
         file: arguments.config.clone(),
         sign_in: arguments.sign_in,
         secret_key: emulator.secret_key(),
+        has_organizations: emulator.has_organizations(),
         database: folder.database(),
     };
     let config = dev_config::read(&given, addresses, printer)?;

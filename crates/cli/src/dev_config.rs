@@ -38,6 +38,8 @@ pub(crate) struct Given {
     pub(crate) sign_in: SignInMode,
     /// A key that opens the emulated Clerk.
     pub(crate) secret_key: String,
+    /// Whether the local Clerk has organizations.
+    pub(crate) has_organizations: bool,
     pub(crate) database: PathBuf,
 }
 
@@ -79,6 +81,9 @@ session = "ticket"
 credential = "session"
 "#;
 
+/// The line of these that asks for the organization of whoever signs in.
+const ORGANIZATIONS: &str = "organizations = true\n";
+
 /// What follows them.
 const SHOP: &str = r#"openapi = "openapi.yaml"
 exclude = ["sayHello"]
@@ -117,8 +122,13 @@ pub(crate) fn read(
                 SignInMode::App => APP,
                 SignInMode::ClerkTokens => CLERK_TOKENS,
             };
+            // Clerk has no such scope there.
+            let own = match given.has_organizations {
+                true => own.to_owned(),
+                false => own.replace(ORGANIZATIONS, ""),
+            };
             let name = "the built-in configuration".to_owned();
-            (name, [HEAD, own, SHOP, ROLES].concat())
+            (name, [HEAD, &own, SHOP, ROLES].concat())
         }
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {

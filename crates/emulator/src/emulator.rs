@@ -143,6 +143,11 @@ impl Emulator {
         (inner.state.users().len(), inner.state.organizations().len())
     }
 
+    /// Whether the instance has the feature that organizations are.
+    pub fn has_organizations(&self) -> bool {
+        self.inner().state.instance.organizations.enabled
+    }
+
     /// The publishable key of this instance: it names the host of its Frontend API.
     pub fn publishable_key(&self) -> String {
         let inner = self.inner();

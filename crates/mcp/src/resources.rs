@@ -185,9 +185,16 @@ impl Service {
             .await
             .map_err(|e| ResourceError::Tool(e.into()))?;
         let users = self.tool("getUserCount", json!({})).await?;
-        let organizations = self
-            .tool("getOrganizationList", json!({"limit": 1}))
-            .await?;
+        let organizations = self.tool("getOrganizationList", json!({"limit": 1})).await;
+        let organizations = match organizations {
+            // The instance has none, and cannot have any.
+            Err(ResourceError::Tool(ToolError::Clerk(error)))
+                if error.is_organizations_disabled() =>
+            {
+                Map::from_iter([("total_count".to_owned(), json!(0))])
+            }
+            counted => counted?,
+        };
         let mut summary = Map::new();
         let mut instance = instance.body;
         toolkit::text::escape_invisible(&mut instance);

@@ -14,7 +14,7 @@ use clerk_mcp_service::{
     Definition, Host, OwnTool, OwnToolError, Question, Sealer, Service, Shared, ToolResult,
     audit::{Audit, AuditRow},
 };
-use emulator::{Answer, Clock, Emulator, Random, Seed};
+use emulator::{Answer, Clock, Emulator, Random, Seed, SeedFormat};
 use futures_util::FutureExt as _;
 use serde_json::{Map, Value, json};
 use toolkit::{AuthContext, ClerkToolkit, Progress, operation::Hints};
@@ -108,7 +108,11 @@ impl Host for Person {
 const ALONE: Person = Person(Asking::Never, Decision::Unanswered);
 
 fn service_with(session: Option<AuthContext>, is_stuck: bool) -> (Service, Arc<Rows>) {
-    let emulator = Emulator::new(&Seed::default(), Arc::new(Noon), Box::new(Counter(0))).unwrap();
+    service_of(&Seed::default(), session, is_stuck)
+}
+
+fn service_of(seed: &Seed, session: Option<AuthContext>, is_stuck: bool) -> (Service, Arc<Rows>) {
+    let emulator = Emulator::new(seed, Arc::new(Noon), Box::new(Counter(0))).unwrap();
     let key = SecretKey::parse(emulator::DEFAULT_SECRET_KEY).unwrap();
     let transport = Arc::new(Local { emulator, is_stuck });
     let client = Client::builder(key, transport, Arc::new(Noon)).build();
@@ -296,6 +300,19 @@ fn prompts_need_their_tools_and_hold_values_as_values() {
     assert!(
         all.prompt("user_audit", [("userId", "x")].into_iter())
             .is_err()
+    );
+}
+
+#[test]
+fn an_instance_without_organizations_has_none() {
+    let seed = "[instance]\norganizations_enabled = false\n[[users]]\nfirst_name = \"Mia\"\n";
+    let seed = Seed::parse(seed, SeedFormat::Toml).unwrap();
+    let (all, _) = service_of(&seed, None, false);
+    let read = all.read_resource("clerk://instance", None).now_or_never();
+    let instance: Value = serde_json::from_str(&read.unwrap().unwrap().text).unwrap();
+    assert_eq!(
+        (&instance["user_count"], &instance["organization_count"]),
+        (&json!(1), &json!(0))
     );
 }
 

@@ -194,6 +194,15 @@ impl AccessPolicy {
         of_rules.cloned()
     }
 
+    /// Whom the rules are about that ask for a role or a permission in an organization.
+    pub fn of_organizations(&self) -> impl Iterator<Item = &Conditions> {
+        let conditions = self.rules.iter().map(|rule| &rule.conditions);
+        conditions.filter(|conditions| {
+            !conditions.organization_role.is_empty()
+                || !conditions.organization_permission.is_empty()
+        })
+    }
+
     /// Whom the rules give a tool, in words.
     #[must_use]
     pub fn who(&self, tool: &str) -> String {

@@ -93,6 +93,25 @@ impl App {
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
     }
+
+    /// Ends every grant of somebody who may not be signed in any more, with the streams that it serves.
+    /// What cannot be ended now is when it is used next: whoever uses it is looked at then.
+    pub(crate) async fn end_grants_of(&self, user_id: &str) {
+        let store = self.oauth.store();
+        let grants = match store.grants_of_user(user_id, self.now()).await {
+            Ok(grants) => grants,
+            Err(error) => {
+                return tracing::error!(%error, user_id, "somebody's grants could not be ended");
+            }
+        };
+        for grant in grants.iter().map(|grant| &grant.id) {
+            tracing::info!(%grant, user_id, "a grant ends: its person is banned or deleted at Clerk");
+            if let Err(error) = store.revoke_grant(grant, self.now()).await {
+                tracing::error!(%grant, %error, "a grant could not be ended");
+            }
+            self.ends.end(grant);
+        }
+    }
 }
 
 /// What the authorization server's own routes need besides: a way for people to sign in through this

@@ -171,7 +171,13 @@ impl Checker {
         };
         let caller = admitted.caller;
         let key = key_of(&caller);
-        let person = self.person(&caller).await?;
+        let person = match self.person(&caller).await {
+            Ok(person) => person,
+            Err(refusal) => {
+                self.end_grants(&caller, &refusal).await;
+                return Err(refusal);
+            }
+        };
         let served = self.principals.serve(caller, person.as_deref());
         let served = served.map_err(|error| {
             tracing::error!(%error, principal = &*key, "somebody cannot be served");
@@ -205,6 +211,22 @@ impl Checker {
             Err(PersonError::Unavailable { retry_after }) => Err(Refusal::Unavailable {
                 retry_after: retry_after.unwrap_or(RETRY_AFTER),
             }),
+        }
+    }
+
+    /// Ends what somebody has here whom Clerk does not let sign in any more: their tokens are none from
+    /// then on, nobody asks Clerk about them again, and what is open is closed.
+    async fn end_grants(&self, caller: &Caller, refusal: &Refusal) {
+        let (Refusal::Bearer(_), TokenSource::Grants, Some(user_id)) =
+            (refusal, &self.source, caller.user_id.clone())
+        else {
+            return;
+        };
+        let app = Arc::clone(&self.app);
+        // To the end, even if the client of this request goes.
+        let ending = tokio::spawn(async move { app.end_grants_of(&user_id).await });
+        if let Err(error) = ending.await {
+            tracing::error!(%error, "the task that ends somebody's grants failed");
         }
     }
 

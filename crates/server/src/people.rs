@@ -72,9 +72,16 @@ impl fmt::Debug for People {
 
 #[derive(Clone, Debug)]
 struct Known {
-    person: Arc<Person>,
+    /// `None`: there is no such user (any more), and there will be none, for Clerk gives an id once.
+    person: Option<Arc<Person>>,
     /// When Clerk said so, Unix milliseconds by the server's clock.
     at: u64,
+}
+
+impl Known {
+    fn into_person(self) -> Result<Arc<Person>, PersonError> {
+        self.person.ok_or(PersonError::Deleted)
+    }
 }
 
 impl People {
@@ -107,7 +114,8 @@ impl People {
         &self.client
     }
 
-    /// A person as of at most half a minute ago. Any number of callers at once ask Clerk once.
+    /// A person, or that there is none, as of at most half a minute ago. Any number of callers at once
+    /// ask Clerk once.
     ///
     /// # Errors
     /// [`PersonError`].
@@ -121,7 +129,7 @@ impl People {
             .known
             .try_get_with(Arc::from(user_id), self.read(user_id));
         match known.await {
-            Ok(known) => Ok(known.person),
+            Ok(known) => known.into_person(),
             Err(error) => Err((*error).clone()),
         }
     }
@@ -136,7 +144,7 @@ impl People {
             Ok(known) => self.known.insert(user_id.into(), known.clone()).await,
             Err(_) => self.known.invalidate(user_id).await,
         }
-        known.map(|known| known.person)
+        known?.into_person()
     }
 
     fn time(&self) -> u64 {
@@ -145,37 +153,55 @@ impl People {
 
     async fn read(&self, user_id: &str) -> Result<Known, PersonError> {
         let at = self.time();
+        let gone = Known { person: None, at };
         let user = Request::new("GetUser", Method::GET, "/users/{user_id}");
-        let memberships = Request::new(
-            "UsersGetOrganizationMemberships",
-            Method::GET,
-            "/users/{user_id}/organization_memberships",
-        );
-        let named = |request: Request| {
-            request
-                .path_parameter("user_id", user_id)
-                .map_err(|_| PersonError::Deleted)
+        // What is no id of Clerk's is nobody's.
+        let Ok(user) = user.path_parameter("user_id", user_id) else {
+            return Ok(gone);
         };
-        let user = named(user)?;
-        let memberships = named(memberships)?.query("limit", MOST_MEMBERSHIPS.to_string());
         let (user, memberships) =
-            futures_util::future::join(self.client.send(&user), self.client.send(&memberships))
-                .await;
-        let user = match user.map_err(|error| refusal(&error)) {
+            futures_util::future::join(self.client.send(&user), self.memberships(user_id)).await;
+        let user = match user {
             Ok(user) => user.body,
-            Err(error) => {
-                if error == PersonError::Deleted {
-                    self.forget(user_id).await;
-                }
-                return Err(error);
+            Err(error) if error.status() == Some(404) => {
+                self.forget(user_id).await;
+                return Ok(gone);
             }
+            Err(error) => return Err(unavailable(&error)),
         };
-        let memberships = memberships.map_err(|error| refusal(&error))?.body;
+        // Only Clerk's answer about the user says that there is none.
+        let memberships = memberships.map_err(|error| unavailable(&error))?;
         Ok(Known {
-            person: Arc::new(person(user_id, &user, &memberships)),
+            person: Some(Arc::new(person(user_id, &user, &memberships))),
             at,
         })
     }
+
+    /// Clerk's page of somebody's memberships; without rows on an instance without organizations.
+    ///
+    /// # Errors
+    /// Clerk's.
+    async fn memberships(&self, user_id: &str) -> Result<Value, clerk::Error> {
+        match self.client.send(&memberships_of(user_id)?).await {
+            Ok(answer) => Ok(answer.body),
+            Err(error) if error.is_organizations_disabled() => Ok(Value::Null),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Asks Clerk for somebody's memberships.
+///
+/// # Errors
+/// When it is no user id.
+pub(crate) fn memberships_of(user_id: &str) -> Result<Request, clerk::Error> {
+    let request = Request::new(
+        "UsersGetOrganizationMemberships",
+        Method::GET,
+        "/users/{user_id}/organization_memberships",
+    );
+    let request = request.path_parameter("user_id", user_id)?;
+    Ok(request.query("limit", MOST_MEMBERSHIPS.to_string()))
 }
 
 impl People {
@@ -188,7 +214,7 @@ impl People {
                 values,
                 "what tools kept of a deleted person is deleted"
             ),
-            // It is tried again whenever somebody asks for the person, and swept in the end.
+            // It is tried again when somebody asks for the person later, and swept in the end.
             Err(error) => {
                 tracing::error!(%error, user_id, "what tools keep of a deleted person stays")
             }
@@ -196,19 +222,11 @@ impl People {
     }
 }
 
-fn refusal(error: &clerk::Error) -> PersonError {
-    match error {
-        clerk::Error::Api(error) if error.status == 404 => PersonError::Deleted,
-        error => {
-            // The person hears that they should try again; the cause is the operator's.
-            tracing::warn!(%error, "Clerk could not say who somebody is");
-            let retry_after = match error {
-                clerk::Error::Api(error) => error.retry_after.map(Duration::from_secs),
-                _ => None,
-            };
-            PersonError::Unavailable { retry_after }
-        }
-    }
+fn unavailable(error: &clerk::Error) -> PersonError {
+    // The person hears that they should try again; the cause is the operator's.
+    tracing::warn!(%error, "Clerk could not say who somebody is");
+    let retry_after = error.retry_after().map(Duration::from_secs);
+    PersonError::Unavailable { retry_after }
 }
 
 /// Reads Clerk's `user` and its memberships, whatever else they hold.

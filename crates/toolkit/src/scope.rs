@@ -280,6 +280,8 @@ async fn member(
     .query("limit", "1");
     let answer = match client.send(&request).await {
         Ok(answer) => answer.body,
+        // Who has no organizations at all is to hear that, not that they are no member of one.
+        Err(error) if error.is_organizations_disabled() => return Err(error.into()),
         Err(error) if matches!(error.status(), Some(403 | 404)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };

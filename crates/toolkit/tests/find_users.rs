@@ -60,6 +60,16 @@ fn conditions_that_clerk_cannot_filter() {
 }
 
 #[test]
+fn on_an_instance_without_organizations_everybody_is_without() {
+    let clerk = Clerk::of_toml(
+        "[instance]\norganizations_enabled = false\n\n[generate]\nusers = 3\norganizations = 0\n",
+    );
+    let arguments = json!({"without": ["organization"]});
+    let found = result(&clerk.toolkit(), "findUsers", arguments);
+    assert_eq!(ids(&found).len(), 3);
+}
+
+#[test]
 fn users_without_organization_where_a_filter_cannot_name_all_organizations() {
     let clerk = Clerk::of_toml(
         "[generate]\nusers = 130\norganizations = 110\nmembers_per_organization = 1\n",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+use crate::api_credentials::{asked, forget};
 use crate::support::actors::{AVA, LUCAS, NOAH, PRIYA};
 use crate::support::clerk::{
     Application, CONFIG, api_key, machine, machine_token, session_token, sign_tokens, text,
@@ -277,6 +278,26 @@ fn who_may_not_be_signed_in_any_more_is_refused_within_a_minute() {
     assert_eq!((later.status, later.header("retry-after")), (503, "30"));
     server.clear_faults();
     assert_eq!(status(&server, kept), 200);
+}
+
+#[test]
+fn a_deleted_persons_token_asks_clerk_no_more_often_than_a_good_one() {
+    let server = Server::start("clerk-deleted", CONFIG);
+    let client = Application::new(&server, SCOPES);
+    let token = client.connect(NOAH);
+    let session = initialize(&server, &token);
+    let mut stream = at_mcp(&server, "GET", &token)
+        .header("mcp-session-id", &session)
+        .open();
+    assert_eq!(stream.status, 200);
+    server.clerk_api("DELETE", &format!("/users/{NOAH}"), &json!({}));
+    server.advance(MINUTE);
+    forget(&server);
+    for _ in 0..20 {
+        refused(&server, &token, "a deleted user");
+    }
+    assert_eq!(asked(&server, "GetUser"), 1);
+    while stream.piece().is_some() {}
 }
 
 #[test]

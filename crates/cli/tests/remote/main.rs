@@ -27,6 +27,7 @@ mod http_sse;
 mod impersonation;
 mod limits;
 mod mcp_endpoint;
+mod no_organizations;
 mod overload;
 mod private_key_jwt;
 mod registration;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::api_credentials::{asked, forget};
 use crate::support::actors::{Client, HTTPS_CALLBACK, NOAH, PRIYA, RUBY, tokens};
 use crate::support::mcp::{
     at_mcp, call, call_message, initialize, initialize_message, message, result,
@@ -183,6 +184,50 @@ fn who_is_banned_or_deleted_is_out() {
     );
     server.advance(Duration::from_secs(61));
     assert_eq!(status(&server, &banned.access), 401);
+}
+
+#[test]
+fn a_request_that_finds_somebody_banned_or_deleted_ends_all_that_is_theirs() {
+    let server = Server::start("found-banned", CONFIG);
+    let client = Client::public(&server, HTTPS_CALLBACK);
+    let other = Client::public(&server, HTTPS_CALLBACK);
+    let mut refresh_tokens = Vec::new();
+    for person in [NOAH, RUBY] {
+        let own = client.connect(person);
+        let elsewhere = other.connect(person);
+        let session = initialize(&server, &elsewhere.access);
+        let mut waiting = at_mcp(&server, "GET", &elsewhere.access)
+            .header("mcp-session-id", &session)
+            .open();
+        assert_eq!(waiting.status, 200);
+        match person {
+            NOAH => server.clerk_api("POST", &format!("/users/{NOAH}/ban"), &json!({})),
+            _ => server.clerk_api("DELETE", &format!("/users/{RUBY}"), &json!({})),
+        };
+        server.advance(Duration::from_secs(61));
+        forget(&server);
+        for _ in 0..20 {
+            assert_eq!(status(&server, &own.access), 401);
+        }
+        // Through whichever client it was seen: the stream of the other one is closed too.
+        while waiting.piece().is_some() {}
+        assert_eq!(status(&server, &elsewhere.access), 401);
+        assert_eq!(
+            asked(&server, "GetUser"),
+            1,
+            "a dead token asks Clerk again"
+        );
+        refresh_tokens.push(own.refresh);
+    }
+    // The grants are over: an end to the ban brings nothing back.
+    server.clerk_api("POST", &format!("/users/{NOAH}/unban"), &json!({}));
+    server.advance(Duration::from_secs(61));
+    assert_eq!(
+        client.refresh(&refresh_tokens[0]).error(),
+        (400, "invalid_grant".to_owned())
+    );
+    let again = client.connect(NOAH);
+    assert_eq!(status(&server, &again.access), 200);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::http::request;
+use crate::support::http::{post, request};
 use crate::support::server::folder;
 
 /// An emulated Clerk as a process of its own, with an OAuth application for this server.
@@ -128,6 +128,31 @@ fn what_is_in_order_is_said_to_be_and_nothing_is_made() {
     assert!(said.contains("everything is in order"), "{said}");
     let files = std::fs::read_dir(&clerk.folder).unwrap().count();
     assert_eq!(files, 1, "a check makes no database");
+}
+
+#[test]
+fn an_instance_without_organizations_is_told_from_one_that_lacks_people() {
+    const RULE: &str = "\n[[access]]\norganization_role = \"org:admin\"\ntools = [\"users\"]\n";
+    const ASKS: &str = "\n[sign_in]\norganizations = true\n";
+    let clerk = Clerk::start();
+    let (code, said) = clerk.check(RULE, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("people: can be read, with their"), "{said}");
+    let settings = "/instance/organization_settings";
+    clerk.api("PATCH", settings, &json!({ "enabled": false }));
+    let (code, said) = clerk.check("", &[]);
+    assert_eq!(code, Some(0), "nothing here needs organizations: {said}");
+    assert!(
+        said.contains("this instance has no organizations"),
+        "{said}"
+    );
+    clerk.finds(RULE, &[], &["rule for organization role org:admin"]);
+    clerk.finds(ASKS, &[], &["sign_in.organizations", "user:org:read"]);
+    // Clerk's error about people themselves is one.
+    let faults = json!({ "operation": "UsersGetOrganizationMemberships", "status": 403 });
+    let url = format!("{}/_emulator/faults", clerk.url);
+    assert_eq!(post(&url).json(&faults).send().status, 200);
+    clerk.finds("", &[], &["people: their organizations"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! [`Serve::check`](crate::Serve::check).
 
 mod instance;
+mod people;
 
 use std::{fmt, sync::Arc};
 
@@ -60,6 +61,7 @@ pub async fn check(config: &Config) -> Checked {
                 .and_then(|kind| kind.as_str());
             let kind = kind.unwrap_or("unknown");
             report.good(format!("Clerk's Backend API: a {kind} instance"));
+            people::check(config, &client, &mut report).await;
         }
         Err(error) => report.fault(format!("Clerk's Backend API: {error}")),
     }

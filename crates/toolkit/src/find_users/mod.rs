@@ -360,7 +360,12 @@ async fn exclusion(client: &Client, wanted: &Wanted) -> Result<Exclusion, ToolEr
     let request = Request::new("ListOrganizations", Method::GET, "/organizations")
         .query("limit", EXCLUSION_LIMIT.to_string())
         .priority(Priority::Bulk);
-    let answer = client.send(&request).await?.body;
+    let answer = match client.send(&request).await {
+        Ok(answer) => answer.body,
+        // On an instance without organizations nobody is in one.
+        Err(error) if error.is_organizations_disabled() => return Ok(Exclusion::None),
+        Err(error) => return Err(error.into()),
+    };
     let rows = answer
         .get("data")
         .and_then(Value::as_array)

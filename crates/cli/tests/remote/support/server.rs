@@ -289,13 +289,17 @@ impl Server {
             let grants = grants.filter(|grant| grant["user_id"] == user);
             grants.map(|grant| grant["id"].clone()).collect()
         };
-        let kept = self.kept_by_clerk(|kept| !grants_of(kept).is_empty());
-        let grants = grants_of(&kept);
-        let tokens = kept["refresh_tokens"].as_array().into_iter().flatten();
-        let tokens = tokens.filter(|token| grants.contains(&token["grant_id"]));
-        let tokens: Vec<&str> = tokens.filter_map(|token| token["id"].as_str()).collect();
-        assert!(!tokens.is_empty(), "{kept}");
-        for token in tokens {
+        let tokens_of = |kept: &Value| -> Vec<String> {
+            let grants = grants_of(kept);
+            let tokens = kept["refresh_tokens"].as_array().into_iter().flatten();
+            let tokens = tokens.filter(|token| grants.contains(&token["grant_id"]));
+            let ids = tokens.filter_map(|token| token["id"].as_str());
+            ids.map(str::to_owned).collect()
+        };
+        // What is kept lags behind what was answered: a grant may be there before its tokens are.
+        let kept = self.kept_by_clerk(|kept| !tokens_of(kept).is_empty());
+        let tokens = tokens_of(&kept);
+        for token in &tokens {
             let fields = [
                 ("client_id", "clerk_mcp_emulated"),
                 ("client_secret", "emulated-client-secret"),
