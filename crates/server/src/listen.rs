@@ -3,14 +3,15 @@
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use axum::{Router, body::Body};
-use http::{Request, Response};
+use futures_util::future::Either;
+use http::{Request, Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service as _;
 
-use crate::process::StartError;
+use crate::{process::StartError, routes};
 
 /// How long a client may take for the head of a request, the wait on a kept connection included.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
@@ -46,12 +47,18 @@ pub struct PeerAddress(pub SocketAddr);
 /// Serves until `stop`, then lets open requests finish for `grace`. What is not finished by then is
 /// cut off.
 pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, grace: Duration) {
-    let connections = TaskTracker::new();
+    // Connections, and requests that go on without theirs.
+    let under_way = TaskTracker::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(converse(stream, peer, app.clone(), stop.clone()));
+                    let conversation = Conversation {
+                        peer,
+                        app: app.clone(),
+                        under_way: under_way.clone(),
+                    };
+                    under_way.spawn(conversation.hold(stream, stop.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -62,43 +69,59 @@ pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, 
         }
     }
     drop(listener);
-    connections.close();
-    if tokio::time::timeout(grace, connections.wait())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            open = connections.len(),
-            "requests were cut off at shutdown"
-        );
+    under_way.close();
+    if tokio::time::timeout(grace, under_way.wait()).await.is_err() {
+        tracing::warn!(open = under_way.len(), "requests were cut off at shutdown");
     }
 }
 
 /// One connection, with as many requests as its client sends.
-async fn converse(stream: TcpStream, peer: SocketAddr, app: Router, stop: CancellationToken) {
-    // Without this a small answer waits 40 ms for the client's acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| answer(app.clone(), request, peer));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        // A broken connection is its client's business.
-        _ = connection.as_mut() => return,
-        () = stop.cancelled() => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+#[derive(Clone)]
+struct Conversation {
+    peer: SocketAddr,
+    app: Router,
+    under_way: TaskTracker,
 }
 
-async fn answer(
-    mut app: Router,
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
-) -> Result<Response<Body>, Infallible> {
-    request.extensions_mut().insert(PeerAddress(peer));
-    app.call(request).await
+impl Conversation {
+    async fn hold(self, stream: TcpStream, stop: CancellationToken) {
+        // Without this a small answer waits 40 ms for the client's acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(move |request| self.answer(request));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_buf_size(MAX_HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), service);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            // A broken connection is its client's business.
+            _ = connection.as_mut() => return,
+            () = stop.cancelled() => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    }
+
+    /// A future that is dropped when the connection closes. What goes to its end has a task of its own
+    /// before that is looked at: of a client that hangs up at once, hyper never polls the future.
+    fn answer(
+        &self,
+        mut request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
+        request.extensions_mut().insert(PeerAddress(self.peer));
+        let mut app = self.app.clone();
+        if !routes::goes_to_its_end(request.uri().path()) {
+            return Either::Left(app.call(request));
+        }
+        let task = self.under_way.spawn(async move { app.call(request).await });
+        Either::Right(async move {
+            task.await.unwrap_or_else(|error| {
+                tracing::error!(%error, "a request's task failed");
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                Ok(response)
+            })
+        })
+    }
 }

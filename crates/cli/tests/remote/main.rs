@@ -21,6 +21,7 @@ mod cors;
 mod demo_app;
 mod dev_folder;
 mod direct_calls;
+mod dropped_requests;
 mod durable_sessions;
 mod health;
 mod http_sse;

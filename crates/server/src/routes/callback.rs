@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{body::Body, extract::State};
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use oauth::{Authorization, Callback, Next, PlainToken, SignInFailure, StepFault, UpstreamRequest};
 use pages::{LinkProblem, Outcome, SignInFailedPage};
 
@@ -63,7 +63,7 @@ fn moved_on(response: &Response<Body>, query: &str) -> Response<Body> {
 }
 
 async fn come_back(
-    app: &Arc<AuthorizationApp>,
+    app: &AuthorizationApp,
     parameters: &str,
     headers: &HeaderMap,
 ) -> Response<Body> {
@@ -88,25 +88,12 @@ async fn come_back(
         }
         Err(fault) => return callback_fault(app, &fault),
     };
-    // The state is used up: a browser that gives up now must not stop the rest half way.
-    let going_on = {
-        let app = Arc::clone(app);
-        tokio::spawn(async move {
-            let came = Came {
-                authorization,
-                upstream,
-                browser,
-            };
-            came.back(&app, callback).await
-        })
+    let came = Came {
+        authorization,
+        upstream,
+        browser,
     };
-    match going_on.await {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::error!(%error, "the sign-in's task failed");
-            answer::status(StatusCode::INTERNAL_SERVER_ERROR)
-        }
-    }
+    came.back(app, callback).await
 }
 
 /// A browser that came back from Clerk, once.
@@ -199,6 +186,13 @@ pub(super) fn sign_in_fault(app: &App, fault: &SignInFault) -> Response<Body> {
 fn callback_fault(app: &App, fault: &StepFault) -> Response<Body> {
     match fault {
         StepFault::State => mismatch(app, fault),
+        // A page that is loaded again while the first request goes on: the browser asks once more.
+        StepFault::InProgress => {
+            let mut response = step_fault(app, fault);
+            let in_a_second = HeaderValue::from_static("1");
+            response.headers_mut().insert(header::REFRESH, in_a_second);
+            response
+        }
         fault => step_fault(app, fault),
     }
 }

@@ -102,29 +102,20 @@ pub(super) async fn forget(State(app): Shared, request: Request<Body>) -> Respon
         entry: Some(entry).filter(|entry| entry != EVERY_ENTRY),
         sign_out: wish == "sign-out",
     };
-    // The form is used up: a browser that gives up now must not stop the rest half way.
-    let task = {
-        let app = Arc::clone(&app);
-        async move {
-            let forgotten = app
-                .oauth
-                .forget(&handle, &browser, &wish, app.now(), app.random.as_ref())
-                .await?;
+    let forgotten = app
+        .oauth
+        .forget(&handle, &browser, &wish, app.now(), app.random.as_ref())
+        .await;
+    match forgotten {
+        Ok(forgotten) => {
             for grant in &forgotten.ended {
                 tracing::info!(%grant, "a grant was revoked by its person");
                 app.ends.end(grant);
             }
-            Ok::<_, StepFault>(forgotten.next)
+            to_page(forgotten.next.as_str())
         }
-    };
-    match tokio::spawn(task).await {
-        Ok(Ok(next)) => to_page(next.as_str()),
-        Ok(Err(StepFault::Authorization(_))) => too_late(&app),
-        Ok(Err(fault)) => step_fault(&app, &fault),
-        Err(error) => {
-            tracing::error!(%error, "the task that forgets failed");
-            answer::status(StatusCode::INTERNAL_SERVER_ERROR)
-        }
+        Err(StepFault::Authorization(_)) => too_late(&app),
+        Err(fault) => step_fault(&app, &fault),
     }
 }
 

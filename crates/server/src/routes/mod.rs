@@ -28,6 +28,12 @@ use crate::{
     sse::{MESSAGES_PATH, SSE_PATH},
 };
 
+/// Where people come back from Clerk, or from the owner's application.
+const CALLBACK_PATH: &str = "/callback";
+const TOKEN_PATH: &str = "/token";
+const REVOCATION_PATH: &str = "/revoke";
+const REGISTRATION_PATH: &str = "/register";
+
 /// The whole server. Where people sign in through it, it is an authorization server of its own.
 ///
 /// Where Clerk is the authorization server, its metadata is not served from here either, as clients
@@ -73,21 +79,36 @@ fn authorization_server(app: Arc<AuthorizationApp>) -> Router {
             get(authorize::show_consent).post(authorize::decide),
         )
         .route(
-            "/callback",
+            CALLBACK_PATH,
             get(callback::callback).post(callback::posted_callback),
         )
         .route(
             pages::ALLOWED_PATH,
             get(consents::show).post(consents::forget),
         )
-        .route("/token", open(post(token::token)))
-        .route("/revoke", open(post(token::revoke)))
-        .route("/register", open(post(token::register)))
+        .route(TOKEN_PATH, open(post(token::token)))
+        .route(REVOCATION_PATH, open(post(token::revoke)))
+        .route(REGISTRATION_PATH, open(post(token::register)))
         .route(
             "/.well-known/oauth-authorization-server",
             open(get(about::authorization_server)),
         )
         .with_state(app)
+}
+
+/// Whether a request to this path is carried out to its end though its client hangs up. Otherwise a
+/// closed connection would stop it at any point: a `state` would be used up and nobody signed in, a
+/// grant revoked and its streams go on, a guess not counted. Each of these is bounded in time by itself.
+pub(crate) fn goes_to_its_end(path: &str) -> bool {
+    matches!(
+        path,
+        TOKEN_PATH
+            | REVOCATION_PATH
+            | REGISTRATION_PATH
+            | CALLBACK_PATH
+            | authorize::CONSENT_PATH
+            | pages::ALLOWED_PATH
+    )
 }
 
 /// A route that pages of every origin may call.

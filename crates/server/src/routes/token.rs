@@ -31,32 +31,22 @@ pub(super) async fn token(State(app): Shared, request: Request<Body>) -> Respons
         Ok(read) => read,
         Err(refusal) => return answer::open_to_all(refusal),
     };
-    // A client that gives up must not stop a rotation half way: it goes on by itself.
-    let task = {
-        let app = Arc::clone(&app);
-        async move {
-            let refreshing = Refreshing::new(&app);
-            let keys = KeysOfClients { app: &app, address };
-            let authorization = single_authorization(&headers);
-            app.oauth
-                .token(
-                    &form,
-                    authorization,
-                    &keys,
-                    &refreshing,
-                    app.now(),
-                    app.random.as_ref(),
-                )
-                .await
-        }
-    };
-    let response = match tokio::spawn(task).await {
-        Ok(Ok(response)) => response.into_http(),
-        Ok(Err(error)) => refused(&app, &error, address).into_http(),
-        Err(error) => {
-            tracing::error!(%error, "the token request's task failed");
-            return answer::open_to_all(answer::status(StatusCode::INTERNAL_SERVER_ERROR));
-        }
+    let refreshing = Refreshing::new(&app);
+    let keys = KeysOfClients { app: &app, address };
+    let answered = app
+        .oauth
+        .token(
+            &form,
+            single_authorization(&headers),
+            &keys,
+            &refreshing,
+            app.now(),
+            app.random.as_ref(),
+        )
+        .await;
+    let response = match answered {
+        Ok(response) => response.into_http(),
+        Err(error) => refused(&app, &error, address).into_http(),
     };
     answer::open_to_all(response.map(Body::from))
 }

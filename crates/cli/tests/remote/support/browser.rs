@@ -41,14 +41,7 @@ impl Browser {
     }
 
     pub(crate) fn send(&mut self, url: &str, request: Request) -> Response {
-        let request = request.header("x-forwarded-for", &self.address);
-        let cookies = self.cookie_header(url);
-        let request = if cookies.is_empty() {
-            request
-        } else {
-            request.header("cookie", &cookies)
-        };
-        let response = request.send();
+        let response = self.addressed(url, request).send();
         let host = self.cookies.entry(host(url)).or_default();
         for line in response.all("set-cookie") {
             let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
@@ -60,6 +53,20 @@ impl Browser {
             }
         }
         response
+    }
+
+    /// One request that this browser gives up as soon as it is sent.
+    pub(crate) fn abandon(&self, url: &str, request: Request) {
+        self.addressed(url, request).abandon();
+    }
+
+    fn addressed(&self, url: &str, request: Request) -> Request {
+        let request = request.header("x-forwarded-for", &self.address);
+        let cookies = self.cookie_header(url);
+        match cookies.is_empty() {
+            true => request,
+            false => request.header("cookie", &cookies),
+        }
     }
 
     /// Follows redirects within `origins`. Gives the page where they end, or the address beyond.
