@@ -165,6 +165,8 @@ impl Checker {
     }
 
     async fn look(&self, token: &PlainToken) -> Result<Known, Refusal> {
+        // From here on, however slowly Clerk answers: it may revoke meanwhile what it has just called good.
+        let until = self.app.now().after(PRINCIPAL_LIFETIME);
         let admitted = match &self.source {
             TokenSource::Grants => self.of_grant(token).await?,
             TokenSource::Clerk(tokens) => self.of_clerk(tokens, token).await?,
@@ -183,7 +185,6 @@ impl Checker {
             tracing::error!(%error, principal = &*key, "somebody cannot be served");
             Refusal::Unservable
         })?;
-        let until = self.app.now().after(PRINCIPAL_LIFETIME);
         Ok(Known {
             principal: Principal {
                 key,

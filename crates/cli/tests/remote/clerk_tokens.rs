@@ -1,6 +1,6 @@
 //! Sign-in `clerk-tokens`: Clerk issues the tokens, and only those meant for this server count.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -329,6 +329,31 @@ fn opaque_tokens_count_until_clerk_says_no() {
     assert_eq!((later.status, later.header("retry-after")), (503, "30"));
     server.clear_faults();
     assert_eq!(status(&server, &token), 200);
+}
+
+#[test]
+fn what_clerk_says_counts_from_when_it_was_asked() {
+    let server = Server::start("clerk-slow", CONFIG);
+    sign_tokens(&server, false);
+    let client = Application::new(&server, SCOPES);
+    let token = client.connect(NOAH);
+    forget(&server);
+    // Clerk knows the token, and then takes its time to say who the person is.
+    let slow = json!({ "operation": "GetUser", "latency_ms": 4_000 });
+    server.control("faults", &slow);
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| status(&server, &token));
+        let begun = Instant::now();
+        while asked(&server, "verifyOAuthAccessToken") == 0 {
+            assert!(begun.elapsed() < MINUTE, "the token is never looked at");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        client.revoke(&token);
+        server.advance(Duration::from_secs(30));
+        assert_eq!(first.join().unwrap(), 200);
+    });
+    server.clear_faults();
+    refused(&server, &token, "a revoked token");
 }
 
 #[test]
