@@ -151,7 +151,8 @@ impl Chaos<'_> {
         Ok(())
     }
 
-    fn have_clerk_sign(&self, signs: bool) -> Result<(), String> {
+    /// Has Clerk issue signed access tokens from now on, or such that only it can read.
+    pub(crate) fn have_clerk_sign(&self, signs: bool) -> Result<(), String> {
         let path = "/v1/instance/oauth_application_settings";
         let change = request("PATCH", &format!("{}{path}", self.world.clerk))
             .bearer("sk_test_emulate")

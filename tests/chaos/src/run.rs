@@ -140,19 +140,44 @@ fn finish(chaos: &Chaos<'_>, clients: &mut [Client<'_>]) -> Result<(), String> {
     let world = chaos.world;
     chaos.server.wait_until_ready()?;
     // What was read of people before is believed no longer.
-    let moved = world.machine.move_clock(BELIEVED);
-    moved.map_err(|error| error.to_string())?;
-    std::thread::scope(|scope| {
-        for client in clients {
-            scope.spawn(|| client.finish());
-        }
-    });
+    let believe_nothing = || {
+        let moved = world.machine.move_clock(BELIEVED);
+        moved.map_err(|error| error.to_string())
+    };
+    believe_nothing()?;
+    if world.is_at_clerk() {
+        chaos.have_clerk_sign(false)?;
+    }
+    at_once(clients.iter_mut(), Client::finish);
+    if world.is_at_clerk() {
+        // The server has just seen all of their tokens, which only Clerk can read.
+        at_once(clients.iter_mut().step_by(4), |client| {
+            client.be_ended(false)
+        });
+        let others = clients.iter_mut().skip(1).step_by(4);
+        at_once(others, |client| client.be_ended(true));
+        believe_nothing()?;
+        at_once(clients.iter_mut(), Client::finish_ended);
+    }
     let cancelled = world.api.cancelled();
     if cancelled > 0 {
         let what = format!("{cancelled} orders were cancelled, though everybody declined");
         world.violation(what);
     }
     Ok(())
+}
+
+/// All of these clients do this at the same time.
+fn at_once<'a, 'w: 'a>(
+    clients: impl Iterator<Item = &'a mut Client<'w>>,
+    what: impl Fn(&mut Client<'w>) + Sync,
+) {
+    std::thread::scope(|scope| {
+        for client in clients {
+            let what = &what;
+            scope.spawn(move || what(client));
+        }
+    });
 }
 
 fn judge_audit(

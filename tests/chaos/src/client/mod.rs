@@ -170,6 +170,26 @@ impl<'a> Client<'a> {
         self.use_all_the_dead();
     }
 
+    /// At Clerk the grant ends, or its person is banned, while the server believes what it has heard.
+    pub(crate) fn be_ended(&mut self, is_by_ban: bool) {
+        let done = match is_by_ban {
+            _ if self.banned.is_some() => Ok(()),
+            true => self.get_banned(false),
+            false => self.revoke(Loss::Nothing),
+        };
+        if done.is_err() {
+            self.violation("what the client has cannot be ended at Clerk");
+        }
+    }
+
+    /// Now that the server believes nothing of before: what was ended is over.
+    pub(crate) fn finish_ended(&mut self) {
+        if self.banned.is_some() {
+            self.finish_banned();
+        }
+        self.use_all_the_dead();
+    }
+
     /// Keeps the youngest hundred only.
     pub(crate) fn forget_the_oldest_dead(&mut self) {
         let over = self.dead.len().saturating_sub(100);
