@@ -10,7 +10,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use clerk_mcp_server::{
@@ -118,6 +118,16 @@ impl Host {
         CimdTest {
             hosts: BTreeMap::from([(NAME.to_owned(), self.address)]),
             ca_pem: Some(self.authority.pem.clone()),
+        }
+    }
+
+    /// Reads until the host was asked so many times.
+    async fn until_requests(&self, requests: usize, read: impl AsyncFn()) {
+        let begun = Instant::now();
+        while self.seen.requests() < requests {
+            assert!(begun.elapsed() < Duration::from_secs(20));
+            read().await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
@@ -536,32 +546,34 @@ async fn cimd_who_asks_at_the_same_time_gets_one_answer() {
 #[tokio::test]
 async fn cimd_a_failure_is_remembered_for_a_while() {
     let host = Host::new().await;
-    let documents = host.documents_within(FetchLimits {
-        failure_remembered: Duration::from_millis(300),
-        ..FetchLimits::default()
-    });
+    let documents = host.documents();
     for _ in 0..20 {
         refused(&documents, "/missing", "status 404").await;
     }
     assert_eq!(host.seen.requests(), 1);
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    refused(&documents, "/missing", "status 404").await;
-    assert_eq!(host.seen.requests(), 2);
+    let documents = host.documents_within(FetchLimits {
+        failure_remembered: Duration::from_millis(100),
+        ..FetchLimits::default()
+    });
+    host.until_requests(3, || refused(&documents, "/missing", "status 404"))
+        .await;
 }
 
 #[tokio::test]
 async fn cimd_a_document_is_fetched_anew_soon() {
     let host = Host::new().await;
+    let documents = host.documents();
+    path(&documents, "/client.json").await.unwrap();
+    path(&documents, "/client.json").await.unwrap();
+    assert_eq!(host.seen.requests(), 1);
     let documents = host.documents_within(FetchLimits {
         document_remembered: Duration::from_millis(100),
         ..FetchLimits::default()
     });
-    path(&documents, "/client.json").await.unwrap();
-    path(&documents, "/client.json").await.unwrap();
-    assert_eq!(host.seen.requests(), 1);
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    path(&documents, "/client.json").await.unwrap();
-    assert_eq!(host.seen.requests(), 2);
+    let read = async || {
+        path(&documents, "/client.json").await.unwrap();
+    };
+    host.until_requests(3, read).await;
 }
 
 #[tokio::test]
@@ -586,7 +598,8 @@ async fn cimd_few_fetches_at_a_time() {
         });
         let fetched = join_all(fetches).await;
         assert!(fetched.iter().all(Result::is_ok));
-        assert_eq!(host.seen.most_open.load(Ordering::SeqCst), most);
+        let seen = host.seen.most_open.load(Ordering::SeqCst);
+        assert!((2..=most).contains(&seen), "{seen} of {most}");
     }
 }
 
@@ -598,7 +611,7 @@ async fn cimd_a_slow_host_does_not_keep_out_others_and_its_own_may_try_again() {
     let address = silent.local_addr().unwrap();
     test.hosts.insert("slow.example".to_owned(), address);
     let limits = FetchLimits {
-        whole: Duration::from_secs(1),
+        whole: Duration::from_secs(3),
         at_once_per_host: 1,
         ..FetchLimits::default()
     };

@@ -192,10 +192,7 @@ fn tokens_that_are_not_for_this_server_are_refused() {
     assert_eq!(status(&server, &good), 200);
     server.advance(Duration::from_secs(24 * 60 * 60 + 10));
     refused(&server, &good, "an expired token");
-    let log = server.log();
-    for secret in [&good, &key, &text(&given, "id_token")] {
-        assert!(!log.contains(secret.as_str()), "{log}");
-    }
+    server.never_writes(&[&good, &key, &text(&given, "id_token")]);
 }
 
 #[test]
@@ -320,7 +317,7 @@ fn opaque_tokens_count_until_clerk_says_no() {
     client.revoke(&token);
     server.advance(Duration::from_secs(30));
     refused(&server, &token, "a revoked token");
-    assert!(!server.log().contains(&token));
+    server.never_writes(&[&token]);
 
     let token = client.connect(PRIYA);
     let away = json!({ "operation": "verifyOAuthAccessToken", "status": 503, "retry_after": 30 });

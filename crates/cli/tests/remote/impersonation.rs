@@ -152,7 +152,7 @@ fn who_is_allowed_acts_as_somebody_else_on_the_record() {
     );
     let called = server.audited(|row| row["tool"] == "callApiAs" && row["outcome"] == "ok");
     assert_eq!(called.len(), 1, "{called:?}");
-    assert!(!server.log().contains(signature));
+    server.never_writes(&[signature]);
 
     // Without a reason, or beyond the API, nothing is started.
     for wrong in [

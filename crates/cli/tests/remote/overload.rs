@@ -92,14 +92,14 @@ fn calls_under_way_are_bounded_for_each_and_for_all() {
     for tokens in [&ava, &noah, &second, &third] {
         assert_eq!(add(&server, tokens).status, 200);
     }
-    let fault = json!({ "operation": "GetUsersCount", "latency_ms": 3000 });
+    let fault = json!({ "operation": "GetUsersCount", "latency_ms": 6000 });
     server.control("faults", &fault);
     let first = slow_call(&server, &ava);
-    std::thread::sleep(Duration::from_millis(500));
+    server.until_clerk_is_asked("GetUsersCount", 1);
     // Half of a person's calls is the most of one client.
     is_refused(&add(&server, &ava), 429);
     let other = slow_call(&server, &second);
-    std::thread::sleep(Duration::from_millis(500));
+    server.until_clerk_is_asked("GetUsersCount", 2);
     is_refused(&add(&server, &third), 429);
     assert_eq!(result(&add(&server, &noah))["sum"], 5);
     for call in [first, other] {
@@ -116,10 +116,10 @@ fn what_is_too_much_for_the_server_is_nobodys_own_doing() {
     for tokens in [&ava, &noah] {
         assert_eq!(add(&server, tokens).status, 200);
     }
-    let fault = json!({ "operation": "GetUsersCount", "latency_ms": 2000 });
+    let fault = json!({ "operation": "GetUsersCount", "latency_ms": 4000 });
     server.control("faults", &fault);
     let slow = slow_call(&server, &ava);
-    std::thread::sleep(Duration::from_millis(500));
+    server.until_clerk_is_asked("GetUsersCount", 1);
     is_refused(&add(&server, &noah), 503);
     assert_eq!(slow.join().unwrap().status, 200);
     assert_eq!(result(&add(&server, &noah))["sum"], 5);

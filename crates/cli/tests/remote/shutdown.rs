@@ -24,7 +24,7 @@ fn calls_in_flight_are_finished_and_waiting_streams_end() {
     let _silent = TcpStream::connect(&address).unwrap();
     server.control(
         "faults",
-        &json!({ "operation": "GetUsersCount", "latency_ms": 1500 }),
+        &json!({ "operation": "GetUsersCount", "latency_ms": 5000 }),
     );
     let call = message(
         &server,
@@ -33,14 +33,14 @@ fn calls_in_flight_are_finished_and_waiting_streams_end() {
         &call_message("getUserCount", &json!({})),
     );
     let calling = std::thread::spawn(move || call.send());
-    std::thread::sleep(Duration::from_millis(400));
+    server.until_clerk_is_asked("GetUsersCount", 1);
 
     let begun = Instant::now();
     server.terminate();
     while waiting.piece().is_some() {}
     assert!(
-        begun.elapsed() < Duration::from_secs(1),
-        "the stream ends at once"
+        begun.elapsed() < Duration::from_secs(4),
+        "the stream does not wait for the call"
     );
     assert!(!calling.is_finished(), "the call is still under way");
     let answer = calling.join().unwrap();
@@ -56,7 +56,7 @@ fn calls_in_flight_are_finished_and_waiting_streams_end() {
     let status = server.wait();
     assert!(status.success(), "{status:?}: {}", server.log());
     assert!(
-        begun.elapsed() < Duration::from_secs(6),
+        begun.elapsed() < Duration::from_secs(9),
         "{:?}",
         begun.elapsed()
     );
@@ -82,6 +82,7 @@ fn what_takes_longer_than_the_grace_is_cut_off() {
         &call_message("getUserCount", &json!({})),
     );
     let _calling = call.open();
+    server.until_clerk_is_asked("GetUsersCount", 1);
     let begun = Instant::now();
     server.terminate();
     assert!(server.wait().success());

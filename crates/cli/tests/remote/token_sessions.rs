@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::api_credentials::{
-    AT_ONCE, asked, claims, fault, forget, nowhere, only, order, order_tool, orders_at_once,
-    sessions,
+    AT_ONCE, asked, claims, fault, forget, only, order, order_tool, orders_at_once, sessions,
 };
 use crate::support::actors::{AVA, LUCAS, NOAH, PRIYA};
 use crate::support::api::Api;
@@ -72,7 +71,7 @@ fn a_session_is_started_once_for_a_person_and_client_and_revoked_with_their_toke
     assert_ne!(other, session);
     assert_eq!(asked(&server, "CreateSignInToken"), 2);
 
-    nowhere(&server, &[&sent, &first, &second, &elsewhere]);
+    server.never_writes(&[&sent, &first, &second, &elsewhere]);
     // Nobody calls: the server looks.
     client.revoke(&second);
     by_itself("the session is revoked with the token", || {

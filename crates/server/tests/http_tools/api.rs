@@ -96,7 +96,7 @@ impl Api {
     pub(super) fn tool(&self, entry: &str) -> Arc<HttpTool> {
         let toml = format!(
             "[api]\nbase_url = \"http://{}/v1\"\ncredential = \"session\"\nmax_response = \"64KiB\"\n\
-             timeout = \"300ms\"\n[[tools]]\nname = \"t\"\ndescription = \"d\"\n{entry}\n",
+             timeout = \"20s\"\n[[tools]]\nname = \"t\"\ndescription = \"d\"\n{entry}\n",
             self.address
         );
         Arc::clone(&read(&toml, &[]).unwrap().tools[0])

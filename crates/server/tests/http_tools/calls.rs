@@ -21,7 +21,11 @@ fn fixed() -> Surroundings {
 }
 
 fn get(path: &str) -> String {
-    format!("method = \"GET\"\npath = \"{path}\"\nretries = 0")
+    let timeout = match path {
+        "/slow" | "/trickle" => "timeout = \"300ms\"",
+        _ => "",
+    };
+    format!("method = \"GET\"\npath = \"{path}\"\nretries = 0\n{timeout}")
 }
 
 #[tokio::test]

@@ -67,6 +67,8 @@ pub(crate) struct Server {
     log: Arc<Mutex<String>>,
     /// Reads the log until the last process that writes to it has ended.
     reader: Option<JoinHandle<()>>,
+    /// What must not be in its log, nor in its audit.
+    unwritten: Mutex<Vec<String>>,
     child: Child,
     /// Whoever started the server ends it when this closes, as it does when the test's process ends.
     life: Option<ChildStdin>,
@@ -205,6 +207,7 @@ impl Server {
             folder,
             log,
             reader: Some(reader),
+            unwritten: Mutex::default(),
             child,
             life,
         }
@@ -231,7 +234,7 @@ impl Server {
         while !self.log().contains(wanted) {
             let waited = begun.elapsed();
             let log = self.log();
-            assert!(waited < Duration::from_secs(10), "no {wanted:?} in: {log}");
+            assert!(waited < Duration::from_secs(20), "no {wanted:?} in: {log}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -241,6 +244,24 @@ impl Server {
         let url = format!("{}/_emulator/{path}", self.clerk);
         let response = post(&url).json(body).send();
         assert_eq!(response.status, 200, "{path}: {}", response.text());
+    }
+
+    /// Waits until the server has asked Clerk for this so many times. (Clerk notes a request when it comes,
+    /// whatever time its answer takes.)
+    #[track_caller]
+    pub(crate) fn until_clerk_is_asked(&self, operation: &str, times: usize) {
+        let begun = Instant::now();
+        loop {
+            let log = get(&format!("{}/_emulator/requests", self.clerk)).send();
+            let log = log.json();
+            let all = log["data"].as_array().unwrap();
+            let of_operation = all.iter().filter(|one| one["operation"] == operation);
+            if of_operation.count() >= times {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "{log}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     pub(crate) fn clear_faults(&self) {
@@ -275,7 +296,7 @@ impl Server {
                 return kept["state"]["oauth"].clone();
             }
             assert!(
-                begun.elapsed() < Duration::from_secs(5),
+                begun.elapsed() < Duration::from_secs(20),
                 "it is not kept: {kept}"
             );
             std::thread::sleep(Duration::from_millis(50));
@@ -327,7 +348,7 @@ impl Server {
                 .lines()
                 .filter_map(|line| serde_json::from_str(line).ok());
             let rows: Vec<Value> = rows.filter(&wanted).collect();
-            if !rows.is_empty() || begun.elapsed() > Duration::from_secs(5) {
+            if !rows.is_empty() || begun.elapsed() > Duration::from_secs(20) {
                 return rows;
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -345,7 +366,23 @@ impl Server {
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
         }
+        // One failure at a time.
+        if !std::thread::panicking() {
+            let audit = std::fs::read_to_string(self.folder.join("audit.jsonl"));
+            let (audit, log) = (audit.unwrap_or_default(), self.log());
+            for secret in self.unwritten.lock().unwrap().iter() {
+                assert!(!audit.contains(secret), "{secret} in the audit");
+                assert!(!log.contains(secret), "{secret} in the log: {log}");
+            }
+        }
         status
+    }
+
+    /// None of these secrets is in what the server writes until it ends, which is looked at then.
+    pub(crate) fn never_writes(&self, secrets: &[&str]) {
+        assert!(secrets.iter().all(|secret| !secret.is_empty()));
+        let secrets = secrets.iter().map(|secret| (*secret).to_owned());
+        self.unwritten.lock().unwrap().extend(secrets);
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -367,7 +404,7 @@ impl Drop for Server {
     /// A test that ends leaves no process behind.
     fn drop(&mut self) {
         self.terminate();
-        let _ = self.child.wait();
+        self.wait();
         if !self.folder.as_os_str().is_empty() {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
