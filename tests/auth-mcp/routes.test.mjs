@@ -7,7 +7,8 @@ import typescript from 'typescript';
 import { run } from '../clients/support/binary.mjs';
 import { Browser } from '../clients/support/browser.mjs';
 import { copyRoutes, expressApp, listen, nextRoute, reactRouterApp } from './support/routes.mjs';
-import { approved, freePort, session, startServer, userInfo } from './support/server.mjs';
+import { freePort } from '../support/ports.mjs';
+import { approved, session, startServer, userInfo } from './support/server.mjs';
 
 const AVA = 'user_2EmuAvaMitchell000000000000';
 const NOAH = 'user_2EmuNoahTanaka0000000000000';

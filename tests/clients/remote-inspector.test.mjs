@@ -10,7 +10,8 @@ import { environment } from './support/binary.mjs';
 import { startMetadataHost } from './support/metadata-host.mjs';
 import { signIn } from './support/person.mjs';
 import { startProxy } from './support/proxy.mjs';
-import { folder, freePort, startDev } from './support/remote.mjs';
+import { freePort } from '../support/ports.mjs';
+import { folder, startDev } from './support/remote.mjs';
 import { AVA, NOAH } from './support/seed.mjs';
 
 const MODULES = join(import.meta.dirname, 'node_modules');

@@ -11,7 +11,8 @@ import { environment } from './support/binary.mjs';
 import { startMetadataHost } from './support/metadata-host.mjs';
 import { signIn } from './support/person.mjs';
 import { startProxy } from './support/proxy.mjs';
-import { folder, startDev, until } from './support/remote.mjs';
+import { until } from '../support/until.mjs';
+import { folder, startDev } from './support/remote.mjs';
 import { AVA, LUMEN, NOAH } from './support/seed.mjs';
 
 const PROGRAM = process.env.RMCP_CLIENT_BIN ?? join(import.meta.dirname, 'rmcp-client/target/debug/rmcp-client');

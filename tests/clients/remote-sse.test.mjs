@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect, SSE_CLIENT, wantsSignIn } from './support/remote-clients.mjs';
-import { startDev, until } from './support/remote.mjs';
+import { until } from '../support/until.mjs';
+import { startDev } from './support/remote.mjs';
 import { AVA, LUMEN, NOAH } from './support/seed.mjs';
 import { call, refusal } from './support/tool-calls.mjs';
 

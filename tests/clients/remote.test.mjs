@@ -8,7 +8,8 @@ import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auth as authV1 } from '@modelcontextprotocol/sdk/client/auth.js';
 import { connect, CLIENTS, wantsSignIn } from './support/remote-clients.mjs';
-import { folder, startDev, until } from './support/remote.mjs';
+import { until } from '../support/until.mjs';
+import { folder, startDev } from './support/remote.mjs';
 import { AVA, LUCAS, LUMEN, NOAH, NORTHWIND, seedFile } from './support/seed.mjs';
 import { call, refusal } from './support/tool-calls.mjs';
 

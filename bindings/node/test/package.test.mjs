@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { until } from '../../../tests/support/until.mjs';
 import { environment, startEmulator } from './support/emulator.mjs';
 import { AVA } from './support/seed.mjs';
 
@@ -47,14 +48,6 @@ function start(args, env = {}) {
   child.stderr.on('data', (chunk) => (output.stderr += chunk));
   const ended = new Promise((done) => child.on('close', (code, signal) => done({ code, signal, ...output })));
   return { child, output, ended };
-}
-
-/** Waits until it is so, but not for ever. */
-async function until(isSo) {
-  for (const end = Date.now() + 10_000; !isSo(); ) {
-    assert.ok(Date.now() < end, 'waited 10 s');
-    await new Promise((done) => setTimeout(done, 10));
-  }
 }
 
 const INITIALIZE = JSON.stringify({
@@ -207,7 +200,7 @@ describe('clerk-mcp', () => {
     const server = start(['-p', 'local-mcp', '--tools', 'users'], { CLERK_SECRET_KEY: 'sk_test_x' });
     server.child.stdin.write(`${INITIALIZE}\n${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })}\n`);
     server.child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/list' })}\n`);
-    await until(() => server.output.stdout.includes('"id":2'));
+    await until('the answer', () => server.output.stdout.includes('"id":2'));
     server.child.stdin.end();
     const { code, stdout } = await server.ended;
     assert.equal(code, 0);
@@ -225,7 +218,7 @@ describe('clerk-mcp', () => {
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.stdin.write(`${INITIALIZE}\n`);
-    await until(() => output.includes('\n'));
+    await until('the first line', () => output.includes('\n'));
     child.stdin.end();
     assert.equal(await new Promise((done) => child.on('close', done)), 0);
     assert.equal(JSON.parse(output).id, 1);
@@ -234,7 +227,7 @@ describe('clerk-mcp', () => {
   for (const [signal, codes] of [['SIGTERM', [0, 143]], ['SIGINT', [0, 130]], ['SIGHUP', [0, 129]]]) {
     test(`passes ${signal} on`, { timeout: 20_000 }, async () => {
       const server = start(['emulate', '--port', '0']);
-      await until(() => /http:[^]*\n/.test(server.output.stdout + server.output.stderr));
+      await until('the address', () => /http:[^]*\n/.test(server.output.stdout + server.output.stderr));
       const url = (server.output.stdout + server.output.stderr).match(/http:\/\/127\.0\.0\.1:\d+/)[0];
       server.child.kill(signal);
       const { code } = await server.ended;

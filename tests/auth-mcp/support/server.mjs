@@ -3,7 +3,6 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BINARY, environment } from '../../clients/support/binary.mjs';
@@ -12,18 +11,6 @@ import { Browser } from '../../clients/support/browser.mjs';
 const CLERK_KEY = 'sk_test_emulate';
 const REDIRECT_URI = 'http://127.0.0.1:9/callback';
 const VERIFIER = randomBytes(32).toString('base64url');
-
-/** A port that was free a moment ago. */
-export function freePort() {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.on('error', fail);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
-}
 
 /** Server and emulated Clerk; also sets what the application finds in its environment. */
 export async function startServer(t, appUrl) {

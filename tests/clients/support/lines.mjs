@@ -1,6 +1,7 @@
 // A client of a few lines: JSON-RPC over the binary's standard input and output, exactly as written.
 
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { BINARY, environment } from './binary.mjs';
 
 export const META_2026 = {
@@ -27,6 +28,7 @@ class Lines {
   #buffer = '';
   #waiting = new Set();
   #nextId = 1;
+  #asked;
 
   constructor(child) {
     this.#child = child;
@@ -97,6 +99,14 @@ class Lines {
   /** Stops reading what the server writes, as a client does that has crashed. */
   closeOutput() {
     this.#child.stdout.destroy();
+  }
+
+  /** Whether the process has a handler for the signal of this number; where that cannot be known, after a while. */
+  catches(signal) {
+    this.#asked ??= Date.now();
+    if (process.platform !== 'linux') return Date.now() - this.#asked > 2000;
+    const caught = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8').match(/^SigCgt:\s*([0-9a-f]+)/m)[1];
+    return ((BigInt(`0x${caught}`) >> BigInt(signal - 1)) & 1n) === 1n;
   }
 
   kill(signal) {

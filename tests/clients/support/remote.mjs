@@ -4,11 +4,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClerkClient } from '@clerk/backend';
+import { freePort } from '../../support/ports.mjs';
 import { BINARY, environment } from './binary.mjs';
 import { EMULATOR_KEY, startEmulator } from './emulator.mjs';
 
@@ -24,27 +24,6 @@ export function folder(t) {
   return path;
 }
 
-/** Waits, ten seconds at most, until something is so. */
-export async function until(what, isSo) {
-  for (let tries = 0; tries < 400; tries += 1) {
-    if (isSo()) return;
-    await sleep(25);
-  }
-  throw new Error(`still not: ${what}`);
-}
-
-/** A port that was free a moment ago, for what has to know it before it listens. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 /**
  * `clerk-mcp dev`: server and emulator, by one clock.
  *
@@ -54,7 +33,8 @@ export function freePort() {
 export async function startDev(t, args = []) {
   const dir = newFolder();
   const startAt = (port) => start(t, dir, ['dev', '--port', port, '--clerk-port', '0', '--app-port', '0', '--dir', dir, ...args], /Local Clerk +(\S+)[^]*Stop with/);
-  const dev = await startAt('0');
+  // Not one that the system chooses, and may give to somebody else before the server takes it again.
+  const dev = await startAt(String(await freePort()));
   const url = dev.output().match(/MCP server +(http\S+)\/mcp/)[1];
   const [, appUrl] = dev.output().match(/Demo shop +(http\S+)/);
   /** Kills it (SIGKILL), and starts it where it was: to its clients it is the same one. */
@@ -104,7 +84,7 @@ async function start(t, dir, args, named, env = {}) {
     remove(dir);
   });
   const name = await new Promise((done, fail) => {
-    const timer = setTimeout(() => fail(new Error(`clerk-mcp ${args[0]} named no address: ${output}`)), 10_000);
+    const timer = setTimeout(() => fail(new Error(`clerk-mcp ${args[0]} named no address: ${output}`)), 30_000);
     const look = (chunk) => {
       output += chunk;
       const found = output.match(named);

@@ -1,7 +1,7 @@
 // `conformance authorization`: an authorization server. The suite prints the URL that a browser is to open and waits
 // at its redirect URI; here is who opens it.
 
-import { createServer } from 'node:net';
+import { freePort } from '../../support/ports.mjs';
 import { judge, readChecks } from './checks.mjs';
 import { signIn } from './sign-in.mjs';
 import { runSuite } from './suite.mjs';
@@ -51,17 +51,5 @@ function register(metadata, redirectUri) {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(client),
-  });
-}
-
-/** A port that was free a moment ago: the suite wants to be told one. */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
   });
 }

@@ -1,6 +1,7 @@
 //! `clerk-mcp dev` as a process, in a folder of its own.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -101,7 +102,7 @@ impl Server {
 
     /// Starts with a configuration.
     pub(crate) fn start_in(folder: PathBuf, config: &str, level: &str) -> Self {
-        Self::start_at(folder, config, level, "0")
+        Self::start_at(folder, config, level, &Self::free_port())
     }
 
     /// Starts where a server was before: to its clients it is the same one.
@@ -131,6 +132,19 @@ impl Server {
         Self::start_at(folder, config, "warn", &port)
     }
 
+    /// A port that is free, and none of those that the system hands out: after a restart it is free as well.
+    fn free_port() -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let process = std::process::id().wrapping_mul(16);
+        loop {
+            let number = process.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
+            let port = 10_000 + u16::try_from(number % 20_000).unwrap();
+            if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+                return port.to_string();
+            }
+        }
+    }
+
     fn start_at(folder: PathBuf, config: &str, level: &str, port: &str) -> Self {
         std::fs::write(folder.join("clerk-mcp.toml"), config).unwrap();
         std::fs::write(folder.join("configured.secret"), CONFIGURED_SECRET).unwrap();
@@ -139,7 +153,7 @@ impl Server {
 
     /// Starts with these arguments.
     pub(crate) fn start_with(folder: PathBuf, arguments: &[&str], level: &str) -> Self {
-        Self::run(folder, "0", arguments, level)
+        Self::run(folder, &Self::free_port(), arguments, level)
     }
 
     /// Reads the addresses from the banner: all ports but maybe the server's are free ones.
