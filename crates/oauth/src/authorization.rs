@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base64url;
 use crate::client::{ClientId, ClientOrigin};
+use crate::consent::shown_name;
 use crate::environment::{Random, random_bytes};
 use crate::pkce::CodeChallenge;
 use crate::resource::Resource;
@@ -94,6 +95,13 @@ pub struct ClientSnapshot {
     pub policy_uri: Option<String>,
     /// Its terms of service, an http(s) URL.
     pub tos_uri: Option<String>,
+}
+
+impl ClientSnapshot {
+    /// Its name, without characters that are invisible or turn the text around; `None` without one.
+    pub fn shown_name(&self) -> Option<String> {
+        shown_name(self.name.as_deref())
+    }
 }
 
 /// Who signed in at Clerk.

@@ -5,7 +5,7 @@ use url::Url;
 use crate::authorization::{Authorization, AuthorizationId, Stage};
 use crate::client::{ClientId, ClientOrigin};
 use crate::redirect_uri::{RedirectKind, RedirectUri};
-use crate::scope::ScopeDefinition;
+use crate::scope::{ScopeDefinition, ScopeSet};
 use crate::settings::Settings;
 
 /// Everything on the consent page. Texts are the client's own unless said otherwise: escape them.
@@ -32,6 +32,10 @@ pub struct ConsentPage {
     pub redirect_kind: RedirectKind,
     /// What is asked for, each with a tick box.
     pub scopes: Vec<ScopeDefinition>,
+    /// Those of the scopes that go beyond what this person has allowed this client before. Empty when
+    /// nobody is known yet, or they have allowed it nothing: then all of it is new, and none of it more
+    /// than the rest.
+    pub new_scopes: ScopeSet,
     /// Whether the consent may be remembered.
     pub can_remember: bool,
     /// Who signed in, when the page is shown after the sign-in.
@@ -50,7 +54,11 @@ pub enum ClientIdentity {
 }
 
 impl ConsentPage {
-    pub(crate) fn new(authorization: &Authorization, settings: &Settings) -> Self {
+    pub(crate) fn new(
+        authorization: &Authorization,
+        new_scopes: ScopeSet,
+        settings: &Settings,
+    ) -> Self {
         let client = &authorization.client;
         let request = &authorization.request;
         let redirect = RedirectUri::parse(&request.redirect_uri, &settings.private_use_schemes);
@@ -69,7 +77,7 @@ impl ConsentPage {
         };
         Self {
             handle: authorization.id.clone(),
-            client_name: shown_name(client.name.as_deref()),
+            client_name: client.shown_name(),
             identity: identity(client.origin, &request.client_id),
             client_uri: client.client_uri.clone(),
             logo_uri: client.logo_uri.clone(),
@@ -85,6 +93,7 @@ impl ConsentPage {
                 .iter()
                 .filter_map(|scope| settings.scopes.definition(scope).cloned())
                 .collect(),
+            new_scopes,
             can_remember: can_remember(kind),
             person,
         }

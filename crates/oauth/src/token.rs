@@ -51,8 +51,14 @@ impl PlainToken {
 
     /// Takes what a client sent if it looks like a token of this kind: the prefix and 256 bits.
     pub fn parse(kind: TokenKind, text: &str) -> Option<Self> {
-        let bits = text.strip_prefix(kind.prefix())?;
-        base64url::decode_array::<32>(bits).map(|_| Self(text.to_owned()))
+        let token = Self::presented(text);
+        token.is(kind).then_some(token)
+    }
+
+    /// Whether it looks like a token of this kind: the prefix and 256 bits.
+    pub(crate) fn is(&self, kind: TokenKind) -> bool {
+        let bits = self.0.strip_prefix(kind.prefix());
+        bits.and_then(base64url::decode_array::<32>).is_some()
     }
 
     /// A fresh token of 256 random bits.

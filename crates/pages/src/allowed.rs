@@ -3,7 +3,7 @@
 use askama::Template;
 use chrono::DateTime;
 
-use crate::consent::{ClientIdentity, PersonView, ScopeView};
+use crate::consent::{ClientIdentity, ScopeView};
 use crate::security::STYLE;
 use crate::text;
 
@@ -24,8 +24,8 @@ pub struct AllowedPage<'a> {
     pub action: &'a str,
     /// The single-use handle of the visit.
     pub handle: &'a str,
-    /// Who is signed in.
-    pub person: PersonView<'a>,
+    /// Who is signed in, by a name, an address or an id.
+    pub person: &'a str,
     /// What they allowed, in the order shown.
     pub entries: Vec<AllowedView<'a>>,
 }

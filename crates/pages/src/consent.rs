@@ -15,8 +15,6 @@ use crate::text;
 pub struct ConsentPage<'a> {
     /// Name of this server, as its owner calls it.
     pub server_name: &'a str,
-    /// What access is asked for (RFC 9728 `resource_name`), where it differs from the server's name.
-    pub resource_name: &'a str,
     /// Where the form is posted: a path on this server.
     pub action: &'a str,
     /// The single-use handle of the stored request.
@@ -27,8 +25,8 @@ pub struct ConsentPage<'a> {
     pub redirect: RedirectView<'a>,
     /// What is asked for, in the order shown.
     pub scopes: Vec<ScopeView<'a>>,
-    /// Who is signed in already; `None` if sign-in follows.
-    pub person: Option<PersonView<'a>>,
+    /// Who is signed in already, by a name, an address or an id; `None` if sign-in follows.
+    pub person: Option<&'a str>,
     /// Whether "do not ask again" is offered. Never for loopback and private-use redirects: the page
     /// leaves it out there whatever is passed.
     pub remembered_note: bool,
@@ -93,23 +91,9 @@ pub struct ScopeView<'a> {
     pub title: &'a str,
     /// A sentence more; may be empty.
     pub description: &'a str,
-    /// Not part of what the person approved before.
+    /// Not part of what the person has allowed this client before, though they have allowed it
+    /// something.
     pub is_new: bool,
-    /// Whether the box is ticked at first.
-    pub ticked: bool,
-    /// Cannot be unticked.
-    pub required: bool,
-}
-
-/// The person who is signed in.
-#[derive(Debug, Clone)]
-pub struct PersonView<'a> {
-    /// Full name; may be empty.
-    pub name: &'a str,
-    /// Primary e-mail address; may be empty.
-    pub email: &'a str,
-    /// Where one can choose another account: a path on this server or a web address.
-    pub switch_url: Option<&'a str>,
 }
 
 impl ConsentPage<'_> {
@@ -120,17 +104,12 @@ impl ConsentPage<'_> {
             page: self,
             client: text::name(self.client.name),
             server: text::name(self.server_name),
-            resource: self.resource(),
-            has_choice: self.scopes.iter().any(|scope| !scope.required),
+            // To approve none of them is to approve nothing.
+            has_choice: self.scopes.len() > 1,
+            is_any_new: self.scopes.iter().any(|scope| scope.is_new),
             links: self.client.links(),
             may_remember: self.remembered_note && self.redirect.kind == RedirectKind::Https,
         })
-    }
-
-    fn resource(&self) -> Option<String> {
-        let differs = !self.resource_name.trim().is_empty()
-            && self.resource_name.trim() != self.server_name.trim();
-        differs.then(|| text::name(self.resource_name))
     }
 }
 
@@ -148,18 +127,6 @@ impl<'a> ClientView<'a> {
     }
 }
 
-impl PersonView<'_> {
-    /// "Ada Lovelace (ada@example.com)", or the part of it that is known.
-    pub(crate) fn label(&self) -> String {
-        let (name, email) = (text::sentence(self.name), text::address(self.email));
-        match (name.is_empty(), email.is_empty()) {
-            (false, false) => format!("{} ({email})", text::name(self.name)),
-            (true, false) => email.into_owned(),
-            (_, true) => text::name(self.name),
-        }
-    }
-}
-
 #[derive(Template)]
 #[template(path = "consent.html")]
 struct ConsentTemplate<'a> {
@@ -167,8 +134,8 @@ struct ConsentTemplate<'a> {
     page: &'a ConsentPage<'a>,
     client: String,
     server: String,
-    resource: Option<String>,
     links: Vec<(&'static str, &'a str)>,
     has_choice: bool,
+    is_any_new: bool,
     may_remember: bool,
 }

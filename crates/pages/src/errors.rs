@@ -15,17 +15,11 @@ pub struct AuthorizeErrorPage<'a> {
     pub message: &'a str,
     /// What to do about it.
     pub hint: Option<&'a str>,
-    /// The client's own name, where it is known.
-    pub client_name: Option<&'a str>,
 }
 
 impl AuthorizeErrorPage<'_> {
     /// The page as HTML.
     pub fn render(&self) -> String {
-        let mut facts = vec![("Error", text::name(self.error_code))];
-        if let Some(client) = self.client_name {
-            facts.push(("Client", text::name(client)));
-        }
         Message {
             server_name: self.server_name,
             heading: "This request cannot be answered".to_owned(),
@@ -36,7 +30,36 @@ impl AuthorizeErrorPage<'_> {
                     .to_owned(),
             ],
             hint: self.hint.map(text::sentence),
-            facts,
+            facts: vec![("Error", text::name(self.error_code))],
+            ..Message::default()
+        }
+        .render()
+    }
+}
+
+/// Somebody opened an address by hand that is there for MCP clients alone.
+#[derive(Debug, Clone)]
+pub struct ClientsOnlyPage<'a> {
+    /// Name of this server.
+    pub server_name: &'a str,
+    /// The server's home page: a path on this server or a web address.
+    pub home: &'a str,
+}
+
+impl ClientsOnlyPage<'_> {
+    /// The page as HTML.
+    pub fn render(&self) -> String {
+        Message {
+            server_name: self.server_name,
+            heading: "This address is for MCP clients".to_owned(),
+            paragraphs: vec![
+                "An MCP client opens it for you, with what it needs, when you connect it to this server. \
+                 Opened by hand it does nothing."
+                    .to_owned(),
+            ],
+            hint: Some("add this server to your client; its home page says how.".to_owned()),
+            action: text::own_or_web_link(self.home)
+                .map(|url| (url.to_owned(), "How to connect".to_owned())),
             ..Message::default()
         }
         .render()
@@ -83,23 +106,17 @@ pub struct ErrorPage<'a> {
     pub message: &'a str,
     /// What to do about it.
     pub hint: Option<&'a str>,
-    /// For whoever helps.
-    pub trace_id: Option<&'a str>,
 }
 
 impl ErrorPage<'_> {
     /// The page as HTML.
     pub fn render(&self) -> String {
-        let mut facts = vec![("Status", self.status.to_string())];
-        if let Some(trace_id) = self.trace_id {
-            facts.push(("Trace id", text::name(trace_id)));
-        }
         Message {
             server_name: self.server_name,
             heading: heading(self.status).to_owned(),
             paragraphs: vec![text::sentence(self.message)],
             hint: self.hint.map(text::sentence),
-            facts,
+            facts: vec![("Status", self.status.to_string())],
             ..Message::default()
         }
         .render()

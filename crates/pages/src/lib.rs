@@ -27,12 +27,10 @@ mod text;
 
 pub use allowed::{ALLOWED_PATH, AllowedPage, AllowedView, EVERY_ENTRY, RememberedView};
 pub use connect::{ConnectGuide, ConnectStep, InstallLink, connect_guides};
-pub use consent::{
-    ClientIdentity, ClientView, ConsentPage, PersonView, RedirectKind, RedirectView, ScopeView,
-};
+pub use consent::{ClientIdentity, ClientView, ConsentPage, RedirectKind, RedirectView, ScopeView};
 pub use demo::{DemoHomePage, DemoOrder, DemoPerson, DemoRefusal};
 pub use done::{DonePage, Outcome};
-pub use errors::{AuthorizeErrorPage, ErrorPage, NotFoundPage};
+pub use errors::{AuthorizeErrorPage, ClientsOnlyPage, ErrorPage, NotFoundPage};
 pub use home::{EmulatedPerson, HomePage, SignInMode};
 pub use samples::{Sample, samples};
 pub use security::{CONTENT_SECURITY_POLICY, STYLE, headers};

@@ -40,6 +40,7 @@ pub fn samples() -> Vec<Sample> {
         add(name, refusal.render());
     }
     add("authorize-error", AuthorizeErrorPage::sample().render());
+    add("clients-only", ClientsOnlyPage::sample().render());
     add("not-found", NotFoundPage::sample().render());
     add("error", ErrorPage::sample().render());
     all
@@ -52,7 +53,6 @@ impl ConsentPage<'static> {
     pub fn sample() -> Self {
         Self {
             server_name: SERVER,
-            resource_name: SERVER,
             action: "/authorize/consent",
             handle: "J3kq8s0mYw2c5PpVtQ7n4A",
             client: ClientView {
@@ -72,16 +72,12 @@ impl ConsentPage<'static> {
                     title: "Look things up",
                     description: "Read your profile, your organizations and their members.",
                     is_new: false,
-                    ticked: true,
-                    required: true,
                 },
                 ScopeView {
                     value: "tools:write",
                     title: "Change things",
                     description: "Invite and remove members, and edit your profile.",
                     is_new: false,
-                    ticked: true,
-                    required: false,
                 },
             ],
             person: None,
@@ -120,17 +116,11 @@ impl ConsentPage<'static> {
             ..Self::sample()
         };
         let mut signed_in = Self {
-            resource_name: "Acme billing tools",
-            person: Some(PersonView {
-                name: "Ada Lovelace",
-                email: "ada@example.com",
-                switch_url: Some("/authorize/switch?handle=J3kq8s0mYw2c5PpVtQ7n4A"),
-            }),
+            person: Some("Ada Lovelace"),
             ..Self::sample()
         };
         if let Some(write) = signed_in.scopes.last_mut() {
             write.is_new = true;
-            write.ticked = false;
         }
         let registered = Self {
             client: ClientView {
@@ -145,11 +135,7 @@ impl ConsentPage<'static> {
                 kind: RedirectKind::Https,
             },
             scopes: Vec::new(),
-            person: Some(PersonView {
-                name: "",
-                email: "grace@example.com",
-                switch_url: None,
-            }),
+            person: Some("grace@example.com"),
             remembered_note: false,
             ..Self::sample()
         };
@@ -170,7 +156,6 @@ impl SignInFailedPage<'static> {
             server_name: SERVER,
             reason: SignInFailure::Declined,
             retry: None,
-            trace_id: None,
         }
     }
 
@@ -185,24 +170,13 @@ impl SignInFailedPage<'static> {
             (
                 "sign-in-clerk-unreachable",
                 Self {
-                    trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+                    retry: Some(ALLOWED_PATH),
                     ..page(SignInFailure::ClerkUnreachable)
                 },
             ),
             (
                 "sign-in-session-mismatch",
                 page(SignInFailure::SessionMismatch),
-            ),
-            ("sign-in-banned", page(SignInFailure::Banned)),
-            ("sign-in-locked", page(SignInFailure::Locked)),
-            ("sign-in-not-allowed", page(SignInFailure::NotAllowed)),
-            (
-                "sign-in-other",
-                Self {
-                    retry: Some("/authorize?client_id=claude"),
-                    trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
-                    ..page(SignInFailure::Other("invalid_grant"))
-                },
             ),
         ]
     }
@@ -275,19 +249,13 @@ impl AllowedPage<'static> {
             title,
             description: "",
             is_new: false,
-            ticked: true,
-            required: false,
         };
         let read = scope("tools:read", "Look things up");
         Self {
             server_name: SERVER,
             action: ALLOWED_PATH,
             handle: "Q7n4AJ3kq8s0mYw2c5PpVt",
-            person: PersonView {
-                name: "Ada Lovelace",
-                email: "ada@example.com",
-                switch_url: None,
-            },
+            person: "Ada Lovelace",
             entries: vec![
                 AllowedView {
                     entry: "kB2pYx3mV0sT1qLw9nRz8cGh5jDf7aEe4uIoPyTrWqM",
@@ -393,7 +361,16 @@ impl AuthorizeErrorPage<'static> {
             error_code: "invalid_request",
             message: "The redirect URI https://evil.example/callback is not registered for this client.",
             hint: Some("connect again from the client, so that it registers its current address."),
-            client_name: Some("Claude"),
+        }
+    }
+}
+
+impl ClientsOnlyPage<'static> {
+    /// As its owner calls it.
+    pub fn sample() -> Self {
+        Self {
+            server_name: SERVER,
+            home: "/",
         }
     }
 }
@@ -417,7 +394,6 @@ impl ErrorPage<'static> {
             status: 429,
             message: "This address has sent 60 requests in a minute; more are not answered for now.",
             hint: Some("wait 30 seconds, then try again."),
-            trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
         }
     }
 }

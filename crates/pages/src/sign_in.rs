@@ -10,31 +10,21 @@ pub struct SignInFailedPage<'a> {
     /// Name of this server.
     pub server_name: &'a str,
     /// Why it failed.
-    pub reason: SignInFailure<'a>,
+    pub reason: SignInFailure,
     /// Where to try again: a path on this server or a web address. Without it the page says to start
     /// again from the client.
     pub retry: Option<&'a str>,
-    /// Clerk's trace id, or ours, for whoever helps.
-    pub trace_id: Option<&'a str>,
 }
 
-/// Why a sign-in failed.
+/// Why a sign-in failed. Whoever may not be signed in goes back to the client, which is told so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignInFailure<'a> {
+pub enum SignInFailure {
     /// The person cancelled at Clerk.
     Declined,
     /// Clerk did not answer, or answered with an error of its own.
     ClerkUnreachable,
     /// What came back does not belong to a sign-in that this browser started.
     SessionMismatch,
-    /// Clerk says the account is banned.
-    Banned,
-    /// Clerk says the account is locked after failed attempts.
-    Locked,
-    /// The access rules of this server do not let this person in.
-    NotAllowed,
-    /// Anything else, by its OAuth or Clerk error code.
-    Other(&'a str),
 }
 
 impl SignInFailedPage<'_> {
@@ -42,25 +32,16 @@ impl SignInFailedPage<'_> {
     pub fn render(&self) -> String {
         let (heading, what, advice) = self.reason.texts();
         let retry = self.retry.and_then(text::own_or_web_link);
-        let mut facts = Vec::new();
-        if let SignInFailure::Other(code) = self.reason {
-            facts.push(("Error", text::name(code)));
-        }
-        if let Some(trace_id) = self.trace_id {
-            facts.push(("Trace id", text::name(trace_id)));
-        }
         Message {
             server_name: self.server_name,
             heading: heading.to_owned(),
             paragraphs: vec![what.to_owned()],
-            hint: match (advice, retry) {
-                (Some(advice), _) => Some(advice.to_owned()),
-                (None, None) => Some(AGAIN_FROM_CLIENT.to_owned()),
-                (None, Some(_)) => None,
+            hint: match retry {
+                Some(_) => None,
+                None => Some(advice.unwrap_or(AGAIN_FROM_CLIENT).to_owned()),
             },
             action: retry.map(|url| (url.to_owned(), "Try again".to_owned())),
-            facts,
-            good: false,
+            ..Message::default()
         }
         .render()
     }
@@ -68,7 +49,7 @@ impl SignInFailedPage<'_> {
 
 const AGAIN_FROM_CLIENT: &str = "go back to your client and connect again.";
 
-impl SignInFailure<'_> {
+impl SignInFailure {
     /// Heading, what happened, and what to do if that is not simply trying again.
     fn texts(self) -> (&'static str, &'static str, Option<&'static str>) {
         match self {
@@ -89,29 +70,6 @@ impl SignInFailure<'_> {
                  used. That happens when a link is opened in another browser, or when cookies are \
                  blocked.",
                 Some("connect again from your client, and stay in one browser until the end."),
-            ),
-            Self::Banned => (
-                "This account is blocked",
-                "An administrator has banned this account, so it cannot sign in.",
-                Some("ask the people who run this server, or sign in with another account."),
-            ),
-            Self::Locked => (
-                "This account is locked for now",
-                "There were too many failed attempts to sign in. Anybody who knows your e-mail address \
-                 can cause that; it does not mean that someone got in.",
-                Some("wait until the lock ends, or ask the people who run this server to lift it."),
-            ),
-            Self::NotAllowed => (
-                "This account has no access here",
-                "You signed in, but this server is not open to your account.",
-                Some(
-                    "ask the people who run this server for access, or sign in with another account.",
-                ),
-            ),
-            Self::Other(_) => (
-                "Sign-in did not work",
-                "Something went wrong between this server and Clerk. Nothing was allowed.",
-                None,
             ),
         }
     }

@@ -205,12 +205,6 @@ fn the_consent_form_sends_handle_scopes_and_decision() {
     assert_eq!(submission(&html, "approve"), expected("approve"));
     assert_eq!(submission(&html, "deny"), expected("deny"));
 
-    // What is not ticked at first is not sent; what is required always is.
-    let html = Html::parse_document(&consent("consent-signed-in").render());
-    let sent = submission(&html, "approve");
-    assert!(sent.contains(&field("scope", "tools:read")));
-    assert!(!sent.contains(&field("scope", "tools:write")));
-
     let html = Html::parse_document(&consent("consent-registered").render());
     assert_eq!(
         submission(&html, "approve"),
@@ -296,7 +290,6 @@ fn hostile_consent(text: &'static str, url: &'static str) -> Vec<String> {
         ] {
             let mut page = consent("consent-signed-in");
             page.server_name = text;
-            page.resource_name = "other";
             page.action = text;
             page.handle = text;
             page.client.name = text;
@@ -306,10 +299,7 @@ fn hostile_consent(text: &'static str, url: &'static str) -> Vec<String> {
             page.client.tos_uri = Some(url);
             page.redirect.host = text;
             page.redirect.kind = kind;
-            let person = page.person.as_mut().unwrap();
-            person.name = text;
-            person.email = text;
-            person.switch_url = Some(url);
+            page.person = Some(text);
             for scope in &mut page.scopes {
                 scope.value = text;
                 scope.title = text;
@@ -326,9 +316,8 @@ fn hostile_others(text: &'static str, url: &'static str) -> Vec<String> {
     let mut rendered = vec![
         SignInFailedPage {
             server_name: text,
-            reason: SignInFailure::Other(text),
+            reason: SignInFailure::Declined,
             retry: Some(url),
-            trace_id: Some(text),
         }
         .render(),
         LinkExpiredPage {
@@ -341,7 +330,11 @@ fn hostile_others(text: &'static str, url: &'static str) -> Vec<String> {
             error_code: text,
             message: text,
             hint: Some(text),
-            client_name: Some(text),
+        }
+        .render(),
+        ClientsOnlyPage {
+            server_name: text,
+            home: url,
         }
         .render(),
         NotFoundPage {
@@ -355,7 +348,6 @@ fn hostile_others(text: &'static str, url: &'static str) -> Vec<String> {
             status: 400,
             message: text,
             hint: Some(text),
-            trace_id: Some(text),
         }
         .render(),
         HomePage {
@@ -464,10 +456,36 @@ fn unticking_is_suggested_only_where_it_is_possible() {
     let notes =
         |page: &ConsentPage<'_>| texts(&Html::parse_document(&page.render()), "form .note").len();
     assert_eq!(notes(&page), 1);
-    for scope in &mut page.scopes {
-        scope.required = true;
-    }
-    assert_eq!(notes(&page), 0);
+    page.scopes.truncate(1);
+    assert_eq!(notes(&page), 0, "an approval approves something");
+}
+
+#[test]
+fn what_is_new_is_marked_and_the_mark_explained() {
+    let html = Html::parse_document(&ConsentPage::sample().render());
+    assert!(texts(&html, ".badge.new").is_empty());
+    let mut page = consent("consent-signed-in");
+    let html = Html::parse_document(&page.render());
+    let marked: Vec<_> = select(&html, ".option")
+        .iter()
+        .filter(|option| option.text().any(|text| text == "New"))
+        .map(|option| option.text().collect::<String>())
+        .collect();
+    assert_eq!(marked.len(), 1);
+    assert!(marked[0].contains("tools:write"), "{marked:?}");
+    let note = texts(&html, "#scopes-note").concat();
+    assert!(
+        note.contains("Untick") && note.contains("marked as new"),
+        "{note}"
+    );
+    // Alone it is still explained.
+    page.scopes.remove(0);
+    let html = Html::parse_document(&page.render());
+    let note = texts(&html, "#scopes-note").concat();
+    assert!(
+        !note.contains("Untick") && note.contains("marked as new"),
+        "{note}"
+    );
 }
 
 #[test]

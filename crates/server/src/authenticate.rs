@@ -234,11 +234,7 @@ impl Checker {
     /// Whose token of ours this is.
     async fn of_grant(&self, token: &PlainToken) -> Result<Admitted, Refusal> {
         let app = &self.app;
-        let authorization = format!("Bearer {}", token.reveal());
-        let check = || {
-            app.oauth
-                .check_access_token(Some(&authorization), app.now())
-        };
+        let check = || app.oauth.check_access_token(token, app.now());
         let access = check().await?;
         let ended: GrantEnd = app.ends.of(&access.grant.id);
         // Asked again once an end would be heard: one between the two is not missed.

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::actors::{
     CHALLENGE, Client, HTTPS_CALLBACK, LOOPBACK_CALLBACK, NOAH, consent_page, register, sign_in,
 };
-use crate::support::browser::origin;
+use crate::support::browser::{Page, origin};
 use crate::support::http::{Response, get, parameter};
 use crate::support::server::shared;
 
@@ -36,6 +36,28 @@ fn is_told(client: &Client<'_>, response: &Response, error: &str) {
         Some("the-clients-state")
     );
     assert_eq!(parameter(&location, "code"), None);
+}
+
+#[test]
+fn who_opens_the_address_by_hand_is_told_what_it_is_for() {
+    let server = shared();
+    for path in ["/authorize", "/authorize?"] {
+        let response = get(&server.at(path)).send();
+        is_shown(&response, path);
+        let page = Page {
+            url: server.at(path),
+            response,
+        };
+        assert_eq!(page.count("h1"), 1);
+        let words = page.words();
+        assert!(words.contains("This address is for MCP clients"), "{words}");
+        assert!(!words.contains("client_id"), "{words}");
+        assert_eq!(page.count("a[href='/']"), 1, "{words}");
+    }
+    // Whoever makes a client is told what is missing.
+    let response = get(&server.at("/authorize?response_type=code")).send();
+    is_shown(&response, "no client");
+    assert!(response.text().contains("client_id"));
 }
 
 #[test]

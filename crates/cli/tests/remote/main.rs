@@ -28,6 +28,7 @@ mod http_sse;
 mod impersonation;
 mod limits;
 mod mcp_endpoint;
+mod new_scopes;
 mod no_organizations;
 mod overload;
 mod private_key_jwt;

@@ -107,6 +107,15 @@ fn only_an_access_token_of_ours_lets_in() {
             .send();
         challenged(server, &response);
     }
+    // The scheme's case is nobody's business (RFC 9110 section 11.1).
+    for scheme in ["bearer", "BEARER"] {
+        let response = post(&server.mcp())
+            .header("accept", "application/json, text/event-stream")
+            .header("authorization", &format!("{scheme} {}", tokens.access))
+            .json(&initialize_message())
+            .send();
+        assert_eq!(response.status, 200, "{scheme}: {}", response.brief());
+    }
 }
 
 #[test]

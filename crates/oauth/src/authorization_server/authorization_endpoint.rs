@@ -185,9 +185,54 @@ impl AuthorizationServer {
         }
     }
 
-    /// What the consent page shows.
-    pub fn consent_page(&self, authorization: &Authorization) -> ConsentPage {
-        ConsentPage::new(authorization, &self.settings)
+    /// What the consent page shows. `remembered_user` is whom the browser's sealed cookie names, as for
+    /// [`AuthorizationServer::begin`]: it counts as long as nobody has signed in for this authorization.
+    /// Once somebody has, what the page says of earlier consents is theirs alone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn consent_page(
+        &self,
+        authorization: &Authorization,
+        remembered_user: Option<&str>,
+        now: Timestamp,
+    ) -> Result<ConsentPage, StoreError> {
+        let user_id = match &authorization.stage {
+            Stage::Confirm { person, .. } => Some(&*person.user_id),
+            _ => remembered_user,
+        };
+        let new_scopes = match user_id {
+            Some(user_id) => self.new_scopes(authorization, user_id, now).await?,
+            None => ScopeSet::default(),
+        };
+        Ok(ConsentPage::new(authorization, new_scopes, &self.settings))
+    }
+
+    /// What is asked for beyond all that a person has allowed this client at this resource: in grants
+    /// that are live, and in consents that are remembered.
+    async fn new_scopes(
+        &self,
+        authorization: &Authorization,
+        user_id: &str,
+        now: Timestamp,
+    ) -> Result<ScopeSet, StoreError> {
+        let request = &authorization.request;
+        let consents = self.store.remembered_consents(user_id).await?;
+        let consents = consents.into_iter().filter(|consent| {
+            consent.key.client_id == request.client_id
+                && consent.key.resource == request.resource.as_str()
+        });
+        let grants = self.store.grants_of_user(user_id, now).await?;
+        let grants = grants.into_iter().filter(|grant| {
+            grant.client_id == request.client_id && grant.resource == request.resource
+        });
+        let allowed = consents.map(|consent| consent.scopes);
+        let allowed = allowed.chain(grants.map(|grant| grant.scopes));
+        let allowed = allowed.reduce(|all, some| all.union(&some));
+        Ok(match allowed {
+            Some(allowed) => request.scope.filter(|scope| !allowed.contains(scope)),
+            None => ScopeSet::default(),
+        })
     }
 
     /// Takes the person's answer. The same answer twice leads to the same place.

@@ -76,24 +76,25 @@ pub enum BearerFault {
 }
 
 impl AuthorizationServer {
-    /// Checks the header `Authorization` of a request to the protected resource.
+    /// Checks the bearer token of a request to the protected resource.
     ///
     /// # Errors
     /// [`BearerFault`]; [`AuthorizationServer::challenge`] makes the answer of it.
     pub async fn check_access_token(
         &self,
-        authorization: Option<&str>,
+        token: &PlainToken,
         now: Timestamp,
     ) -> Result<Access, BearerFault> {
-        let text = authorization.and_then(bearer).ok_or(BearerFault::Missing)?;
         // What does not look like one of ours needs no look-up.
-        let token = PlainToken::parse(TokenKind::AccessToken, text).ok_or(BearerFault::Invalid)?;
+        if !token.is(TokenKind::AccessToken) {
+            return Err(BearerFault::Invalid);
+        }
         let found = self.store.access_token(token.hash(), now).await?;
         let (record, grant) = found.ok_or(BearerFault::Invalid)?;
         if grant.resource != *self.settings.resource() {
             return Err(BearerFault::Invalid);
         }
-        let key = GrantKey::unwrap(&record.wrapped, &token, &grant.id, &self.settings.keys)
+        let key = GrantKey::unwrap(&record.wrapped, token, &grant.id, &self.settings.keys)
             .ok_or(BearerFault::Invalid)?;
         let (scopes, expires_at) = (record.scopes, record.expires_at);
         Ok(Access {
@@ -315,13 +316,6 @@ impl ProtectedResource {
         }
         Some(metadata)
     }
-}
-
-/// The token of `Bearer …`.
-fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
 /// A quoted-string (RFC 9110 section 5.6.4) without anything that would need escaping in it.

@@ -41,7 +41,7 @@ async fn a_client_is_known_by_its_document_and_its_domain_is_shown() {
     let Next::Consent(authorization) = world.authorize(&request()).await.unwrap() else {
         panic!("a page")
     };
-    let page = world.server.consent_page(&authorization);
+    let page = world.page(&authorization, None).await;
     assert_eq!(
         page.identity,
         ClientIdentity::Domain("app.example.com".to_owned())

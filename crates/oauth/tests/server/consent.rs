@@ -327,7 +327,7 @@ async fn the_page_tells_who_asks_and_where_the_answer_goes() {
     let Next::Consent(authorization) = world.authorize(&request).await.unwrap() else {
         panic!("a page")
     };
-    let page = world.server.consent_page(&authorization);
+    let page = world.page(&authorization, None).await;
     assert_eq!(page.identity, ClientIdentity::SelfRegistered);
     assert_eq!(page.client_name.as_deref(), Some("A client"));
     assert_eq!(
@@ -361,7 +361,7 @@ async fn a_name_cannot_hide_or_turn_text_around() {
     let Next::Consent(authorization) = world.authorize(&request).await.unwrap() else {
         panic!("a page")
     };
-    let page = world.server.consent_page(&authorization);
+    let page = world.page(&authorization, None).await;
     assert_eq!(page.client_name.as_deref(), Some("evil name"));
 }
 
@@ -397,7 +397,7 @@ async fn a_request_is_kept_server_side_and_not_in_the_form() {
     else {
         panic!("a page")
     };
-    let page = world.server.consent_page(&authorization);
+    let page = world.page(&authorization, None).await;
     assert_eq!(
         page.handle.as_str().len(),
         22,

@@ -6,6 +6,7 @@ mod client_assertions;
 mod client_documents;
 mod codes;
 mod consent;
+mod new_scopes;
 mod own_page;
 mod properties;
 mod protected_resource;

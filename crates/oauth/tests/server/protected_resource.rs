@@ -1,6 +1,8 @@
 //! Access tokens at the protected resource; challenges; metadata.
 
-use clerk_mcp_oauth::{BearerFault, ScopeDefinition, ScopePolicy, ServerKeys, Settings};
+use clerk_mcp_oauth::{
+    BearerFault, PlainToken, ScopeDefinition, ScopePolicy, ServerKeys, Settings,
+};
 use serde_json::json;
 
 use crate::world::{ISSUER, RESOURCE, World, keys, refresh_token, scopes, seconds, settings};
@@ -11,60 +13,48 @@ const METADATA: &str = "https://mcp.example.com/.well-known/oauth-protected-reso
 async fn a_live_token_opens_what_its_grant_keeps() {
     let world = World::new();
     let (client, tokens) = world.signed_in().await;
-    for scheme in ["Bearer", "bearer", "BEARER"] {
-        let header = format!("{scheme} {}", tokens.access_token.reveal());
-        let access = world
-            .server
-            .check_access_token(Some(&header), world.now())
-            .await
-            .unwrap();
-        assert_eq!(
-            (access.grant.client_id.clone(), &*access.grant.user_id),
-            (client.clone(), "user_1")
-        );
-        assert_eq!(
-            access.open_upstream().as_deref(),
-            Some(&b"tokens of Clerk"[..])
-        );
-        assert!(access.require(&scopes("tools:read tools:write")).is_ok());
-    }
+    let access = world
+        .server
+        .check_access_token(&tokens.access_token, world.now())
+        .await
+        .unwrap();
+    assert_eq!(
+        (access.grant.client_id.clone(), &*access.grant.user_id),
+        (client.clone(), "user_1")
+    );
+    assert_eq!(
+        access.open_upstream().as_deref(),
+        Some(&b"tokens of Clerk"[..])
+    );
+    assert!(access.require(&scopes("tools:read tools:write")).is_ok());
 }
 
 #[tokio::test]
 async fn other_tokens_are_refused() {
     let world = World::new();
     let (_, tokens) = world.signed_in().await;
-    let check = async |header: Option<&str>| {
+    let check = async |token: &str| {
         world
             .server
-            .check_access_token(header, world.now())
+            .check_access_token(&PlainToken::presented(token), world.now())
             .await
             .unwrap_err()
     };
-    for missing in [
-        None,
-        Some(""),
-        Some("Bearer"),
-        Some("Bearer "),
-        Some("Basic eDp5"),
-    ] {
-        assert_eq!(check(missing).await, BearerFault::Missing, "{missing:?}");
-    }
-    let refresh = format!("Bearer {}", refresh_token(&tokens).reveal());
-    let altered = format!("Bearer {}A", tokens.access_token.reveal());
+    let access = tokens.access_token.reveal();
+    let altered = format!("{access}A");
     for wrong in [
-        &*refresh,
+        refresh_token(&tokens).reveal(),
         &altered,
-        "Bearer x",
-        "Bearer cma_x",
-        "Bearer ü",
-        "Bearer a b",
+        "",
+        "x",
+        "cma_x",
+        "ü",
+        "a b",
     ] {
-        assert_eq!(check(Some(wrong)).await, BearerFault::Invalid, "{wrong}");
+        assert_eq!(check(wrong).await, BearerFault::Invalid, "{wrong}");
     }
     world.wait(seconds(900));
-    let header = format!("Bearer {}", tokens.access_token.reveal());
-    assert_eq!(check(Some(&header)).await, BearerFault::Invalid);
+    assert_eq!(check(access).await, BearerFault::Invalid);
 }
 
 #[tokio::test]
@@ -113,10 +103,9 @@ async fn insufficient_scope_names_every_scope_needed() {
         ])
         .await
         .unwrap();
-    let header = format!("Bearer {}", narrowed.access_token.reveal());
     let access = world
         .server
-        .check_access_token(Some(&header), world.now())
+        .check_access_token(&narrowed.access_token, world.now())
         .await
         .unwrap();
     let fault = access.require(&scopes("tools:write")).unwrap_err();
@@ -140,9 +129,11 @@ async fn what_clerk_gave_is_replaced_by_whoever_is_first() {
 
     let world = World::new();
     let (_, tokens) = world.signed_in().await;
-    let header = format!("Bearer {}", tokens.access_token.reveal());
     let (server, now) = (&world.server, world.now());
-    let mut access = server.check_access_token(Some(&header), now).await.unwrap();
+    let mut access = server
+        .check_access_token(&tokens.access_token, now)
+        .await
+        .unwrap();
     let mut slower = access.clone();
     access.replace_upstream(b"newer", &world.random);
     assert_eq!(access.open_upstream(), Some(b"newer".to_vec()));
@@ -154,7 +145,10 @@ async fn what_clerk_gave_is_replaced_by_whoever_is_first() {
     assert_eq!(late, Ok(UpstreamUpdate::Conflict));
     let again = server.check_again(&slower, now).await.unwrap().unwrap();
     assert_eq!(again.open_upstream(), Some(b"newer".to_vec()));
-    let fresh = server.check_access_token(Some(&header), now).await.unwrap();
+    let fresh = server
+        .check_access_token(&tokens.access_token, now)
+        .await
+        .unwrap();
     assert_eq!(fresh.open_upstream(), Some(b"newer".to_vec()));
     server
         .store()

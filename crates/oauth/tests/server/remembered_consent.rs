@@ -64,7 +64,7 @@ async fn somebody_else_who_comes_back_sees_the_page_before_any_code() {
     let Next::Consent(authorization) = next else {
         panic!("the page: {next:?}")
     };
-    let page = world.server.consent_page(&authorization);
+    let page = world.page(&authorization, None).await;
     assert_eq!(page.person.as_deref(), Some("The person user_2"));
     assert!(
         world
@@ -88,10 +88,9 @@ async fn somebody_else_who_comes_back_sees_the_page_before_any_code() {
     assert_eq!(first, again, "a double click is harmless here too");
     let tokens = world.redeem(&client, &query(&first)["code"]).await.unwrap();
     assert_eq!(tokens.grant.user_id, "user_2");
-    let header = format!("Bearer {}", tokens.access_token.reveal());
     let access = world
         .server
-        .check_access_token(Some(&header), now)
+        .check_access_token(&tokens.access_token, now)
         .await
         .unwrap();
     assert_eq!(

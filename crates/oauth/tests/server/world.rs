@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clerk_mcp_oauth::{
-    Answer, AuthorizationServer, AuthorizeFault, BoxFuture, Callback, ClientId, ClientKeys,
-    FetchDocument, FetchFault, FetchedDocument, Grant, MemoryStore, Next, Parameters, PlainToken,
-    PublicKey, Random, RefreshCheck, RefreshRefusal, ScopeSet, ServerKey, ServerKeys, Settings,
-    SignedIn, StepFault, Timestamp, TokenError, TokenKind, TokenResponse, UpstreamRequest,
+    Answer, Authorization, AuthorizationServer, AuthorizeFault, BoxFuture, Callback, ClientId,
+    ClientKeys, ConsentPage, FetchDocument, FetchFault, FetchedDocument, Grant, MemoryStore, Next,
+    Parameters, PlainToken, PublicKey, Random, RefreshCheck, RefreshRefusal, ScopeSet, ServerKey,
+    ServerKeys, Settings, SignedIn, StepFault, Timestamp, TokenError, TokenKind, TokenResponse,
+    UpstreamRequest,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -397,11 +398,22 @@ impl World {
         (client, tokens)
     }
 
+    /// What the consent page shows in a browser whose cookie names `remembered_user`.
+    pub(crate) async fn page(
+        &self,
+        authorization: &Authorization,
+        remembered_user: Option<&str>,
+    ) -> ConsentPage {
+        let page = self
+            .server
+            .consent_page(authorization, remembered_user, self.now());
+        page.await.unwrap()
+    }
+
     /// Whether an access token is let in.
     pub(crate) async fn lets_in(&self, token: &PlainToken) -> bool {
-        let header = format!("Bearer {}", token.reveal());
         self.server
-            .check_access_token(Some(&header), self.now())
+            .check_access_token(token, self.now())
             .await
             .is_ok()
     }

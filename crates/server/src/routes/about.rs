@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use pages::{EmulatedPerson, HomePage, NotFoundPage};
 use serde_json::Value;
 
-use super::{answer, authorize::to_public_name};
+use super::{answer, answer::to_public_name};
 use crate::{
     MCP_PATH,
     app::{App, AuthorizationApp},

@@ -1,7 +1,12 @@
-//! Pages and redirects as HTTP answers.
+//! What every route answers with: pages, redirects, and what to say when something is wrong.
 
 use axum::body::Body;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
+use oauth::{AuthorizationFault, StepFault};
+use pages::{DonePage, ErrorPage, LinkExpiredPage, LinkProblem, Outcome};
+
+use crate::{app::App, front::BODY_TIMEOUT, rate_limit::Limited};
 
 /// A page.
 pub(super) fn page(status: StatusCode, html: String) -> Response<Body> {
@@ -63,4 +68,136 @@ pub(super) async fn preflight() -> Response<Body> {
     let day = HeaderValue::from_static("86400");
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, day);
     response
+}
+
+/// Back to the client. An app with a scheme of its own may not open by itself: then the page that
+/// stays says what to do.
+pub(super) fn to_client(app: &App, location: &str, outcome: Outcome) -> Response<Body> {
+    let scheme = location.split(':').next().unwrap_or_default();
+    if matches!(scheme, "http" | "https") {
+        return see_other(location);
+    }
+    let done = DonePage {
+        server_name: &app.name,
+        client_name: "the app",
+        outcome,
+        redirect_url: location,
+        redirect_kind: pages::RedirectKind::PrivateUse { scheme },
+    };
+    let mut response = page(StatusCode::OK, done.render());
+    if let Ok(refresh) = HeaderValue::from_str(&format!("0; url={location}")) {
+        response.headers_mut().insert(header::REFRESH, refresh);
+    }
+    response
+}
+
+/// On another loopback name a cookie would be out of reach for the rest of the way.
+pub(super) fn to_public_name(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
+    if app.allowed.is_public_host(uri, headers) {
+        return None;
+    }
+    if !app.allowed.host(uri, headers) {
+        return Some(status(StatusCode::FORBIDDEN));
+    }
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    Some(see_other(&app.url(path)))
+}
+
+/// A step of somebody's that is refused.
+pub(super) fn step_fault(app: &App, fault: &StepFault) -> Response<Body> {
+    let problem = match fault {
+        StepFault::Authorization(AuthorizationFault::OtherBrowser) => LinkProblem::OtherBrowser,
+        StepFault::Authorization(AuthorizationFault::AlreadyUsed) => LinkProblem::AlreadyUsed,
+        StepFault::Authorization(AuthorizationFault::Expired | AuthorizationFault::Unknown) => {
+            LinkProblem::Expired
+        }
+        StepFault::Store(error) => return store_fault(app, error),
+        fault => {
+            let text = fault.to_string();
+            return error_page(app, fault.status(), &text, None);
+        }
+    };
+    link_problem(app, problem)
+}
+
+/// A link that cannot be used, or not any more.
+pub(super) fn link_problem(app: &App, problem: LinkProblem) -> Response<Body> {
+    let expired = LinkExpiredPage {
+        server_name: &app.name,
+        problem,
+    };
+    page(StatusCode::BAD_REQUEST, expired.render())
+}
+
+/// The store failed; the log has why.
+pub(super) fn store_fault(app: &App, error: &oauth::StoreError) -> Response<Body> {
+    tracing::error!(%error, "the store failed");
+    let mut response = error_page(
+        app,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "the server cannot reach its database",
+        Some("try again in a minute"),
+    );
+    let soon = HeaderValue::from_static("10");
+    response.headers_mut().insert(header::RETRY_AFTER, soon);
+    response
+}
+
+/// An address asks for too much.
+pub(super) fn too_many(app: &App, limited: Limited) -> Response<Body> {
+    let retry_after = limited.retry_after();
+    let hint = format!(
+        "try again in {} seconds",
+        retry_after.to_str().unwrap_or("a few")
+    );
+    let message = "there were too many requests from your address";
+    let mut response = error_page(app, StatusCode::TOO_MANY_REQUESTS, message, Some(&hint));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, retry_after);
+    response
+}
+
+/// A form that a page of another site sent.
+pub(super) fn foreign_form(app: &App) -> Response<Body> {
+    error_page(
+        app,
+        StatusCode::FORBIDDEN,
+        "this form was sent by a page of another site",
+        Some("go back to your client and connect again"),
+    )
+}
+
+/// A page that says what is wrong, in our errors' form, and what to do: `more`, or else their hint.
+pub(super) fn error_page(
+    app: &App,
+    status: StatusCode,
+    text: &str,
+    more: Option<&str>,
+) -> Response<Body> {
+    let (message, hint) = split_hint(text);
+    let error = ErrorPage {
+        server_name: &app.name,
+        status: status.as_u16(),
+        message,
+        hint: more.or(hint),
+    };
+    page(status, error.render())
+}
+
+/// Our errors say what is wrong, then on a line of its own what to do.
+pub(super) fn split_hint(text: &str) -> (&str, Option<&str>) {
+    match text.split_once("\nhint: ") {
+        Some((message, hint)) => (message, Some(hint)),
+        None => (text, None),
+    }
+}
+
+/// A body of at most so many bytes, that arrives within a while.
+pub(super) async fn collect(body: Body, most: usize) -> Result<Bytes, StatusCode> {
+    match tokio::time::timeout(BODY_TIMEOUT, axum::body::to_bytes(body, most)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
 }

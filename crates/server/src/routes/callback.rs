@@ -9,7 +9,8 @@ use pages::{LinkProblem, Outcome, SignInFailedPage};
 
 use super::{
     answer,
-    authorize::{follow, link_problem, step_fault, to_client},
+    answer::{collect, link_problem, step_fault, to_client},
+    authorize::follow,
 };
 use crate::{
     app::{App, AuthorizationApp},
@@ -43,7 +44,7 @@ pub(super) async fn posted_callback(
         return answer::status(StatusCode::METHOD_NOT_ALLOWED);
     }
     let headers = request.headers().clone();
-    let form = match super::body(request, MAX_FORM_BYTES).await {
+    let form = match collect(request.into_body(), MAX_FORM_BYTES).await {
         Ok(form) => form,
         Err(status) => return answer::status(status),
     };
@@ -178,7 +179,6 @@ pub(super) fn sign_in_fault(app: &App, fault: &SignInFault) -> Response<Body> {
         server_name: &app.name,
         reason: pages::SignInFailure::ClerkUnreachable,
         retry: None,
-        trace_id: None,
     };
     answer::page(StatusCode::BAD_GATEWAY, page.render())
 }
@@ -204,7 +204,6 @@ fn mismatch(app: &App, fault: &dyn std::error::Error) -> Response<Body> {
         server_name: &app.name,
         reason: pages::SignInFailure::SessionMismatch,
         retry: None,
-        trace_id: None,
     };
     answer::page(StatusCode::BAD_REQUEST, page.render())
 }

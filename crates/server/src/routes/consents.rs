@@ -5,18 +5,20 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{body::Body, extract::State};
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use oauth::{Allowed, Forget, Parameters, PlainToken, StepFault, StoreError, TokenKind, Visitor};
+use oauth::{
+    Allowed, Forget, Parameters, PlainToken, ScopeSet, StepFault, StoreError, TokenKind, Visitor,
+};
 use pages::{
-    ALLOWED_PATH, AllowedPage, AllowedView, ClientIdentity, EVERY_ENTRY, PersonView,
-    RememberedView, ScopeView, SignInFailedPage,
+    ALLOWED_PATH, AllowedPage, AllowedView, EVERY_ENTRY, RememberedView, SignInFailedPage,
 };
 
 use super::{
     address_of, answer,
-    authorize::{
-        MAX_FORM_BYTES, error_page, follow, foreign_form, step_fault, store_fault, to_public_name,
-        too_many,
+    answer::{
+        collect, error_page, foreign_form, step_fault, store_fault, to_public_name, too_many,
     },
+    authorize::{MAX_FORM_BYTES, follow},
+    views,
 };
 use crate::app::{App, AuthorizationApp};
 
@@ -78,12 +80,12 @@ pub(super) async fn forget(State(app): Shared, request: Request<Body>) -> Respon
     let headers = request.headers();
     let is_own = app.allowed.host(request.uri(), headers) && app.allowed.is_own_form(headers);
     if !is_own {
-        return answer::page(StatusCode::FORBIDDEN, foreign_form(&app));
+        return foreign_form(&app);
     }
     let Some(browser) = app.cookies.browser(request.headers()) else {
         return too_late(&app);
     };
-    let form = match super::body(request, MAX_FORM_BYTES).await {
+    let form = match collect(request.into_body(), MAX_FORM_BYTES).await {
         Ok(form) => Parameters::parse(&form),
         Err(status) => return answer::status(status),
     };
@@ -150,7 +152,6 @@ fn not_signed_in(app: &App, error: &str) -> Response<Body> {
         server_name: &app.name,
         reason,
         retry: Some(ALLOWED_PATH),
-        trace_id: None,
     };
     let mut response = answer::page(status, page.render());
     if status == StatusCode::BAD_GATEWAY {
@@ -171,11 +172,7 @@ async fn page(app: &App, handle: &str, person: &oauth::SignedIn) -> Response<Bod
         server_name: &app.name,
         action: ALLOWED_PATH,
         handle,
-        person: PersonView {
-            name: person.display_name.as_deref().unwrap_or(&person.user_id),
-            email: "",
-            switch_url: None,
-        },
+        person: person.display_name.as_deref().unwrap_or(&person.user_id),
         entries: allowed.iter().map(view).collect(),
     };
     answer::page(StatusCode::OK, page.render())
@@ -184,29 +181,11 @@ async fn page(app: &App, handle: &str, person: &oauth::SignedIn) -> Response<Bod
 fn view(allowed: &Allowed) -> AllowedView<'_> {
     AllowedView {
         entry: &allowed.entry,
-        client_name: allowed
-            .client_name
-            .as_deref()
-            .unwrap_or("A client without a name"),
-        identity: allowed.identity.as_ref().map(|identity| match identity {
-            oauth::ClientIdentity::Configured => ClientIdentity::Configured,
-            oauth::ClientIdentity::Domain(host) => ClientIdentity::VerifiedDomain(host),
-            oauth::ClientIdentity::SelfRegistered => ClientIdentity::Registered,
-        }),
+        client_name: views::client_name(allowed.client_name.as_deref()),
+        identity: allowed.identity.as_ref().map(views::identity),
         remembered: allowed.remembered.as_ref().map(|consent| RememberedView {
             redirect_host: &consent.redirect_host,
-            scopes: consent
-                .scopes
-                .iter()
-                .map(|scope| ScopeView {
-                    value: &scope.value,
-                    title: &scope.title,
-                    description: &scope.description,
-                    is_new: false,
-                    ticked: true,
-                    required: false,
-                })
-                .collect(),
+            scopes: views::scopes(&consent.scopes, &ScopeSet::default()),
             at: consent.at.0,
         }),
         signed_in_at: allowed.signed_in_at.map(|at| at.0),

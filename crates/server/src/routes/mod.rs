@@ -7,6 +7,7 @@ mod callback;
 mod consents;
 mod cookies;
 mod token;
+mod views;
 
 use std::{net::IpAddr, pin::Pin, sync::Arc};
 
@@ -15,7 +16,7 @@ use axum::{
     body::Body,
     routing::{MethodRouter, any, get, post},
 };
-use http::{Request, Response, StatusCode, header};
+use http::{Request, Response, header};
 use rmcp::ServerHandler;
 
 pub use self::cookies::Cookies;
@@ -160,9 +161,4 @@ fn address_of(app: &App, request: &Request<Body>) -> IpAddr {
     let peer = request.extensions().get::<PeerAddress>();
     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip());
     client_address::client_address(peer, request.headers(), &app.trusted_proxies)
-}
-
-/// A request's body of at most so many bytes.
-async fn body(request: Request<Body>, most: usize) -> Result<bytes::Bytes, StatusCode> {
-    authorize::collect(request.into_body(), most).await
 }

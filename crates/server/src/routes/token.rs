@@ -7,7 +7,7 @@ use axum::{body::Body, extract::State};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use oauth::{ClientAuthFault, ErrorResponse, Parameters, TokenError};
 
-use super::{address_of, answer, authorize::collect};
+use super::{address_of, answer, answer::collect};
 use crate::{
     app::{App, AuthorizationApp},
     client_keys::KeysOfClients,
