@@ -16,7 +16,7 @@ export async function measureFullStore(programs, emulator, { grants, sessions, c
   try {
     for (const name of [EMPTY, FULL]) {
       say(`store: ${calls} people sign in (${name})`);
-      const first = await startClerkMcp(programs, emulator, `store-${name}`, { limits: { calls_per_second: 0, max_sessions: 2 * sessions } });
+      const first = await startClerkMcp(programs, emulator, `store-${name}`, { limits: { calls_per_second: 0, max_sessions: 2 * sessions, max_sessions_per_person: 2 * sessions } });
       servers[name] = first;
       const tokens = join(first.folder, 'tokens');
       await writeGrants(first.origin, tokens, calls);

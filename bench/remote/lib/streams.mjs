@@ -47,6 +47,7 @@ async function ours(programs, emulator, kind, path, count) {
     program: programs.benchServer,
     limits: {
       calls_per_second: 0, max_calls: 2 * count, max_calls_per_person: 2 * count, max_streams: 2 * count, max_sessions: 2 * count,
+      max_streams_per_person: 2 * count, max_sessions_per_person: 2 * count, max_connections: 4 * count, max_connections_per_address: 4 * count,
     },
   });
   const file = join(server.folder, 'tokens');

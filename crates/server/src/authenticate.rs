@@ -182,7 +182,7 @@ impl Checker {
         };
         let served = self.principals.serve(caller, person.as_deref());
         let served = served.map_err(|error| {
-            tracing::error!(%error, principal = &*key, "somebody cannot be served");
+            tracing::error!(%error, principal = %key, "somebody cannot be served");
             Refusal::Unservable
         })?;
         Ok(Known {
@@ -351,8 +351,7 @@ impl From<ClerkTokenFault> for Refusal {
 
 /// Person and client: what sessions and streams belong to. A machine is a client without a person.
 fn key_of(caller: &Caller) -> PrincipalKey {
-    let text = |part: &Option<String>| part.clone().unwrap_or_default();
-    format!("{} {}", text(&caller.user_id), text(&caller.client_id)).into()
+    PrincipalKey::new(caller.user_id.as_deref(), caller.client_id.as_deref())
 }
 
 /// A token in the query is in logs and histories: it is refused even beside a good header

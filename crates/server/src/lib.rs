@@ -14,6 +14,7 @@ pub mod client_address;
 pub mod client_documents;
 mod client_keys;
 pub mod config;
+pub mod connections;
 mod credentials;
 pub mod ended;
 pub mod front;

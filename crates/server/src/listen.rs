@@ -1,6 +1,6 @@
-//! Connections: accepted, served over HTTP/1.1, and brought to their end.
+//! Connections: accepted within bounds, served over HTTP/1.1, and brought to their end.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use futures_util::future::Either;
@@ -11,9 +11,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service as _;
 
-use crate::{process::StartError, routes};
+use crate::{
+    connections::{ConnectionBounds, Connections, Open},
+    process::StartError,
+    routes,
+};
 
-/// How long a client may take for the head of a request, the wait on a kept connection included.
+/// How long a client may take for the head of a request, however slowly it comes, the wait for its
+/// first byte on a new or a kept connection included: none is held for longer by saying nothing.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// The most bytes of a request's head.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
@@ -44,22 +49,32 @@ pub async fn bind(
 #[derive(Clone, Copy, Debug)]
 pub struct PeerAddress(pub SocketAddr);
 
-/// Serves until `stop`, then lets open requests finish for `grace`. What is not finished by then is
-/// cut off.
-pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, grace: Duration) {
+/// Serves as many connections as `bounds` allows until `stop`, then lets open requests finish for
+/// `grace`. What is not finished by then is cut off.
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    bounds: ConnectionBounds,
+    stop: CancellationToken,
+    grace: Duration,
+) {
+    let connections = Arc::new(Connections::new(bounds));
     // Connections, and requests that go on without theirs.
     let under_way = TaskTracker::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    let conversation = Conversation {
-                        peer,
-                        app: app.clone(),
-                        under_way: under_way.clone(),
-                    };
-                    under_way.spawn(conversation.hold(stream, stop.clone()));
-                }
+                Ok((stream, peer)) => match connections.open(peer.ip()) {
+                    Ok(open) => {
+                        let conversation = Conversation {
+                            peer,
+                            app: app.clone(),
+                            under_way: under_way.clone(),
+                        };
+                        under_way.spawn(conversation.hold(stream, open, stop.clone()));
+                    }
+                    Err(too_many) => connections.turn_away(stream, too_many),
+                },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -84,7 +99,8 @@ struct Conversation {
 }
 
 impl Conversation {
-    async fn hold(self, stream: TcpStream, stop: CancellationToken) {
+    /// `_open` counts the connection until it is closed.
+    async fn hold(self, stream: TcpStream, _open: Open, stop: CancellationToken) {
         // Without this a small answer waits 40 ms for the client's acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let service = service_fn(move |request| self.answer(request));
@@ -123,5 +139,52 @@ impl Conversation {
                 Ok(response)
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::Instant,
+    };
+
+    use super::*;
+
+    /// What a client gets that sends these bytes, and after how long the connection is over.
+    async fn said(sent: &[u8]) -> (String, Duration) {
+        let (listener, address) = bind(([127, 0, 0, 1], 0).into(), "--bind").await.unwrap();
+        let bounds = ConnectionBounds {
+            all: 1,
+            of_address: 1,
+            proxies: crate::config::TrustedProxies::default(),
+        };
+        let app = Router::new().route("/", axum::routing::get(|| async { "hello" }));
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, app, bounds, stop.clone(), Duration::ZERO));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(sent).await.unwrap();
+        let begun = Instant::now();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        stop.cancel();
+        serving.await.unwrap();
+        (said, begun.elapsed())
+    }
+
+    /// The clock is tokio's, which goes on when nothing else is to be done.
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_more_is_let_go() {
+        for sent in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: h\r\n"] {
+            let (said, after) = said(sent.as_bytes()).await;
+            assert!(!said.contains("200 OK"), "{sent:?}: {said}");
+            assert_eq!(after.as_secs(), HEADER_TIMEOUT.as_secs(), "{sent:?}");
+        }
+        // A connection that is kept after an answer, too.
+        let (said, after) = said(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+        assert!(said.contains("200 OK") && said.ends_with("hello"), "{said}");
+        assert_eq!(after.as_secs(), HEADER_TIMEOUT.as_secs());
     }
 }

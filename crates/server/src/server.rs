@@ -30,6 +30,7 @@ use crate::{
     app::{App, EmulatedPerson},
     authenticate::BearerTokens,
     config::{Config, SignIn as SignInConfig},
+    connections::ConnectionBounds,
     credentials::Credentials,
     ended::GrantEnds,
     front::{Front, FrontConfig, OwnedSessions, origin::Allowed},
@@ -100,6 +101,7 @@ pub struct Server {
     sessions: Arc<OwnedSessions>,
     stop: Arc<CancellationToken>,
     grace: std::time::Duration,
+    connections: ConnectionBounds,
     impersonations: Option<Impersonations>,
 }
 
@@ -200,6 +202,7 @@ impl Server {
                 allowed,
                 max_body: config.limits.max_body,
                 max_sessions: config.limits.max_sessions,
+                max_sessions_of_person: config.limits.max_sessions_of_person,
                 session_idle: config.limits.session_idle,
                 stop: Arc::clone(&stop),
                 store: around.sessions,
@@ -216,6 +219,11 @@ impl Server {
             credentials,
             stop,
             grace: config.limits.shutdown_grace,
+            connections: ConnectionBounds {
+                all: config.limits.connections,
+                of_address: config.limits.connections_of_address,
+                proxies: config.trusted_proxies.clone(),
+            },
             impersonations,
         })
     }
@@ -229,7 +237,7 @@ impl Server {
         let sweeping = tokio::spawn(sweep::forever(Arc::clone(&self.app), credentials));
         let ending = tokio::spawn(sweep::idle_sessions(Arc::clone(&self.sessions)));
         let until = CancellationToken::clone(&self.stop);
-        let serving = listen::serve(listener, self.router, until, self.grace);
+        let serving = listen::serve(listener, self.router, self.connections, until, self.grace);
         let stopping = async {
             stopped.await;
             self.stop.cancel();

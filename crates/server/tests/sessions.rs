@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use clerk::{BoxFuture, Env};
 use clerk_mcp_server::front::{
-    Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, origin::Allowed,
+    Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, PrincipalKey, origin::Allowed,
 };
 use http::{HeaderValue, Request, Response, request::Parts};
 use oauth::{StoreError, StoreResult, Timestamp, TokenHash};
@@ -91,7 +91,7 @@ impl Authenticate for Everybody {
         _: &'a Parts,
     ) -> BoxFuture<'a, Result<Principal, Response<Body>>> {
         let principal = Principal {
-            key: Arc::from("everybody"),
+            key: PrincipalKey::new(None, Some("everybody")),
             ended: Arc::default(),
             served: None,
         };
@@ -140,6 +140,7 @@ fn front(disk: &Arc<Disk>, handler: Counted, max_sessions: usize) -> Front<Every
         allowed: Allowed::new(&Url::parse("http://127.0.0.1:8788").unwrap(), &[]),
         max_body: 64 * 1024,
         max_sessions,
+        max_sessions_of_person: max_sessions,
         session_idle: Duration::from_secs(60),
         stop: Arc::default(),
         env: Arc::new(Noon),
@@ -148,6 +149,7 @@ fn front(disk: &Arc<Disk>, handler: Counted, max_sessions: usize) -> Front<Every
             calls_of_person: 10,
             calls_per_second: None,
             streams: 10,
+            streams_of_person: 10,
             streams_of_client: 10,
         },
         store: Arc::clone(disk) as Arc<dyn SessionStore>,

@@ -23,6 +23,7 @@ mod transport;
 
 use std::{error::Error, io::Write as _, net::SocketAddr, time::Duration};
 
+use server::{config::TrustedProxies, connections::ConnectionBounds};
 use url::Url;
 
 #[tokio::main]
@@ -41,6 +42,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     )?;
     let app = transport::router(handler::Fixture::new(), &url);
     // Nobody stops it but by ending the process.
-    server::listen::serve(listener, app, Default::default(), Duration::ZERO).await;
+    let bounds = ConnectionBounds {
+        all: usize::MAX,
+        of_address: usize::MAX,
+        proxies: TrustedProxies::default(),
+    };
+    server::listen::serve(listener, app, bounds, Default::default(), Duration::ZERO).await;
     Ok(())
 }

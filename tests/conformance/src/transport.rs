@@ -7,7 +7,7 @@ use axum::{Router, body::Body, routing::any};
 use clerk::{BoxFuture, Env};
 use http::{HeaderValue, Request, Response, request::Parts};
 use server::front::{
-    Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, origin::Allowed,
+    Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, PrincipalKey, origin::Allowed,
 };
 use store::sessions::MemorySessions;
 use url::Url;
@@ -27,6 +27,7 @@ const BOUNDS: Bounds = Bounds {
     calls_of_person: 1000,
     calls_per_second: None,
     streams: 1000,
+    streams_of_person: 1000,
     streams_of_client: 1000,
 };
 
@@ -36,6 +37,7 @@ pub(crate) fn router(fixture: Fixture, url: &Url) -> Router {
         allowed: Allowed::new(url, &[]),
         max_body: MAX_BODY,
         max_sessions: MAX_SESSIONS,
+        max_sessions_of_person: MAX_SESSIONS,
         session_idle: SESSION_IDLE,
         stop: Default::default(),
         store: Arc::new(MemorySessions::new()),
@@ -61,7 +63,7 @@ impl Authenticate for Everybody {
     ) -> BoxFuture<'a, Result<Principal, Response<Body>>> {
         Box::pin(async {
             Ok(Principal {
-                key: Arc::from("everybody"),
+                key: PrincipalKey::new(None, Some("everybody")),
                 ended: Default::default(),
                 served: None,
             })

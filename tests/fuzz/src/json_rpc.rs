@@ -11,7 +11,7 @@ use http::{HeaderValue, Request, Response};
 use mcp::rmcp_adapter::{ClerkMcpServer, PrincipalOfRequest, Served};
 use mcp::{Confirm, Sealer, Service, Shared, audit::Audit, audit::AuditRow};
 use server::front::{
-    Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, origin::Allowed,
+    Authenticate, Bounds, Endpoint, Front, FrontConfig, Principal, PrincipalKey, origin::Allowed,
 };
 use store::sessions::MemorySessions;
 use toolkit::ClerkToolkit;
@@ -45,6 +45,7 @@ const BOUNDS: Bounds = Bounds {
     calls_of_person: 1000,
     calls_per_second: None,
     streams: 1000,
+    streams_of_person: 1000,
     streams_of_client: 1000,
 };
 
@@ -58,6 +59,7 @@ static FRONT: LazyLock<Front<Everybody, ClerkMcpServer<PrincipalOfRequest>>> =
                 allowed: Allowed::new(&url, &[]),
                 max_body: 64 * 1024,
                 max_sessions: 16,
+                max_sessions_of_person: 16,
                 session_idle: Duration::from_secs(60),
                 stop: Arc::default(),
                 env: Arc::new(Still),
@@ -128,7 +130,7 @@ impl Authenticate for Everybody {
         _: &'a Parts,
     ) -> BoxFuture<'a, Result<Principal, Response<Body>>> {
         let principal = Principal {
-            key: Arc::from("everybody"),
+            key: PrincipalKey::new(None, Some("everybody")),
             ended: Arc::default(),
             served: Some(Arc::clone(&self.0)),
         };

@@ -1,15 +1,18 @@
 //! Too much at the same time is refused with a time to come back, by whoever causes it, and the server is
 //! itself again afterwards.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::actors::{AVA, Client, HTTPS_CALLBACK, NOAH, PRIYA, Tokens};
+use crate::support::clerk::{self, machine_token};
 use crate::support::http::Response;
-use crate::support::mcp::{at_mcp, call_stateless, initialize, result};
-use crate::support::server::{CONFIG, Server};
+use crate::support::mcp::{at_mcp, call_stateless, initialize, message, result};
+use crate::support::server::{CONFIG, Server, folder};
 
 fn with(limits: &str) -> String {
     CONFIG.replace("[limits]", &format!("[limits]\n{limits}"))
@@ -127,10 +130,8 @@ fn what_is_too_much_for_the_server_is_nobodys_own_doing() {
 
 #[test]
 fn open_streams_are_bounded_for_each_and_for_all() {
-    let server = Server::start(
-        "streams",
-        &with("max_streams = 2\nmax_streams_per_client = 1"),
-    );
+    let limits = "max_streams = 2\nmax_streams_per_person = 1\nmax_streams_per_client = 1";
+    let server = Server::start("streams", &with(limits));
     let client = Client::public(&server, HTTPS_CALLBACK);
     let people = [AVA, NOAH, PRIYA].map(|person| client.connect(person));
     let sessions = people
@@ -147,6 +148,10 @@ fn open_streams_are_bounded_for_each_and_for_all() {
     is_refused(&open(0).finish(), 429);
     let sse = crate::support::http::get(&format!("{}/sse", server.url));
     is_refused(&sse.bearer(&people[0].access).send(), 429);
+    // Another client of the same person has no more.
+    let other = Client::public(&server, HTTPS_CALLBACK).connect(AVA);
+    let sse = crate::support::http::get(&format!("{}/sse", server.url));
+    is_refused(&sse.bearer(&other.access).send(), 429);
     let second = open(1);
     assert_eq!(second.status, 200);
     is_refused(&open(2).finish(), 503);
@@ -162,4 +167,124 @@ fn open_streams_are_bounded_for_each_and_for_all() {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn a_person_has_so_many_sessions_through_whatever_clients() {
+    let server = Server::start("sessions-each", &with("max_sessions_per_person = 3"));
+    let [first, second] = [(); 2].map(|()| Client::public(&server, HTTPS_CALLBACK));
+    let (many, few, noah) = (first.connect(AVA), second.connect(AVA), first.connect(NOAH));
+    let is_there = |tokens: &Tokens, session: &str| {
+        let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
+        let answer = message(&server, &tokens.access, session, &list).send();
+        assert!([200, 404].contains(&answer.status), "{}", answer.brief());
+        answer.status == 200
+    };
+    let others = initialize(&server, &noah.access);
+    let sessions = [&many, &many, &few].map(|tokens| initialize(&server, &tokens.access));
+    // The client that has the most makes room.
+    let next = initialize(&server, &few.access);
+    assert!(!is_there(&many, &sessions[0]));
+    assert!(is_there(&many, &sessions[1]));
+    assert!(is_there(&few, &sessions[2]) && is_there(&few, &next));
+    assert!(is_there(&noah, &others), "somebody else's");
+}
+
+#[test]
+fn a_machine_that_calls_too_often_slows_no_other() {
+    const SEED: &str = r#"
+[[machines]]
+id = "mch_2EmuServer00000000000000000"
+name = "server"
+
+[[machines]]
+id = "mch_2EmuOrders00000000000000000"
+name = "orders"
+secret_key = "ak_orders"
+scopes = ["server"]
+
+[[machines]]
+id = "mch_2EmuBilling0000000000000000"
+name = "billing"
+secret_key = "ak_billing"
+scopes = ["server"]
+"#;
+    const MORE: &str = r#"
+[[access]]
+machine = ["mch_2EmuOrders00000000000000000", "mch_2EmuBilling0000000000000000"]
+tools = ["add"]
+
+[limits]
+calls_per_second = 1
+"#;
+    let audience = "audience = \"resource\"";
+    let machine = format!("{audience}\nmachine = \"mch_2EmuServer00000000000000000\"");
+    let config = format!("{}{MORE}", clerk::CONFIG.replace(audience, &machine));
+    let folder = folder("machines-rate");
+    std::fs::write(folder.join("seed.toml"), SEED).unwrap();
+    let server = Server::start_in(folder, &config, "warn");
+    let [noisy, quiet] = ["ak_orders", "ak_billing"].map(|key| Tokens {
+        access: machine_token(&server, key, "jwt"),
+        refresh: String::new(),
+    });
+    let refused = (0..100).find_map(|_| {
+        let answer = add(&server, &noisy);
+        (answer.status != 200).then_some(answer)
+    });
+    is_refused(&refused.unwrap_or_else(|| panic!("never refused")), 429);
+    assert_eq!(result(&add(&server, &quiet))["sum"], 5);
+}
+
+/// A connection on which nothing is said yet.
+fn connection(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream
+}
+
+/// What is said on a connection that asks whether the server lives.
+fn asked_on(mut stream: &TcpStream) -> String {
+    let host = stream.peer_addr().unwrap();
+    let request = format!("GET /healthz HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    said
+}
+
+/// Tries until there is room again, for what was closed is noticed in a moment.
+fn until_there_is_room(server: &Server) {
+    for _ in 0..100 {
+        if asked_on(&connection(server)).starts_with("HTTP/1.1 200") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the place of a closed connection is not given back");
+}
+
+#[track_caller]
+fn is_turned_away(server: &Server, status: &str) {
+    let said = asked_on(&connection(server));
+    assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{said}");
+    assert!(said.contains("\r\nretry-after: 5\r\n"), "{said}");
+}
+
+#[test]
+fn connections_are_bounded_for_an_address_and_for_all() {
+    let config = with("max_connections = 8\nmax_connections_per_address = 4");
+    let of_nobody = config.replace("trusted_proxies = [\"127.0.0.1\"]", "");
+    let server = Server::start("connections", &of_nobody);
+    let idle: Vec<TcpStream> = (0..4).map(|_| connection(&server)).collect();
+    is_turned_away(&server, "429");
+    drop(idle);
+    until_there_is_room(&server);
+    // A proxy has as many as there are.
+    let server = Server::start("proxied", &config);
+    let idle: Vec<TcpStream> = (0..8).map(|_| connection(&server)).collect();
+    is_turned_away(&server, "503");
+    drop(idle);
+    until_there_is_room(&server);
 }

@@ -280,17 +280,25 @@ fn limits(reading: &Reading<'_>) -> Option<Limits> {
         integer(text, 0..=1_000_000).map(|rate| u32::try_from(rate).ok().filter(|rate| *rate > 0))
     });
     let streams = reading.required(&settings::MAX_STREAMS, count);
+    let max_sessions_of_person = reading.required(&settings::MAX_SESSIONS_PER_PERSON, count);
+    let streams_of_person = reading.required(&settings::MAX_STREAMS_PER_PERSON, count);
+    let connections = reading.required(&settings::MAX_CONNECTIONS, count);
+    let connections_of_address = reading.required(&settings::MAX_CONNECTIONS_PER_ADDRESS, count);
     let streams_of_client = reading.required(&settings::MAX_STREAMS_PER_CLIENT, count);
     Some(Limits {
         max_sessions: max_sessions?,
+        max_sessions_of_person: max_sessions_of_person?,
         session_idle: session_idle?,
         bounds: Bounds {
             calls: calls?,
             calls_of_person: calls_of_person?,
             calls_per_second: calls_per_second?,
             streams: streams?,
+            streams_of_person: streams_of_person?,
             streams_of_client: streams_of_client?,
         },
+        connections: connections?,
+        connections_of_address: connections_of_address?,
         max_body: max_body?,
         shutdown_grace: shutdown_grace?,
         audit_queue: audit_queue?,

@@ -244,10 +244,16 @@ pub struct ToolsConfig {
 pub struct Limits {
     /// MCP sessions open at the same time.
     pub max_sessions: usize,
+    /// MCP sessions of one person, through whatever clients.
+    pub max_sessions_of_person: usize,
     /// How long an MCP session may be silent.
     pub session_idle: Duration,
     /// What may be under way at the same time.
     pub bounds: Bounds,
+    /// Connections open at the same time.
+    pub connections: usize,
+    /// Connections of one address that is no proxy's.
+    pub connections_of_address: usize,
     /// The largest request body, bytes.
     pub max_body: usize,
     /// How long calls in flight may take to finish at shutdown.

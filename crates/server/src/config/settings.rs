@@ -292,6 +292,8 @@ settings! {
 
     MAX_SESSIONS = Setting::new("limits.max_sessions", Kind::Integer,
         "MCP sessions open at the same time; 1 to 1000000").default("10000");
+    MAX_SESSIONS_PER_PERSON = Setting::new("limits.max_sessions_per_person", Kind::Integer,
+        "MCP sessions of one person through whatever clients, of one client 100; beyond, the oldest makes room; 1 to 1000000").default("500");
     SESSION_IDLE = Setting::text("limits.session_idle",
         "How long an MCP session may be silent; 1s to 7d").default("30m");
     MAX_CALLS = Setting::new("limits.max_calls", Kind::Integer,
@@ -304,8 +306,14 @@ settings! {
         .default("100");
     MAX_STREAMS = Setting::new("limits.max_streams", Kind::Integer,
         "Streams open at the same time, 503 beyond; 1 to 1000000").default("20000");
+    MAX_STREAMS_PER_PERSON = Setting::new("limits.max_streams_per_person", Kind::Integer,
+        "Streams that one person has open through whatever clients, 429 beyond; 1 to 1000000").default("1000");
     MAX_STREAMS_PER_CLIENT = Setting::new("limits.max_streams_per_client", Kind::Integer,
         "Streams that one person has open through one client, 429 beyond; 1 to 1000000").default("200");
+    MAX_CONNECTIONS = Setting::new("limits.max_connections", Kind::Integer,
+        "Connections open at the same time, 503 beyond; 1 to 1000000").default("30000");
+    MAX_CONNECTIONS_PER_ADDRESS = Setting::new("limits.max_connections_per_address", Kind::Integer,
+        "Connections from one address, or one IPv6 network, 429 beyond; those of `trusted_proxies` are not counted; 1 to 1000000").default("2000");
     MAX_BODY = Setting::text("limits.max_body",
         "The largest request body; 1KiB to 64MiB").default("4MiB");
     SHUTDOWN_GRACE = Setting::text("limits.shutdown_grace",

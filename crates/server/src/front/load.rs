@@ -22,6 +22,8 @@ pub struct Bounds {
     pub calls_per_second: Option<u32>,
     /// Streams that are open, of everybody.
     pub streams: usize,
+    /// Streams that one person has open, through whatever clients.
+    pub streams_of_person: usize,
     /// Streams that one person has open through one client.
     pub streams_of_client: usize,
 }
@@ -53,6 +55,7 @@ struct Counts {
 #[derive(Debug, Default)]
 struct Person {
     calls: usize,
+    streams: usize,
     /// When all that they began has drained from their bucket, Unix microseconds.
     drained_at: u64,
 }
@@ -86,12 +89,14 @@ pub(crate) struct Underway {
 impl Drop for Underway {
     fn drop(&mut self) {
         let mut counts = self.load.counts();
-        if self.is_stream {
-            counts.streams -= 1;
-        } else {
-            counts.calls -= 1;
-            if let Some(person) = counts.people.get_mut(person_of(&self.key)) {
-                person.calls -= 1;
+        match self.is_stream {
+            true => counts.streams -= 1,
+            false => counts.calls -= 1,
+        }
+        if let Some(person) = counts.people.get_mut(self.key.holder()) {
+            match self.is_stream {
+                true => person.streams -= 1,
+                false => person.calls -= 1,
             }
         }
         if let Some(client) = counts.clients.get_mut(&self.key) {
@@ -133,7 +138,7 @@ impl Load {
         if of_client >= bounds.calls_of_person.div_ceil(2) {
             return Err(soon);
         }
-        let person = counts.people.entry(person_of(key).into()).or_default();
+        let person = counts.person(key);
         if person.calls >= bounds.calls_of_person {
             return Err(soon);
         }
@@ -145,7 +150,7 @@ impl Load {
         }
         person.calls += 1;
         counts.calls += 1;
-        counts.clients.entry(Arc::clone(key)).or_default().calls += 1;
+        counts.client(key).calls += 1;
         Ok(self.underway(key, false))
     }
 
@@ -158,13 +163,14 @@ impl Load {
         if counts.streams >= self.bounds.streams {
             return Err(Overload::Server);
         }
-        let client = counts.clients.entry(Arc::clone(key)).or_default();
-        if client.streams >= self.bounds.streams_of_client {
+        let of_person = counts.person(key).streams >= self.bounds.streams_of_person;
+        if of_person || counts.client(key).streams >= self.bounds.streams_of_client {
             return Err(Overload::Own {
                 retry_after: Duration::from_secs(10),
             });
         }
-        client.streams += 1;
+        counts.person(key).streams += 1;
+        counts.client(key).streams += 1;
         counts.streams += 1;
         Ok(self.underway(key, true))
     }
@@ -172,7 +178,7 @@ impl Load {
     fn underway(self: &Arc<Self>, key: &PrincipalKey, is_stream: bool) -> Underway {
         Underway {
             load: Arc::clone(self),
-            key: Arc::clone(key),
+            key: key.clone(),
             is_stream,
         }
     }
@@ -183,11 +189,22 @@ impl Load {
 }
 
 impl Counts {
+    /// Whoever holds the key.
+    fn person(&mut self, key: &PrincipalKey) -> &mut Person {
+        self.people.entry(key.holder().into()).or_default()
+    }
+
+    fn client(&mut self, key: &PrincipalKey) -> &mut Client {
+        self.clients.entry(key.clone()).or_default()
+    }
+
     /// Forgets whom nothing is to be remembered of, when there are many.
     fn forget(&mut self, now: u64) {
         if self.people.len() >= MOST_REMEMBERED {
-            self.people
-                .retain(|_, person| person.calls > 0 || person.drained_at / MICROSECONDS >= now);
+            self.people.retain(|_, person| {
+                let is_busy = person.calls > 0 || person.streams > 0;
+                is_busy || person.drained_at / MICROSECONDS >= now
+            });
         }
         if self.clients.len() >= MOST_REMEMBERED {
             self.clients
@@ -210,11 +227,6 @@ fn drained(drained_at: u64, rate: u32, now: u64) -> Result<u64, Overload> {
     Ok(level)
 }
 
-/// A key is a user id, a space and a client id.
-fn person_of(key: &str) -> &str {
-    key.split_once(' ').map_or(key, |(person, _)| person)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
@@ -227,8 +239,12 @@ mod tests {
         Arc::new(Load::new(bounds))
     }
 
+    /// `user client`, or a machine alone.
     fn key(text: &str) -> PrincipalKey {
-        text.into()
+        match text.split_once(' ') {
+            Some((user, client)) => PrincipalKey::new(Some(user), Some(client)),
+            None => PrincipalKey::new(None, Some(text)),
+        }
     }
 
     fn bounds() -> Bounds {
@@ -236,7 +252,8 @@ mod tests {
             calls: 5,
             calls_of_person: 4,
             calls_per_second: None,
-            streams: 3,
+            streams: 4,
+            streams_of_person: 3,
             streams_of_client: 2,
         }
     }
@@ -267,11 +284,31 @@ mod tests {
         let one = (open("ava one").unwrap(), open("ava one").unwrap());
         assert!(matches!(open("ava one"), Err(Overload::Own { .. })));
         let other = open("ava two").unwrap();
+        // A person has no more by having more clients.
+        assert!(matches!(open("ava three"), Err(Overload::Own { .. })));
+        let last = open("noah one").unwrap();
         assert_eq!(open("noah one").unwrap_err(), Overload::Server);
         assert!(load.call(&key("noah one"), NOW).is_ok());
         drop(one);
         assert!(open("noah one").is_ok());
-        drop(other);
+        assert!(open("ava three").is_ok());
+        drop((other, last));
+    }
+
+    #[test]
+    fn machines_do_not_share() {
+        let load = load(Bounds {
+            calls_per_second: Some(1),
+            ..bounds()
+        });
+        let begin = |who: &str| load.call(&key(who), NOW);
+        for _ in 0..10 {
+            begin("mch_1").unwrap();
+        }
+        assert!(matches!(begin("mch_1"), Err(Overload::Own { .. })));
+        begin("mch_2").unwrap();
+        let _busy = [load.stream(&key("mch_1")), load.stream(&key("mch_1"))];
+        assert!(load.stream(&key("mch_2")).is_ok());
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod direct;
 mod load;
 pub mod origin;
 mod peek;
+mod principal_key;
 mod sessions;
 mod sse;
 mod until_ended;
@@ -36,7 +37,8 @@ use store::sessions::SessionStore;
 use tokio_util::sync::CancellationToken;
 
 pub use self::load::Bounds;
-pub use self::sessions::{OwnedSessions, PrincipalKey, SessionFault};
+pub use self::principal_key::PrincipalKey;
+pub use self::sessions::{OwnedSessions, SessionFault};
 pub(crate) use self::{
     load::Underway,
     sessions::{MOST_SESSIONS_EACH, TOUCHED_EVERY},
@@ -45,7 +47,7 @@ use self::{
     load::{Load, Overload},
     origin::Allowed,
     peek::Peek,
-    sessions::{Shelf, Used},
+    sessions::{MostSessions, Shelf, Used},
     until_ended::UntilEnded,
 };
 use crate::{ended::GrantEnd, sse::SseSessions};
@@ -119,6 +121,8 @@ pub struct FrontConfig {
     pub max_body: usize,
     /// The most sessions.
     pub max_sessions: usize,
+    /// The most sessions of one person, through whatever clients.
+    pub max_sessions_of_person: usize,
     /// How long a session lives without a message.
     pub session_idle: Duration,
     /// Cancelled at shutdown: streams that wait for something to happen end, calls go on.
@@ -178,7 +182,10 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     #[must_use]
     pub fn new(authenticator: A, handler: H, config: FrontConfig) -> Self {
         let sessions = Arc::new(OwnedSessions::new(
-            config.max_sessions,
+            MostSessions {
+                all: config.max_sessions,
+                of_person: config.max_sessions_of_person,
+            },
             config.session_idle,
             Arc::clone(&config.store),
             Arc::clone(&config.env),
@@ -347,7 +354,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let id = request.headers().get(SESSION_ID);
         let id = id.and_then(|id| id.to_str().ok()).map(str::to_owned);
         let dormant = id.and_then(|id| self.sessions.dormant(&id).map(|dormant| (id, dormant)));
-        let principal = Arc::clone(principal);
+        let principal = principal.clone();
         let Some((id, dormant)) = dormant else {
             if request.method() == Method::DELETE {
                 return self.end_session(request, principal).await;

@@ -74,7 +74,7 @@ impl SseSessions {
         let mut name = [0; 16];
         self.random.fill(&mut name);
         let id: Arc<str> = BASE64.encode(name).into();
-        let (session, outgoing) = SseSession::new(Arc::clone(principal));
+        let (session, outgoing) = SseSession::new(principal.clone());
         let session = Arc::new(session);
         let number = kept.opened;
         kept.opened += 1;

@@ -30,12 +30,11 @@ use rmcp::{
 };
 use store::sessions::SessionStore;
 
+use super::PrincipalKey;
+
 pub(crate) use self::stored::TOUCHED_EVERY;
 pub(super) use self::stored::{Dormant, Shelf};
 use self::streams::{Resumed, Streams};
-
-/// A name that no other principal has: person and client.
-pub type PrincipalKey = Arc<str>;
 
 tokio::task_local! {
     /// Who sends the request that is being handled. rmcp creates a session within it.
@@ -45,6 +44,15 @@ tokio::task_local! {
 /// The most sessions of one principal: past it the oldest makes room. A client that never ends any
 /// takes nobody else's, and does not lock its person out.
 pub(crate) const MOST_SESSIONS_EACH: usize = 100;
+
+/// How many sessions there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct MostSessions {
+    /// Of everybody: past it nobody gets one.
+    pub all: usize,
+    /// Of one person, through whatever clients: past it one of theirs makes room.
+    pub of_person: usize,
+}
 
 /// The sessions of 2025-11-25 and before.
 pub struct OwnedSessions {
@@ -57,7 +65,7 @@ pub struct OwnedSessions {
     owners: Mutex<HashMap<SessionId, Owner>>,
     /// Counts the sessions that were ever created.
     created: AtomicU64,
-    most: usize,
+    most: MostSessions,
 }
 
 impl fmt::Debug for OwnedSessions {
@@ -171,11 +179,11 @@ impl From<StoreError> for SessionFault {
 }
 
 impl OwnedSessions {
-    /// At most `most` sessions, each of which ends once it was not used for `idle`, and is kept in
+    /// At most so many sessions, each of which ends once it was not used for `idle`, and is kept in
     /// `store` until then.
     #[must_use]
     pub fn new(
-        most: usize,
+        most: MostSessions,
         idle: Duration,
         store: Arc<dyn SessionStore>,
         env: Arc<dyn Env>,
@@ -264,23 +272,34 @@ impl OwnedSessions {
     /// Whether there is room for another.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.owners().len() < self.most
+        self.owners().len() < self.most.all
     }
 
-    /// The session that makes room for another of this principal's, if it has as many as it may.
-    fn oldest_of_many(&self, principal: &PrincipalKey) -> Option<SessionId> {
+    /// The session that makes room for another of this principal's: their oldest, if they have as many
+    /// as they may; if the person has, the oldest of the client through which they have most.
+    fn making_room(&self, principal: &PrincipalKey) -> Option<SessionId> {
         let owners = self.owners();
-        let own = || {
-            owners
-                .iter()
-                .filter(|(_, owner)| owner.principal == *principal)
-        };
-        if own().count() < MOST_SESSIONS_EACH {
-            return None;
+        let of_person = owners
+            .iter()
+            .filter(|(_, owner)| owner.principal.holder() == principal.holder());
+        let mut clients: HashMap<&PrincipalKey, (usize, (u64, u64), &SessionId)> = HashMap::new();
+        for (id, owner) in of_person {
+            let client = clients.entry(&owner.principal);
+            let (count, created, oldest) = client.or_insert((0, owner.created, id));
+            *count += 1;
+            if owner.created < *created {
+                (*created, *oldest) = (owner.created, id);
+            }
         }
-        own()
-            .min_by_key(|(_, owner)| owner.created)
-            .map(|(id, _)| id.clone())
+        let own = clients.get(principal);
+        let own = own.filter(|(count, ..)| *count >= MOST_SESSIONS_EACH);
+        let all: usize = clients.values().map(|(count, ..)| count).sum();
+        let most = || clients.values().max_by_key(|(count, ..)| *count);
+        let (.., oldest) = match all >= self.most.of_person {
+            true => own.or_else(most)?,
+            false => own?,
+        };
+        Some(SessionId::clone(oldest))
     }
 
     /// Handles a request of `principal`: sessions created within it are theirs.
@@ -303,7 +322,7 @@ impl SessionManager for OwnedSessions {
         let owner = OWNER
             .try_with(PrincipalKey::clone)
             .map_err(|_| SessionFault::NoOwner)?;
-        if let Some(oldest) = self.oldest_of_many(&owner) {
+        if let Some(oldest) = self.making_room(&owner) {
             self.close_session(&oldest).await?;
         }
         if !self.has_room() {

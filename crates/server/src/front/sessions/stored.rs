@@ -61,13 +61,16 @@ impl OwnedSessions {
         };
         let now = Timestamp(self.env.now());
         let is_over = stored.used_at.after(self.idle).has_passed(now);
-        if stored.principal != **principal || is_over {
+        if stored.principal != principal.as_str() || is_over {
             return Ok(None);
         }
         let Ok(initialize) = serde_json::from_str(&stored.initialize) else {
             tracing::error!("a kept session cannot be read");
             return Ok(None);
         };
+        if let Some(oldest) = self.making_room(principal) {
+            self.close_session(&oldest).await?;
+        }
         self.take_up(id, principal, &stored, initialize)?;
         // Whoever ended it meanwhile, in the store and here, has ended it.
         if self.store.session(key).await?.is_none() {
@@ -89,11 +92,11 @@ impl OwnedSessions {
         if owners.contains_key(id) {
             return Ok(());
         }
-        if owners.len() >= self.most {
+        if owners.len() >= self.most.all {
             return Err(SessionFault::Full);
         }
         let owner = Owner {
-            principal: Arc::clone(principal),
+            principal: principal.clone(),
             created: (stored.created_at.0, number),
             client: Some(introduction.client.as_str().into()),
             has_batches: introduction.has_batches(),
@@ -168,7 +171,7 @@ impl OwnedSessions {
         let bounds = SessionBounds {
             sessions_end: now.before(self.idle).before(TOUCHED_EVERY),
             events_end: now.before(EVENTS_KEPT),
-            most_sessions: self.most,
+            most_sessions: self.most.all,
         };
         let swept = self.store.sweep_sessions(bounds).await?;
         tracing::debug!(?swept, "swept sessions");
