@@ -195,6 +195,14 @@ impl Store for MemoryStore {
         self.run(move |tables| tables.consents.remove(key).is_some())
     }
 
+    fn forget_consents_of_user<'a>(&'a self, user_id: &'a str) -> StoreResult<'a, u64> {
+        self.run(move |tables| {
+            let before = tables.consents.len();
+            tables.consents.retain(|key, _| key.user_id != user_id);
+            (before - tables.consents.len()) as u64
+        })
+    }
+
     fn code<'a>(&'a self, code: TokenHash) -> StoreResult<'a, Option<(CodeRecord, Grant)>> {
         self.run(move |tables| {
             let record = tables.codes.get(&code)?;
@@ -449,6 +457,19 @@ impl Tables {
         sweep(clients, |(client, _)| !is_kept(client, now))
     }
 
+    /// How many documents nobody has used for long. What was remembered for their clients goes with them.
+    fn forget_stale_documents(&mut self, now: Timestamp) -> u64 {
+        let Self {
+            documents,
+            consents,
+            ..
+        } = self;
+        let is_over =
+            |document: &ClientDocument| document.fresh_until.after(DOCUMENT_KEPT).has_passed(now);
+        consents.retain(|key, _| !documents.get(&key.client_id).is_some_and(is_over));
+        sweep(documents, is_over)
+    }
+
     fn sweep(&mut self, now: Timestamp) -> Swept {
         let mut swept = Swept {
             access_tokens: sweep(&mut self.access_tokens, |token| {
@@ -468,9 +489,7 @@ impl Tables {
                     .has_passed(now)
             }),
             clients: self.forget_expired_clients(now),
-            client_documents: sweep(&mut self.documents, |document| {
-                document.fresh_until.after(DOCUMENT_KEPT).has_passed(now)
-            }),
+            client_documents: self.forget_stale_documents(now),
             ..Swept::default()
         };
         let Self {

@@ -114,6 +114,9 @@ pub trait Store: Send + Sync {
     /// Forgets a consent; whether there was one.
     fn forget_consent<'a>(&'a self, key: &'a ConsentKey) -> StoreResult<'a, bool>;
 
+    /// Forgets everything that a person has consented to, for whoever there is no more; how much it was.
+    fn forget_consents_of_user<'a>(&'a self, user_id: &'a str) -> StoreResult<'a, u64>;
+
     // --- Codes and tokens ------------------------------------------------------------------------
 
     /// A code and its grant, whatever their state; `None` when either is gone. It decides nothing:
@@ -231,7 +234,8 @@ pub trait Store: Send + Sync {
     ///   token, no code. Codes and tokens go with their grant;
     /// * authorizations that expired [`AUTHORIZATION_KEPT`] ago;
     /// * registered clients that have expired, with the consents remembered for them;
-    /// * metadata documents that went stale [`DOCUMENT_KEPT`] ago.
+    /// * metadata documents that went stale [`DOCUMENT_KEPT`] ago, with the consents remembered for
+    ///   their clients.
     ///
     /// A call may delete a part only, to be short; then it says so, and the next one goes on.
     fn sweep(&self, now: Timestamp) -> StoreResult<'_, Swept>;

@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use clerk::{Client, Request};
 use http::Method;
 use moka::future::Cache;
+use oauth::Store;
 use serde_json::{Map, Value, json};
 use store::tool_state::ToolStateStore;
 
@@ -60,8 +61,8 @@ pub enum PersonError {
 pub struct People {
     client: Client,
     known: Cache<Arc<str>, Known>,
-    /// Where tools keep values of people.
-    kept: Option<Arc<dyn ToolStateStore>>,
+    /// Where tools keep values of people, and what is remembered of them.
+    kept: Option<(Arc<dyn ToolStateStore>, Arc<dyn Store>)>,
 }
 
 impl fmt::Debug for People {
@@ -98,12 +99,12 @@ impl People {
         }
     }
 
-    /// Deletes what tools keep of a person, as soon as Clerk says that there is no such person any
-    /// more.
+    /// Deletes what tools keep of a person in `values`, and the consents that `store` remembers, as soon
+    /// as Clerk says that there is no such person any more.
     #[must_use]
-    pub fn forgetting(self, kept: Arc<dyn ToolStateStore>) -> Self {
+    pub fn forgetting(self, values: Arc<dyn ToolStateStore>, store: Arc<dyn Store>) -> Self {
         Self {
-            kept: Some(kept),
+            kept: Some((values, store)),
             ..self
         }
     }
@@ -206,17 +207,24 @@ pub(crate) fn memberships_of(user_id: &str) -> Result<Request, clerk::Error> {
 
 impl People {
     async fn forget(&self, user_id: &str) {
-        let Some(kept) = &self.kept else { return };
-        match kept.forget_values(user_id).await {
-            Ok(0) => {}
-            Ok(values) => tracing::info!(
+        let Some((values, store)) = &self.kept else {
+            return;
+        };
+        let forgotten = futures_util::future::join(
+            values.forget_values(user_id),
+            store.forget_consents_of_user(user_id),
+        );
+        match forgotten.await {
+            (Ok(0), Ok(0)) => {}
+            (Ok(values), Ok(consents)) => tracing::info!(
                 user_id,
                 values,
-                "what tools kept of a deleted person is deleted"
+                consents,
+                "what was kept of a deleted person is deleted"
             ),
             // It is tried again when somebody asks for the person later, and swept in the end.
-            Err(error) => {
-                tracing::error!(%error, user_id, "what tools keep of a deleted person stays")
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%error, user_id, "what is kept of a deleted person stays")
             }
         }
     }
@@ -321,7 +329,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use bytes::Bytes;
     use clerk::{BoxFuture, Env, SecretKey, Transport, TransportError, TransportErrorKind};
-    use oauth::Timestamp;
+    use oauth::{MemoryStore, Timestamp};
     use store::tool_state::{Changes, MemoryToolState, Owner};
 
     use super::*;
@@ -383,7 +391,8 @@ mod tests {
             }
             let key = SecretKey::parse("sk_test_0123456789abcdefghij").unwrap();
             let client = Client::builder(key, Arc::new(Clerk(status)), Arc::new(Noon)).build();
-            let people = People::new(client).forgetting(kept.clone());
+            let store = Arc::new(MemoryStore::new());
+            let people = People::new(client).forgetting(kept.clone(), store);
             people.recent("user_1").await.unwrap_err();
             people.now("user_1").await.unwrap_err();
             assert_eq!(kept.forget_values("user_1").await, Ok(left), "{status:?}");

@@ -178,7 +178,8 @@ impl Server {
                 SignInConfig::App(_) => SignInMode::App,
                 SignInConfig::ClerkTokens(_) => SignInMode::ClerkTokens,
             },
-            people: People::new(client).forgetting(Arc::clone(&around.tool_state)),
+            people: People::new(client)
+                .forgetting(Arc::clone(&around.tool_state), Arc::clone(&around.store)),
             tool_state: around.tool_state,
             tool_state_kept: config.oauth.refresh_total_lifetime,
             audit_kept: config.audit.keep,

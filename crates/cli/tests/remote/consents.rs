@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::actors::{
-    AVA, CONSENT, Client, HTTPS_CALLBACK, LUCAS, NOAH, PRIYA, Tokens, at_clerk, at_clerk_pressing,
-    borrowed, consent_page, decision, press, tokens,
+    AVA, CONSENT, Client, HTTPS_CALLBACK, LUCAS, NOAH, PRIYA, RUBY, Tokens, at_clerk,
+    at_clerk_pressing, borrowed, consent_page, decision, press, tokens,
 };
 use crate::support::browser::{Browser, Page, origin};
 use crate::support::http::{Response, get, parameter};
@@ -323,4 +323,20 @@ fn the_page_is_as_closed_as_the_others() {
     assert_eq!(foreign.status, 403);
     let asked = consent_page(server, &mut browser, &client.authorize_url());
     assert_eq!(press(server, &mut browser, &asked, "deny").status, 303);
+}
+
+#[test]
+fn what_a_deleted_person_allowed_is_forgotten() {
+    let server = Server::start("deleted-consents", CONFIG);
+    let client = Client::public(&server, HTTPS_CALLBACK);
+    let (mut browser, own) = remembered(&server, &client, RUBY);
+    let (mut others, bystander) = remembered(&server, &client, NOAH);
+    assert!(!is_asked(&server, &mut browser, &client));
+    server.clerk_api("DELETE", &format!("/users/{RUBY}"), &json!({}));
+    // Within a minute, of the one clock, somebody hears of it.
+    server.advance(Duration::from_secs(61));
+    assert_eq!(status_with(&server, &own.access), 401);
+    assert!(is_asked(&server, &mut browser, &client));
+    assert_eq!(status_with(&server, &bystander.access), 200);
+    assert!(!is_asked(&server, &mut others, &client));
 }

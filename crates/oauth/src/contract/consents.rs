@@ -9,7 +9,7 @@ use super::rows::{
 };
 
 /// Remembers `consent`, by way of an authorization.
-async fn remember(store: &dyn Store, name: &str, consent: &RememberedConsent) {
+pub(super) async fn remember(store: &dyn Store, name: &str, consent: &RememberedConsent) {
     use crate::authorization::{Decision, Step};
     use crate::store::FinishSignIn;
 
@@ -108,4 +108,22 @@ pub(super) async fn consents_are_listed_newest_first(subject: &Subject) {
     remember(store, "stranger", &consent("user_2", "tools:read")).await;
     assert_eq!(store.remembered_consents("user_1").await, Ok(newest_first));
     assert_eq!(store.remembered_consents("nobody").await, Ok(Vec::new()));
+}
+
+pub(super) async fn every_consent_of_a_person_is_forgotten_and_nobody_elses(subject: &Subject) {
+    let store = &*subject.store;
+    for name in ["one", "two"] {
+        let mut consent = consent("user_1", "tools:read");
+        consent.key.client_id = client_id(name);
+        remember(store, name, &consent).await;
+    }
+    let strangers = consent("user_10", "tools:read");
+    remember(store, "stranger", &strangers).await;
+    assert_eq!(store.forget_consents_of_user("user_1").await, Ok(2));
+    assert_eq!(store.remembered_consents("user_1").await, Ok(Vec::new()));
+    assert_eq!(store.forget_consents_of_user("user_1").await, Ok(0));
+    assert_eq!(
+        store.remembered_consents("user_10").await,
+        Ok(vec![strangers])
+    );
 }

@@ -154,6 +154,7 @@ cases! { $
         a_newer_consent_replaces_the_earlier_one,
         a_forgotten_consent_is_gone,
         consents_are_listed_newest_first,
+        every_consent_of_a_person_is_forgotten_and_nobody_elses,
     }
     codes {
         a_code_gives_tokens_once,
@@ -215,6 +216,7 @@ cases! { $
         sweeping_keeps_authorizations_a_while,
         sweeping_deletes_expired_clients_and_their_consents,
         sweeping_keeps_stale_documents_a_while,
+        sweeping_deletes_stale_documents_with_their_consents,
         audit_records_are_appended_in_batches,
         old_audit_records_go_and_the_others_stay,
     }

@@ -6,12 +6,12 @@ use serde_json::json;
 
 use crate::grant::{CodeFault, RedeemCode, RefreshFault};
 use crate::store::{
-    AUTHORIZATION_KEPT, AuditRecord, CODE_KEPT, ClientDocument, DOCUMENT_KEPT, FinishSignIn, Store,
-    Swept,
+    AUTHORIZATION_KEPT, AuditRecord, CODE_KEPT, ClientDocument, DOCUMENT_KEPT, Store, Swept,
 };
 use crate::time::Timestamp;
 
 use super::Subject;
+use super::consents::remember;
 use super::rows::{
     DAY, MINUTE, START, access, authorization, client, client_id, code, consent, counts, grant,
     hash, is_live, keep, keep_grant, keep_redeemed, redeem, refresh_name, rotate,
@@ -190,8 +190,6 @@ pub(super) async fn sweeping_keeps_authorizations_a_while(subject: &Subject) {
 }
 
 pub(super) async fn sweeping_deletes_expired_clients_and_their_consents(subject: &Subject) {
-    use crate::authorization::{Decision, Step};
-
     let store = &*subject.store;
     let registered = client("client");
     store
@@ -206,26 +204,9 @@ pub(super) async fn sweeping_deletes_expired_clients_and_their_consents(subject:
         ("b", "kept"),
         ("c", "configured elsewhere"),
     ] {
-        let begun = authorization(name);
-        store.begin_authorization(&begun).await.unwrap();
-        let decision = Decision::Approve {
-            scopes: begun.request.scope.clone(),
-            remember: true,
-        };
-        for step in [Step::Decide { decision }, Step::TakeSignIn { since: START }] {
-            let advanced = store.advance_authorization(&begun.id, begun.browser, &step, START);
-            advanced.await.unwrap().unwrap();
-        }
-        let mut remember = consent("user_1", "tools:read");
-        remember.key.client_id = client_id(of_client);
-        let finish = FinishSignIn {
-            authorization: begun.id,
-            browser: begun.browser,
-            grant: grant(name),
-            code: code(name),
-            remember: Some(remember),
-        };
-        store.finish_sign_in(&finish, START).await.unwrap().unwrap();
+        let mut consent = consent("user_1", "tools:read");
+        consent.key.client_id = client_id(of_client);
+        remember(store, name, &consent).await;
     }
     let end = registered.expires_at.unwrap();
     assert_eq!(sweep(store, end.before(INSTANT)).await.clients, 0);
@@ -241,23 +222,53 @@ pub(super) async fn sweeping_deletes_expired_clients_and_their_consents(subject:
     assert_eq!(store.client(&kept.id, end).await, Ok(Some(kept)));
 }
 
-pub(super) async fn sweeping_keeps_stale_documents_a_while(subject: &Subject) {
-    let store = &*subject.store;
-    let id = client_id("https://app.example.com/client.json");
-    let document = ClientDocument {
+fn document(url: &str, fresh_until: Timestamp) -> ClientDocument {
+    ClientDocument {
         client: crate::Client {
-            id: id.clone(),
+            id: client_id(url),
             expires_at: None,
             ..client("x")
         },
-        fresh_until: START,
-    };
+        fresh_until,
+    }
+}
+
+pub(super) async fn sweeping_keeps_stale_documents_a_while(subject: &Subject) {
+    let store = &*subject.store;
+    let document = document("https://app.example.com/client.json", START);
+    let id = document.client.id.clone();
     store.put_client_document(&document).await.unwrap();
     let end = START.after(DOCUMENT_KEPT);
     assert_eq!(sweep(store, end.before(INSTANT)).await.client_documents, 0);
     assert_eq!(store.client_document(&id).await, Ok(Some(document)));
     assert_eq!(sweep(store, end).await.client_documents, 1);
     assert_eq!(store.client_document(&id).await, Ok(None));
+}
+
+pub(super) async fn sweeping_deletes_stale_documents_with_their_consents(subject: &Subject) {
+    let store = &*subject.store;
+    let [gone, kept] = ["gone", "kept"].map(|name| format!("https://{name}.example.com/client"));
+    let later = START.after(DAY);
+    for document in [document(&gone, START), document(&kept, later)] {
+        store.put_client_document(&document).await.unwrap();
+    }
+    for (name, of_client) in [("a", &*gone), ("b", &kept), ("c", "configured elsewhere")] {
+        let mut consent = consent("user_1", "tools:read");
+        consent.key.client_id = client_id(of_client);
+        remember(store, name, &consent).await;
+    }
+    let clients = async || {
+        let consents = store.remembered_consents("user_1").await.unwrap();
+        let clients = consents.into_iter().map(|consent| consent.key.client_id.0);
+        let mut clients: Vec<String> = clients.collect();
+        clients.sort_unstable();
+        clients
+    };
+    let end = START.after(DOCUMENT_KEPT);
+    sweep(store, end.before(INSTANT)).await;
+    assert_eq!(clients().await.len(), 3);
+    assert_eq!(sweep(store, end).await.client_documents, 1);
+    assert_eq!(clients().await, ["configured elsewhere", &*kept]);
 }
 
 pub(super) async fn audit_records_are_appended_in_batches(subject: &Subject) {

@@ -73,6 +73,17 @@ pub(super) async fn forget(connection: &mut SqliteConnection, key: &ConsentKey) 
     Ok(done.rows_affected() > 0)
 }
 
+pub(super) async fn forget_of_user(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+) -> Outcome<u64> {
+    let done = sqlx::query("DELETE FROM consents WHERE user_id = ?")
+        .bind(user_id)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}
+
 fn to_consent(row: &SqliteRow) -> Outcome<RememberedConsent> {
     Ok(RememberedConsent {
         key: ConsentKey {

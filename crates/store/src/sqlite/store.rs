@@ -182,6 +182,13 @@ impl Store for SqliteStore {
         })
     }
 
+    fn forget_consents_of_user<'a>(&'a self, user_id: &'a str) -> StoreResult<'a, u64> {
+        let user_id = user_id.to_owned();
+        self.write(move |connection| {
+            Box::pin(async move { consents::forget_of_user(connection, &user_id).await })
+        })
+    }
+
     fn code<'a>(&'a self, code: TokenHash) -> StoreResult<'a, Option<(CodeRecord, Grant)>> {
         Box::pin(async move {
             let mut reader = self.reader().await?;

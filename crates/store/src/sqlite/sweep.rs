@@ -198,12 +198,7 @@ async fn authorizations(connection: &mut SqliteConnection, now: Timestamp) -> Ou
 /// Registered clients, with the consents remembered for them.
 async fn clients(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
     let deleted = delete(connection, CLIENTS, now).await?;
-    if !deleted.is_empty() {
-        sqlx::query("DELETE FROM consents WHERE client_id IN (SELECT value FROM json_each(?))")
-            .bind(id_list(&deleted)?)
-            .execute(connection)
-            .await?;
-    }
+    consents_for(connection, &deleted).await?;
     Ok(Swept {
         clients: count(&deleted),
         more: is_full(&deleted),
@@ -211,13 +206,26 @@ async fn clients(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<S
     })
 }
 
+/// Metadata documents, with the consents remembered for their clients.
 async fn client_documents(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
     let deleted = delete(connection, CLIENT_DOCUMENTS, now.before(DOCUMENT_KEPT)).await?;
+    consents_for(connection, &deleted).await?;
     Ok(Swept {
         client_documents: count(&deleted),
         more: is_full(&deleted),
         ..Swept::default()
     })
+}
+
+/// Forgets what was remembered for these clients.
+async fn consents_for(connection: &mut SqliteConnection, clients: &[String]) -> Outcome<()> {
+    if !clients.is_empty() {
+        sqlx::query("DELETE FROM consents WHERE client_id IN (SELECT value FROM json_each(?))")
+            .bind(id_list(clients)?)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Runs a deletion of what ended up to `end`, and gives back the one column that it returns.
