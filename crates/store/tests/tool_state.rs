@@ -30,6 +30,8 @@ for_each_store! { memory sqlite: {
     values_belong_to_one_person_and_client,
     a_change_leaves_other_names_alone,
     concurrent_changes_lose_nothing,
+    a_change_of_what_was_changed_meanwhile_is_refused_whole,
+    of_many_that_change_the_same_value_each_sees_the_ones_before,
     a_change_is_all_or_nothing,
     room_is_bounded_and_can_be_made,
     of_many_that_want_the_last_place_one_gets_it,
@@ -117,6 +119,63 @@ async fn a_change_leaves_other_names_alone(subject: &Subject) {
     subject.set(&ada, json!({})).await.unwrap();
     let all = subject.get(&ada, &["a", "b", "c"]).await;
     assert_eq!(all, json!({"a": 1, "b": 2, "c": 2}));
+}
+
+async fn a_change_of_what_was_changed_meanwhile_is_refused_whole(subject: &Subject) {
+    let ada = owner("user_1", "client");
+    let change = async |expected: Option<Value>, values: Value| {
+        let changes = Changes::new(object(values)).unwrap();
+        let changes = changes.if_still("a", expected);
+        let changed = subject.store.change_values(&ada, &changes, NOW).await;
+        changed.unwrap()
+    };
+    let name = "a".to_owned();
+    let refused = Err(ValueFault::Changed { name });
+    assert_eq!(change(Some(json!(1)), json!({"a": 2})).await, refused);
+    assert_eq!(
+        change(None, json!({"a": {"x": 1.5, "y": []}})).await,
+        Ok(())
+    );
+    assert_eq!(change(None, json!({"a": 2, "b": 2})).await, refused);
+    let kept = json!({"y": [], "x": 1.5});
+    assert_eq!(change(Some(kept), json!({"a": 3})).await, Ok(()));
+    // The value that is expected may be another than the one that is changed; null is no value.
+    assert_eq!(change(Some(json!(3)), json!({"b": 3})).await, Ok(()));
+    assert_eq!(change(Some(Value::Null), json!({"b": 4})).await, refused);
+    assert_eq!(change(Some(json!(3)), json!({"a": null})).await, Ok(()));
+    assert_eq!(change(None, json!({"c": 1})).await, Ok(()));
+    let all = subject.get(&ada, &["a", "b", "c"]).await;
+    assert_eq!(all, json!({"b": 3, "c": 1}));
+}
+
+async fn of_many_that_change_the_same_value_each_sees_the_ones_before(subject: &Subject) {
+    let ada = owner("user_1", "client");
+    let changing: Vec<_> = (0..16)
+        .map(|number| {
+            let (store, ada) = (Arc::clone(&subject.store), ada.clone());
+            tokio::spawn(async move {
+                let names = ["all".to_owned()];
+                loop {
+                    let kept = store.values(&ada, &names, NOW).await.unwrap();
+                    let kept = kept.get("all").cloned();
+                    let mut all = kept.clone().unwrap_or_else(|| json!([]));
+                    all.as_array_mut().unwrap().push(json!(number));
+                    let changes = Changes::new(object(json!({ "all": all }))).unwrap();
+                    let changes = changes.if_still("all", kept);
+                    match store.change_values(&ada, &changes, NOW).await.unwrap() {
+                        Ok(()) => return,
+                        Err(fault) => assert!(matches!(fault, ValueFault::Changed { .. })),
+                    }
+                }
+            })
+        })
+        .collect();
+    for task in changing {
+        task.await.unwrap();
+    }
+    let all = subject.get(&ada, &["all"]).await;
+    let all: BTreeSet<u64> = serde_json::from_value(all["all"].clone()).unwrap();
+    assert_eq!(all.len(), 16);
 }
 
 async fn concurrent_changes_lose_nothing(subject: &Subject) {

@@ -35,13 +35,17 @@ impl Tool for AddNote {
     const CATEGORY: &'static str = "notes";
 
     async fn call(&self, note: NewNote, context: Context<'_>) -> Result<Json<Notes>, ToolError> {
-        let mut notes = kept(context).await?;
-        if notes.len() == MOST_NOTES {
-            let problem = format!("there are {MOST_NOTES} notes already");
-            return Err(ToolError::new("too_many_notes", problem).hint("call clearNotes first"));
-        }
-        notes.push(note.text);
-        context.state().set(NOTES, &notes).await?;
+        // Clients call several tools at a time: no other note comes between reading and keeping.
+        let with_note = |kept: Option<Vec<String>>| {
+            let mut notes = kept.unwrap_or_default();
+            if notes.len() == MOST_NOTES {
+                let problem = format!("there are {MOST_NOTES} notes already");
+                return Err(ToolError::new("too_many_notes", problem).hint("call clearNotes first"));
+            }
+            notes.push(note.text.clone());
+            Ok(notes)
+        };
+        let notes = context.state().update(NOTES, with_note).await?;
         Ok(Json(Notes { notes }))
     }
 }

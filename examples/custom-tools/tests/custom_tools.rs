@@ -393,6 +393,18 @@ fn tools_written_in_rust_are_served_as_all_others() {
     assert_eq!(server.notes(&ava), json!(["first", "second"]));
     assert!(server.call(&ava, "clearNotes", json!({}))["isError"] != true);
     assert_eq!(server.notes(&ava), json!([]));
+    // Those that are added at the same moment are all kept.
+    std::thread::scope(|scope| {
+        for number in 0..15 {
+            let (server, ava) = (&server, &ava);
+            scope.spawn(move || {
+                let text = format!("note {number}");
+                let added = server.call(ava, "addNote", json!({ "text": text }));
+                assert!(added["isError"] != true, "{added}");
+            });
+        }
+    });
+    assert_eq!(server.notes(&ava).as_array().unwrap().len(), 15);
     server.stop();
 }
 

@@ -102,7 +102,7 @@ impl<'a> Context<'a> {
 /// They survive restarts. HTTP tools have the same ones, as `{state.name}`.
 ///
 /// Each method is one atomic step; what runs at the same moment under other names is not touched, and
-/// under the same name the later one wins.
+/// under the same name the later one wins. What depends on the value before is a [`State::update`].
 #[derive(Clone, Copy, Debug)]
 pub struct State<'a> {
     caller: &'a Caller,
@@ -119,12 +119,33 @@ impl State<'_> {
         let Some((name, value)) = values.into_iter().next() else {
             return Ok(None);
         };
-        let read = serde_json::from_value(value);
-        read.map(Some).map_err(|error| {
-            tracing::warn!(name, %error, "a kept value is of another form than the tool's");
-            let problem = format!("what is kept as `{name}` cannot be read by this tool");
-            OwnToolError::new("state_unreadable", problem).hint("tell whoever runs this server")
-        })
+        read(&name, value).map(Some)
+    }
+
+    /// Changes the value under a name: `change` is given what is kept there, `None` when there is nothing,
+    /// and what it returns is kept; a value that serializes to null removes. No other call changes the
+    /// value in between: if one did, `change` is called again, so it should do nothing but compute. Gives
+    /// what is kept now.
+    ///
+    /// # Errors
+    /// What `change` fails with; then nothing is changed. As [`State::get`] and [`State::set`] else.
+    pub async fn update<T: DeserializeOwned + Serialize + Send>(
+        &self,
+        name: &str,
+        mut change: impl FnMut(Option<T>) -> Result<T, OwnToolError> + Send,
+    ) -> Result<T, OwnToolError> {
+        let mut changed = None;
+        let update = |kept: Option<Value>| {
+            let kept = kept.map(|value| read(name, value)).transpose()?;
+            let value = change(kept)?;
+            let json = serde_json::to_value(&value).map_err(OwnToolError::internal)?;
+            changed = Some(value);
+            Ok::<_, OwnToolError>(json)
+        };
+        let state = &self.surroundings.state;
+        let json = state.update(self.caller, name, update).await;
+        let json = json.map_err(told)??;
+        changed.map_or_else(|| read(name, json), Ok)
     }
 
     /// The values under these names, as far as there are any.
@@ -168,6 +189,14 @@ impl State<'_> {
     pub async fn remove(&self, name: &str) -> Result<(), OwnToolError> {
         self.set(name, &Value::Null).await
     }
+}
+
+fn read<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, OwnToolError> {
+    serde_json::from_value(value).map_err(|error| {
+        tracing::warn!(name, %error, "a kept value is of another form than the tool's");
+        let problem = format!("what is kept as `{name}` cannot be read by this tool");
+        OwnToolError::new("state_unreadable", problem).hint("tell whoever runs this server")
+    })
 }
 
 fn told(error: StateError) -> OwnToolError {

@@ -34,8 +34,8 @@
 //!         if visit.page.is_empty() {
 //!             return Err(ToolError::invalid_arguments("`page` is empty"));
 //!         }
-//!         let count = context.state().get("visits").await?.unwrap_or(0) + 1;
-//!         context.state().set("visits", &count).await?;
+//!         let visits = context.state();
+//!         let count = visits.update("visits", |count| Ok(count.unwrap_or(0) + 1)).await?;
 //!         Ok(Json(Visits { count }))
 //!     }
 //! }

@@ -68,6 +68,13 @@ async fn change(
     changes: &Changes,
     now: Timestamp,
 ) -> Outcome<Result<(), ValueFault>> {
+    let expected: Vec<String> = changes.expected().map(str::to_owned).collect();
+    if !expected.is_empty() {
+        let (values, _) = read(connection, owner, &expected, now).await?;
+        if let Err(fault) = changes.judge_expected(&values) {
+            return Ok(Err(fault));
+        }
+    }
     let rows = sqlx::query(NAMES)
         .bind(&owner.user_id)
         .bind(&owner.client_id)

@@ -72,7 +72,13 @@ impl ToolStateStore for MemoryToolState {
     ) -> StoreResult<'a, Result<(), ValueFault>> {
         let mut owners = self.owners();
         let kept = owners.entry(owner.clone()).or_default();
-        let judged = changes.judge(kept.keys().map(String::as_str));
+        let expected = changes.expected().filter_map(|name| {
+            let value = serde_json::from_str(&kept.get(name)?.text).ok()?;
+            Some((name.to_owned(), value))
+        });
+        let judged = changes
+            .judge_expected(&expected.collect())
+            .and_then(|()| changes.judge(kept.keys().map(String::as_str)));
         if judged.is_ok() {
             for (name, text) in changes.iter() {
                 match text {

@@ -33,7 +33,10 @@ pub struct Owner {
 
 /// Changes of some values, each checked: a new value, or none any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changes(BTreeMap<String, Option<String>>);
+pub struct Changes {
+    values: BTreeMap<String, Option<String>>,
+    expected: BTreeMap<String, Option<Value>>,
+}
 
 impl Changes {
     /// The changes that give these names these values; null removes.
@@ -59,19 +62,47 @@ impl Changes {
                 Err(_) => Err(ValueFault::TooDeep { name }),
             }
         });
-        checked.collect::<Result<_, _>>().map(Self)
+        let values = checked.collect::<Result<_, _>>()?;
+        let expected = BTreeMap::new();
+        Ok(Self { values, expected })
+    }
+
+    /// Makes the changes only if this is the value under `name`, still; `None` if there must be none.
+    #[must_use]
+    pub fn if_still(mut self, name: &str, value: Option<Value>) -> Self {
+        self.expected.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The names that must have certain values.
+    pub fn expected(&self) -> impl Iterator<Item = &str> {
+        self.expected.keys().map(String::as_str)
+    }
+
+    /// Whether the values that are kept under the names of [`Changes::expected`] are those.
+    ///
+    /// # Errors
+    /// [`ValueFault::Changed`].
+    pub fn judge_expected(&self, kept: &Map<String, Value>) -> Result<(), ValueFault> {
+        for (name, expected) in &self.expected {
+            if kept.get(name) != expected.as_ref() {
+                let name = name.clone();
+                return Err(ValueFault::Changed { name });
+            }
+        }
+        Ok(())
     }
 
     /// Each name with the JSON text of its new value; `None` where it has none any more.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        let changes = self.0.iter();
+        let changes = self.values.iter();
         changes.map(|(name, text)| (name.as_str(), text.as_deref()))
     }
 
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
     }
 
     /// Whether there is room, beside the values of the same owner that are kept under `names`.
@@ -80,8 +111,10 @@ impl Changes {
     /// # Errors
     /// [`ValueFault::TooMany`].
     pub fn judge<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<(), ValueFault> {
-        let others = names.filter(|name| !self.0.contains_key(*name)).count();
-        let added = self.0.values().flatten().count();
+        let others = names
+            .filter(|name| !self.values.contains_key(*name))
+            .count();
+        let added = self.values.values().flatten().count();
         if added > 0 && others + added > MOST_VALUES {
             return Err(ValueFault::TooMany);
         }
@@ -118,6 +151,11 @@ pub enum ValueFault {
     },
     /// There would be more than [`MOST_VALUES`].
     TooMany,
+    /// A value is another one than was expected ([`Changes::if_still`]).
+    Changed {
+        /// Its name.
+        name: String,
+    },
 }
 
 impl fmt::Display for ValueFault {
@@ -137,6 +175,7 @@ impl fmt::Display for ValueFault {
                 f,
                 "there would be more than {MOST_VALUES} values for this person and client"
             ),
+            Self::Changed { name } => write!(f, "the value `{name}` was changed meanwhile"),
         }
     }
 }
@@ -163,7 +202,8 @@ pub trait ToolStateStore: Send + Sync {
         now: Timestamp,
     ) -> StoreResult<'a, Map<String, Value>>;
 
-    /// Makes these changes, if [`Changes::judge`] has room for them.
+    /// Makes these changes, if what they expect is so ([`Changes::judge_expected`]) and there is room for
+    /// them ([`Changes::judge`]).
     fn change_values<'a>(
         &'a self,
         owner: &'a Owner,
