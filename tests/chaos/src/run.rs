@@ -100,6 +100,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Vec<String>, String> {
         judge_audit(&world, &database, &log, &chaos)?;
     }
     report_resources(&chaos, fresh, end);
+    // It writes into the folder for as long as it lives.
+    chaos.clerk.kill();
     let violations = world.violations();
     std::fs::write(folder.join("server.log"), log.join("\n")).map_err(text)?;
     if violations.is_empty() {
