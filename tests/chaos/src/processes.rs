@@ -77,10 +77,19 @@ impl Programs {
 
     /// Starts it at the address that it had, with what it knew when it was stopped in order.
     pub(crate) fn start_clerk_again(&self, before: &Process) -> Result<Process, String> {
-        let mut command = self.command();
         let port = before.address.port().to_string();
-        command.args(["emulate", "--port", &port, "--state", "clerk.json"]);
-        Self::clerk(command)
+        let begun = Instant::now();
+        loop {
+            let mut command = self.command();
+            command.args(["emulate", "--port", &port, "--state", "clerk.json"]);
+            match Self::clerk(command) {
+                // Somebody's connection may have that port as its own for a moment.
+                Err(_) if begun.elapsed() < START_LIMIT => {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                started => return started,
+            }
+        }
     }
 
     fn clerk(command: Command) -> Result<Process, String> {
