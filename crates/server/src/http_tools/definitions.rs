@@ -143,7 +143,7 @@ impl Reading<'_> {
         let table = Table::new(given_api, "/api", API_KEYS, faults)?;
         self.machine = self.machine(&table);
         let api = self.api(&table);
-        let imported = self.import(&table);
+        let imported = self.import(&table, api.as_deref());
         // A stand-in lets faults of the tools be found when the API has some itself.
         let known = api.clone().unwrap_or_else(stand_in);
         let mut specs: BTreeMap<usize, ToolSpec> = BTreeMap::new();
@@ -266,7 +266,7 @@ impl Reading<'_> {
             .ok()
     }
 
-    fn import(&mut self, table: &Table<'_>) -> Option<Imported> {
+    fn import(&mut self, table: &Table<'_>, api: Option<&Api>) -> Option<Imported> {
         let include = table.texts("include");
         let exclude = table.texts("exclude");
         let Some(file) = table.text("openapi") else {
@@ -286,6 +286,7 @@ impl Reading<'_> {
         let choice = openapi::Choice {
             include: include.unwrap_or_else(|| vec!["*".to_owned()]),
             exclude: exclude.unwrap_or_default(),
+            own_headers: api.map(Api::own_headers).unwrap_or_default(),
         };
         let imported = openapi::import(file, &text, &choice, &faults, &in_list);
         for fault in in_list.into_vec() {

@@ -41,6 +41,18 @@ pub struct Api {
     pub credential: CredentialKind,
 }
 
+impl Api {
+    /// The headers that requests have whatever a tool's arguments say.
+    pub(super) fn own_headers(&self) -> Vec<HeaderName> {
+        let of_credential = match &self.credential {
+            CredentialKind::Header(header) => Some(header.name.clone()),
+            _ => None,
+        };
+        let names = self.headers.keys().cloned();
+        names.chain(of_credential).collect()
+    }
+}
+
 /// What a tool makes of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutputKind {

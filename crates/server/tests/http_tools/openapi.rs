@@ -137,6 +137,31 @@ fn operations_become_tools() {
 }
 
 #[test]
+fn headers_that_the_server_sends_are_no_arguments() {
+    let file = r#"
+openapi: 3.1.0
+paths:
+  /orders:
+    get:
+      operationId: list
+      parameters:
+        - { name: X-Api-Key, in: header, required: true, schema: { type: string } }
+        - { name: x-tenant, in: header, schema: { type: string } }
+        - { name: X-Trace, in: header, schema: { type: string } }
+        - { name: Host, in: header, schema: { type: string } }
+      responses: { "200": {} }
+"#;
+    let toml = "[api]\nbase_url = \"https://api.example.com\"\nopenapi = \"openapi.yaml\"\n\
+                headers = { X-Tenant = \"acme\" }\n\
+                credential = { header = \"X-API-Key\", secret_env = \"API_KEY\" }\n";
+    let tools = read(toml, &[("openapi.yaml", file)]).unwrap();
+    let schema = &tools.tools[0].definition().input_schema;
+    let arguments: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(arguments, ["X-Trace"]);
+    assert!(tools.tools[0].check(&Map::new()).is_ok());
+}
+
+#[test]
 fn requests_are_those_of_the_file() {
     let tools = import("", SHOP).unwrap();
     let build = |index: usize, arguments| {

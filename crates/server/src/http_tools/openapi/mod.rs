@@ -5,6 +5,7 @@ mod operation;
 mod schema;
 mod together;
 
+use http::HeaderName;
 use serde_json::Value;
 
 use super::{
@@ -24,6 +25,8 @@ pub(super) struct Choice {
     /// `*`, `tag.*`, `tag.operationId` or `operationId`.
     pub(super) include: Vec<String>,
     pub(super) exclude: Vec<String>,
+    /// Headers that the server sends by itself: no arguments.
+    pub(super) own_headers: Vec<HeaderName>,
 }
 
 /// The chosen operations of a file.
@@ -80,7 +83,7 @@ pub(super) fn import(
     });
     let mut schemas = Schemas::new(&document);
     let read = chosen.filter_map(|candidate| {
-        let (spec, referred) = operation::spec(&document, &mut schemas, candidate)?;
+        let (spec, referred) = operation::spec(&document, &mut schemas, choice, candidate)?;
         let operation = Operation {
             id: candidate.id.clone(),
             pointer: candidate.pointer.clone(),

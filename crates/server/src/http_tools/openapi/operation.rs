@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use http::Method;
+use http::{HeaderName, Method};
 use serde_json::{Map, Value};
 use toolkit::text::escape_str;
 
-use super::{Candidate, document::Document, schema::Schemas};
+use super::{Candidate, Choice, document::Document, schema::Schemas};
 use crate::http_tools::{
     body::{Body, JsonTemplate},
     fault::shown,
@@ -27,11 +27,13 @@ const LEAVE_OUT: &str = "leave the operation out with `exclude` in [api]";
 pub(super) fn spec<'a>(
     document: &Document<'a>,
     schemas: &mut Schemas<'_, 'a>,
+    choice: &Choice,
     candidate: &Candidate<'_>,
 ) -> Option<(ToolSpec, Vec<String>)> {
     let mut reading = Reading {
         document,
         schemas,
+        own_headers: &choice.own_headers,
         arguments: Map::new(),
         required: Vec::new(),
         in_path: BTreeMap::new(),
@@ -101,6 +103,7 @@ pub(super) fn spec<'a>(
 struct Reading<'r, 'd, 'a> {
     document: &'r Document<'a>,
     schemas: &'r mut Schemas<'d, 'a>,
+    own_headers: &'r [HeaderName],
     arguments: Map<String, Value>,
     required: Vec<Value>,
     /// Arguments of the path, by the name of the parameter.
@@ -151,6 +154,7 @@ impl Reading<'_, '_, '_> {
                     return;
                 }
                 match header_name(name) {
+                    Ok(header) if self.own_headers.contains(&header) => return,
                     Ok(header) => Some(header),
                     Err(_) if !required => return,
                     Err((problem, _)) => {
