@@ -14,6 +14,7 @@ use demo::DemoApp;
 use emulator::Emulator;
 use http::{Request, Response};
 use server::{
+    impersonation_journal::FileJournal,
     app::EmulatedPerson,
     config::SignIn,
     process::{LocalServer, Neighbours},
@@ -216,8 +217,10 @@ impl Folder {
         }
         let folder = Self { path, _lock: lock };
         if arguments.fresh {
-            for file in folder.files() {
-                match std::fs::remove_file(&file) {
+            let journal = std::fs::remove_dir_all(folder.impersonations());
+            let files = folder.files().into_iter().map(std::fs::remove_file);
+            for removed in files.chain([journal]) {
+                match removed {
                     Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                         return Err(cannot("cannot be emptied", error));
                     }
@@ -241,7 +244,12 @@ impl Folder {
         self.path.join("clerk-mcp.db")
     }
 
-    /// All that `--fresh` forgets.
+    /// What was started at that Clerk, and is not there either.
+    fn impersonations(&self) -> PathBuf {
+        FileJournal::folder_beside(&self.database())
+    }
+
+    /// All files that `--fresh` forgets.
     fn files(&self) -> Vec<PathBuf> {
         let database = self.database().into_os_string();
         let beside = ["", "-wal", "-shm", ".key"].map(|ending| {

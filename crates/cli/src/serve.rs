@@ -55,9 +55,10 @@ async fn check(config: &Config, printer: &Printer) -> Result<(), Failure> {
     }
 }
 
-/// The configuration in this file, with the environment over it.
-pub(crate) fn read_file(path: PathBuf, printer: &Printer) -> Result<Config, Failure> {
-    Ok(told(Serve::new().config(path).load()?, printer))
+/// The tools' part of the configuration in this file, with the environment over it; what of the rest is not
+/// given is told.
+pub(crate) fn read_tools(path: PathBuf, printer: &Printer) -> Result<Config, Failure> {
+    Ok(told(Serve::new().config(path).load_for_tools()?, printer))
 }
 
 fn told((config, warnings): (Config, Vec<Warning>), printer: &Printer) -> Config {

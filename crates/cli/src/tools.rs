@@ -10,7 +10,7 @@ use crate::{
 /// Prints the tools.
 pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), Failure> {
     if let Some(path) = &arguments.config {
-        let config = serve::read_file(path.clone(), printer)?;
+        let config = serve::read_tools(path.clone(), printer)?;
         let listing = config
             .http_tools
             .map(|tools| tools.listing(&|tool| config.access.who(tool)));

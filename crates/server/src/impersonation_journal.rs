@@ -22,9 +22,15 @@ impl FileJournal {
     /// Where a server keeps it whose database is this file: `clerk-mcp.db.impersonations`.
     #[must_use]
     pub fn beside(database: &Path) -> Self {
+        Self(Self::folder_beside(database))
+    }
+
+    /// That folder.
+    #[must_use]
+    pub fn folder_beside(database: &Path) -> PathBuf {
         let mut name = database.as_os_str().to_owned();
         name.push(".impersonations");
-        Self(name.into())
+        name.into()
     }
 
     fn file(&self, id: &str) -> Result<PathBuf, JournalError> {

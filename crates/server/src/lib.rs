@@ -21,6 +21,7 @@ pub mod front;
 pub mod http_tools;
 mod impersonation;
 pub mod impersonation_journal;
+mod kept_key;
 pub mod listen;
 pub mod people;
 pub mod principals;
@@ -44,10 +45,11 @@ pub use toolkit::operation::Hints;
 
 pub use self::{
     check::{Checked, check},
+    kept_key::kept_key,
     routes::Cookies,
     rust_tools::{Context, Json, NoArguments, Tool},
     serve::{DEFAULT_CONFIG, Serve},
-    server::{Server, SetUpError, Surroundings, frontend, kept_key, machine, provider},
+    server::{Server, SetUpError, Surroundings, frontend, machine, provider},
 };
 
 /// Where the MCP endpoint is: the one resource that tokens are for.

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     Checked, MCP_PATH, check,
-    config::{Config, Flags, Sources, Warning},
+    config::{Config, ConfigFault, Flags, Sources, Warning},
     process::{LocalServer, Neighbours, StartError, logging, signals},
     rust_tools::{RustTool, Tool},
 };
@@ -79,6 +79,21 @@ impl Serve {
     /// # Errors
     /// Everything that is wrong with it and with the tools, a line and a hint for each.
     pub fn load(&self) -> Result<(Config, Vec<Warning>), StartError> {
+        self.load_by(Config::load)
+    }
+
+    /// Reads the configuration for its tools alone ([`Config::load_for_tools`]).
+    ///
+    /// # Errors
+    /// As [`Serve::load`].
+    pub fn load_for_tools(&self) -> Result<(Config, Vec<Warning>), StartError> {
+        self.load_by(Config::load_for_tools)
+    }
+
+    fn load_by(
+        &self,
+        load: impl FnOnce(Sources<'_>) -> Result<(Config, Vec<Warning>), Vec<ConfigFault>>,
+    ) -> Result<(Config, Vec<Warning>), StartError> {
         let named = self.config.as_deref();
         let path = named.unwrap_or(Path::new(DEFAULT_CONFIG));
         let text = match std::fs::read_to_string(path) {
@@ -100,7 +115,7 @@ impl Serve {
             base_dir: path.parent().unwrap_or(Path::new("")),
             tools: &self.tools,
         };
-        Config::load(sources).map_err(|faults| {
+        load(sources).map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             StartError::usage(faults.join("\n"))
         })

@@ -2,10 +2,9 @@
 
 mod parts;
 
-use std::{fmt, io, path::Path, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::Router;
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use clerk::{Env, Transport};
 use mcp::{
     OwnTool,
@@ -256,25 +255,4 @@ impl Server {
 
 fn wrong(error: impl fmt::Display) -> SetUpError {
     SetUpError(error.to_string())
-}
-
-/// A key that this server made itself, kept in a file beside the database.
-///
-/// # Errors
-/// When the file cannot be read or written.
-pub fn kept_key(file: &Path, random: &dyn Random) -> io::Result<String> {
-    match std::fs::read_to_string(file) {
-        Ok(key) => return Ok(key.trim().to_owned()),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Err(_) => {}
-    }
-    let mut bytes = [0; 32];
-    random.fill(&mut bytes);
-    let key = BASE64.encode(bytes);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    io::Write::write_all(&mut options.open(file)?, key.as_bytes())?;
-    Ok(key)
 }

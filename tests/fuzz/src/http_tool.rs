@@ -31,6 +31,7 @@ pub(crate) fn run(input: &[u8]) -> bool {
         text: &toml,
         read_file: &missing,
         env: &|_| None,
+        secret: &|_| None,
         is_taken: &|_| false,
         refuses: &|_| None,
     });

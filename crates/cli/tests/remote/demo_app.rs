@@ -345,3 +345,59 @@ fn the_openapi_file_that_is_served_makes_the_tools() {
         .send();
     assert_eq!(refused.status, 401);
 }
+
+/// Whoever writes tools needs no key to see what they have written.
+#[test]
+fn tools_are_listed_without_any_key() {
+    let folder = folder("tools-without-keys");
+    let list = |config: &str| {
+        let path = folder.join("tools.toml");
+        std::fs::write(&path, config).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"))
+            .args(["tools", "--config", path.to_str().unwrap()])
+            .env_clear()
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (
+            output.status.success(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let tool = "[[tools]]\nname = \"getOrders\"\ndescription = \"Orders.\"\nmethod = \"GET\"\n\
+                path = \"/orders\"\n[[access]]\nrole = \"admin\"\ntools = [\"getOrders\"]\n";
+    for (sign_in, credential, missing) in [
+        ("", "\"none\"", "sign_in.client_id"),
+        ("mode = \"app\"", "\"session\"", "sign_in.app_url"),
+        (
+            "mode = \"clerk-tokens\"\nany_client = true",
+            "\"m2m\"",
+            "clerk.secret_key",
+        ),
+        (
+            "",
+            "{ header = \"X-Key\", secret_env = \"SHOP_KEY\" }",
+            "clerk.frontend_api",
+        ),
+    ] {
+        let config = format!(
+            "public_url = \"https://mcp.example.com\"\n[sign_in]\n{sign_in}\n\
+             [api]\nbase_url = \"https://api.example.com\"\ncredential = {credential}\n{tool}"
+        );
+        let (is_good, listed, warned) = list(&config);
+        assert!(is_good, "{warned}");
+        assert!(listed.contains("getOrders"), "{listed}");
+        assert!(listed.contains("admin"), "{listed}");
+        let told = warned.contains(missing) && warned.contains("is not checked");
+        assert!(told && warned.contains("serve --check"), "{warned}");
+        assert!(!format!("{listed}{warned}").contains("not_given"), "{warned}");
+    }
+    // What is wrong with the tools is told all the same, and a key that is given must be one.
+    let (is_good, _, said) = list("[api]\nbase_url = \"https://api.example.com\"\n[[tools]]\n");
+    assert!(!is_good && said.contains("hint:"), "{said}");
+    let unread = "[clerk]\nsecret_key_file = \"none\"\n[api]\nbase_url = \"https://a.example\"\n";
+    let (is_good, _, said) = list(&format!("{unread}{tool}"));
+    assert!(!is_good && said.contains("cannot be read"), "{said}");
+    std::fs::remove_dir_all(folder).unwrap();
+}

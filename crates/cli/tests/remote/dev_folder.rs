@@ -2,7 +2,23 @@
 
 use std::process::Command;
 
-use crate::support::server::{CONFIG, Server};
+use crate::support::server::{CONFIG, Server, folder};
+
+/// What the next server would try to end at a Clerk that knows nothing of it is forgotten with that Clerk.
+#[test]
+fn beginning_anew_leaves_nothing_of_before() {
+    let folder = folder("fresh");
+    let journal = folder.join("state/clerk-mcp.db.impersonations");
+    std::fs::create_dir_all(&journal).unwrap();
+    std::fs::write(journal.join("imp_1.json"), "{}").unwrap();
+    let files = ["clerk-mcp.db", "clerk-mcp.db-wal", "clerk.json"];
+    for file in files {
+        std::fs::write(folder.join("state").join(file), "of before").unwrap();
+    }
+    let server = Server::start_with(folder, &["--fresh"], "warn");
+    assert!(server.is_ready());
+    assert!(!journal.exists());
+}
 
 /// Each would overwrite what the other keeps.
 #[test]

@@ -32,6 +32,7 @@ pub(super) fn clerk(reading: &Reading<'_>) -> Option<ClerkConfig> {
         })
     });
     if let (Some((place, key)), Some(Some(publishable))) = (&secret_key, &publishable)
+        && !matches!(place, Place::Setting(_))
         && key.instance() != publishable.instance
     {
         let problem = format!(
@@ -54,6 +55,10 @@ pub(super) fn clerk(reading: &Reading<'_>) -> Option<ClerkConfig> {
 fn secret_key(reading: &Reading<'_>) -> Option<(Place, SecretKey)> {
     let setting = &settings::SECRET_KEY;
     let Some((place, secret)) = reading.global_secret(setting)? else {
+        if let Some(stand_in) = reading.stand_in(setting) {
+            let key = |text: &str| SecretKey::parse(text).map_err(|error| Wrong::of(&error));
+            return Some((stand_in.place.clone(), reading.parsed(&stand_in, key)?));
+        }
         reading.fault(missing(setting, Place::Setting(setting.key.to_owned())));
         return None;
     };
@@ -91,6 +96,9 @@ fn agreed(
         }
         (Some(given), _) => given,
         (None, Some(key)) => key.frontend_api,
+        (None, None) if let Some(stand_in) = reading.stand_in(&settings::FRONTEND_API) => {
+            reading.parsed(&stand_in, origin)?
+        }
         (None, None) => {
             let hint = "set CLERK_PUBLISHABLE_KEY (pk_…), which names the Frontend API, or \
                         CLERK_FRONTEND_API";

@@ -32,6 +32,7 @@ pub(super) fn http_tools(
         text,
         read_file: &|path: &Path| (sources.read_file)(&sources.base_dir.join(path)),
         env: sources.env,
+        secret: &|name| reading.secret_variable(name),
         is_taken: &|name| {
             operations::find(name).is_some()
                 || own.iter().any(|tool| tool.name == name)

@@ -33,7 +33,23 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it, in no particular order.
     pub fn load(sources: Sources<'_>) -> Result<(Self, Vec<Warning>), Vec<ConfigFault>> {
-        let reading = Reading::new(&sources);
+        Self::load_whole(&sources, false)
+    }
+
+    /// Reads a configuration for its tools alone: keys and addresses of Clerk's, and secrets of tools, may
+    /// be missing. Each that is is told as a warning, and nothing works that needs it.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_for_tools(sources: Sources<'_>) -> Result<(Self, Vec<Warning>), Vec<ConfigFault>> {
+        Self::load_whole(&sources, true)
+    }
+
+    fn load_whole(
+        sources: &Sources<'_>,
+        only_tools: bool,
+    ) -> Result<(Self, Vec<Warning>), Vec<ConfigFault>> {
+        let reading = Reading::new(sources, only_tools);
         let config = read(&reading);
         let (faults, warnings) = reading.finish();
         match config {
@@ -228,7 +244,7 @@ fn server_keys(
 ) -> Option<Keys> {
     let setting = &settings::COOKIE_ENCRYPTION_KEY;
     let Some((place, secret)) = reading.global_secret(setting)? else {
-        if !public_url?.is_loopback() {
+        if !public_url?.is_loopback() && !reading.only_tools() {
             reading.fault(missing(setting, Place::Setting(setting.key.to_owned())));
             return None;
         }

@@ -11,7 +11,7 @@ use super::{
     document::{Document, Entry, Given, Raw, Values},
     fault::{ConfigFault, Place, Warning, Wrong, shown},
     secret::Secret,
-    settings::{Kind, Setting},
+    settings::{self, Kind, Setting},
 };
 use crate::rust_tools::RustTool;
 
@@ -63,18 +63,31 @@ impl Flags {
     }
 }
 
+/// What is read in place of keys and addresses of Clerk's that are not given, where only the tools are
+/// wanted: they open nothing, and nothing is sent.
+const STAND_INS: [(&Setting, &str); 4] = [
+    (&settings::SECRET_KEY, "sk_test_not_given"),
+    (&settings::FRONTEND_API, "https://not-given.invalid"),
+    (&settings::CLIENT_ID, "not-given"),
+    (&settings::APP_URL, "https://not-given.invalid"),
+];
+/// The same for any secret of tools over an API: it has the form of a machine's secret key.
+const SECRET_STAND_IN: &str = "ak_not_given";
+
 /// The sources, and what was found wrong in them so far. A faulty value is noted and reads as
 /// `None`: whoever needs it goes on, so that all faults are found at once.
 pub(super) struct Reading<'a> {
     sources: &'a Sources<'a>,
     values: Values,
     tables: BTreeMap<String, Vec<Entry>>,
+    /// Whether only the tools are wanted: then keys may be missing.
+    only_tools: bool,
     faults: RefCell<Vec<ConfigFault>>,
     warnings: RefCell<Vec<Warning>>,
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(sources: &'a Sources<'a>) -> Self {
+    pub(super) fn new(sources: &'a Sources<'a>, only_tools: bool) -> Self {
         let (document, faults) = match sources.toml {
             Some((name, text)) => Document::parse(name, text),
             None => <_>::default(),
@@ -83,6 +96,7 @@ impl<'a> Reading<'a> {
             sources,
             values: document.values,
             tables: document.tables,
+            only_tools,
             faults: RefCell::new(faults),
             warnings: RefCell::default(),
         }
@@ -158,11 +172,48 @@ impl<'a> Reading<'a> {
         setting: &Setting,
         parse: impl FnOnce(&str) -> Result<T, Wrong>,
     ) -> Option<T> {
-        let read = self.optional(setting, parse)?;
-        if read.is_none() {
+        let given = self.given(setting).or_else(|| self.stand_in(setting));
+        if given.is_none() {
             self.fault(missing(setting, Place::Setting(setting.key.to_owned())));
         }
-        read
+        self.parsed(&given?, parse)
+    }
+
+    /// Whether only the tools are wanted: then keys may be missing.
+    pub(super) fn only_tools(&self) -> bool {
+        self.only_tools
+    }
+
+    /// What is read where only the tools are wanted and this is not given.
+    pub(super) fn stand_in(&self, setting: &Setting) -> Option<Given> {
+        let stand_in = STAND_INS.iter().find(|(of, _)| of.key == setting.key);
+        let (_, text) = stand_in.filter(|_| self.only_tools)?;
+        let place = Place::Setting(setting.key.to_owned());
+        self.warn_of_missing(place.clone());
+        Some(Given {
+            place,
+            raw: Raw::One((*text).to_owned()),
+        })
+    }
+
+    /// The variable that a secret of a tool is in.
+    pub(super) fn secret_variable(&self, name: &str) -> Option<String> {
+        let value = self.variable(name);
+        if value.is_some() || !self.only_tools {
+            return value;
+        }
+        self.warn_of_missing(Place::Variable(name.to_owned()));
+        Some(SECRET_STAND_IN.to_owned())
+    }
+
+    fn warn_of_missing(&self, place: Place) {
+        let hint = "`clerk-mcp serve --check` checks it all";
+        let problem = "it is not given, and what needs it is not checked";
+        // Several tools may need the same.
+        let is_told = |known: &Warning| known.place == place && known.problem == problem;
+        if !self.warnings.borrow().iter().any(is_told) {
+            self.warn(place, problem, hint);
+        }
     }
 
     /// A text that must be there, in an entry of a repeated table.

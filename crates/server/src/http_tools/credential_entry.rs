@@ -73,7 +73,7 @@ impl Reading<'_> {
         let name = table.checked("header", text, name)?;
         let secret = match (table.text("secret_env"), table.text("secret_file")) {
             (Some(variable), None) => {
-                let value = (self.definitions.env)(variable);
+                let value = (self.definitions.secret)(variable);
                 let value = value.filter(|value| !value.trim().is_empty());
                 let value = value.ok_or("this variable is not set\nhint: set it to the secret");
                 table.checked("secret_env", variable, value)?

@@ -35,6 +35,8 @@ pub struct Definitions<'a> {
     pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
     /// The value of an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// The value of a variable that a secret is in; `None` when it is not set.
+    pub secret: &'a dyn Fn(&str) -> Option<String>,
     /// Whether a name is taken by another tool of the server.
     pub is_taken: &'a dyn Fn(&str) -> bool,
     /// Why the server has no such credential, and what to do; `None` when it has.

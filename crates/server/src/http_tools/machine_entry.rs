@@ -38,6 +38,8 @@ impl Reading<'_> {
                 let read: Result<(), _> = Err(*error);
                 table.checked("credential", VARIABLE, read).is_some()
             }
+            // A stand-in for it, where only the tools are wanted.
+            None if (self.definitions.secret)(VARIABLE).is_some() => true,
             None => {
                 let problem = "there is no machine's secret key to make tokens with";
                 let hint = "set the variable CLERK_MACHINE_SECRET_KEY to the secret key of a \
@@ -51,11 +53,13 @@ impl Reading<'_> {
     /// `[api.m2m]`, or the variable alone; `None` when there is neither.
     pub(super) fn machine(&self, api: &Table<'_>) -> Option<Machine> {
         let variable = |name: &str| {
-            let value = (self.definitions.env)(name);
+            let value = (self.definitions.secret)(name);
             value.filter(|value| !value.trim().is_empty())
         };
         let Some(given) = api.get("m2m") else {
-            let key = MachineSecretKey::parse(&variable(VARIABLE)?);
+            let given = (self.definitions.env)(VARIABLE);
+            let given = given.filter(|value| !value.trim().is_empty())?;
+            let key = MachineSecretKey::parse(&given);
             return Some(match key {
                 Ok(key) => Machine::Ready(MachineConfig {
                     key,

@@ -282,6 +282,7 @@ fn a_variable_names_the_api_in_place_of_the_file() {
             text: toml,
             read_file: &|_| Err(std::io::ErrorKind::NotFound.into()),
             env: &|name| (name == "CLERK_MCP_API_BASE_URL").then(|| variable.to_owned()),
+            secret: &|_| None,
             is_taken: &|_| false,
             refuses: &|_| None,
         });

@@ -21,15 +21,17 @@ fn read(toml: &str, files: &[(&str, &str)]) -> Result<HttpTools, Vec<DefinitionF
         let text = files.get(name).map(|text| (*text).to_owned());
         text.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     };
+    let env = |name: &str| match name {
+        "API_KEY" => Some("s3cret-of-the-owner-0123456789".to_owned()),
+        "CLERK_MACHINE_SECRET_KEY" => Some("ak_0123456789abcdef".to_owned()),
+        _ => None,
+    };
     let found = HttpTools::read(Definitions {
         name: "clerk-mcp.toml",
         text: toml,
         read_file: &read_file,
-        env: &|name| match name {
-            "API_KEY" => Some("s3cret-of-the-owner-0123456789".to_owned()),
-            "CLERK_MACHINE_SECRET_KEY" => Some("ak_0123456789abcdef".to_owned()),
-            _ => None,
-        },
+        env: &env,
+        secret: &env,
         is_taken: &|name| name == "getUser",
         refuses: &|_| None,
     });
