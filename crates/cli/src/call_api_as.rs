@@ -6,7 +6,8 @@ use clerk::{Client, HttpTransport};
 use mcp::{
     OwnTool,
     audit::Audit,
-    impersonation::{ApiBase, CallApiAs, CallApiAsParts, Impersonator, Parts, Policy},
+    impersonation::{CallApiAs, CallApiAsParts, Impersonator, Parts, Policy},
+    owners_api::BaseUrl,
 };
 
 use crate::{
@@ -52,7 +53,7 @@ pub(crate) fn tool(
     let (Some(api), Some(actor)) = (&arguments.impersonate_api, &arguments.actor) else {
         return Ok(None);
     };
-    let api = ApiBase::parse(api)
+    let api = BaseUrl::parse(api)
         .map_err(|error| Failure::usage(format!("--impersonate-api: {error}")))?;
     clerk::check_id(clerk::IdKind::User, actor)
         .map_err(|error| Failure::usage(format!("--actor: {error}")))?;

@@ -14,9 +14,9 @@ use demo::DemoApp;
 use emulator::Emulator;
 use http::{Request, Response};
 use server::{
-    impersonation_journal::FileJournal,
     app::EmulatedPerson,
     config::SignIn,
+    impersonation_journal::FileJournal,
     process::{LocalServer, Neighbours},
 };
 use tokio_util::sync::CancellationToken;

@@ -11,6 +11,7 @@ mod completion;
 mod confirmation;
 pub mod impersonation;
 mod own_tool;
+pub mod owners_api;
 mod prompts;
 mod resources;
 #[cfg(feature = "rmcp")]

@@ -21,9 +21,10 @@ use clerk_mcp_service::{
     Caller, OwnTool as _, OwnToolError, ToolResult,
     audit::{Audit, AuditRow},
     impersonation::{
-        ApiBase, Background, CallApiAs, CallApiAsParts, Ended, ImpersonationError, Impersonator,
-        Journal, JournalError, Order, Parts, Policy, Reason, Started,
+        Background, CallApiAs, CallApiAsParts, Ended, ImpersonationError, Impersonator, Journal,
+        JournalError, Order, Parts, Policy, Reason, Started,
     },
+    owners_api::BaseUrl,
 };
 use emulator::{Answer, Clock, Emulator, Random, Seed};
 use futures_util::FutureExt as _;
@@ -540,7 +541,7 @@ impl World {
         CallApiAs::new(CallApiAsParts {
             impersonator: self.impersonator(),
             frontend: self.frontend(),
-            api: ApiBase::parse("https://api.example.com/v1").unwrap(),
+            api: BaseUrl::parse("https://api.example.com/v1").unwrap(),
             transport: api.clone(),
             operator: operator.map(str::to_owned),
             template: None,
@@ -624,7 +625,7 @@ fn tokens_are_in_no_result_unless_that_is_allowed() {
     let signature = token.rsplit('.').next().unwrap();
     assert!(!text.contains(signature), "{text}");
     assert!(
-        text.contains("you sent Bearer (a session token, not shown)"),
+        text.contains("you sent Bearer (a credential, not shown)"),
         "{text}"
     );
     assert!(text.contains("hidden\\\\u{202e}"), "{text}");

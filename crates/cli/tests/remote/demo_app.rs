@@ -391,7 +391,10 @@ fn tools_are_listed_without_any_key() {
         assert!(listed.contains("admin"), "{listed}");
         let told = warned.contains(missing) && warned.contains("is not checked");
         assert!(told && warned.contains("serve --check"), "{warned}");
-        assert!(!format!("{listed}{warned}").contains("not_given"), "{warned}");
+        assert!(
+            !format!("{listed}{warned}").contains("not_given"),
+            "{warned}"
+        );
     }
     // What is wrong with the tools is told all the same, and a key that is given must be one.
     let (is_good, _, said) = list("[api]\nbase_url = \"https://api.example.com\"\n[[tools]]\n");

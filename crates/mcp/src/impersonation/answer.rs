@@ -10,9 +10,7 @@ use toolkit::{
 };
 
 use super::error::ImpersonationError;
-use crate::own_tool::ToolResult;
-
-const HIDDEN: &str = "(a session token, not shown)";
+use crate::{own_tool::ToolResult, owners_api::hide};
 
 /// JSON Schema of the result.
 pub(super) fn schema(exposes_tokens: bool) -> Map<String, Value> {
@@ -40,7 +38,7 @@ pub(super) fn schema(exposes_tokens: bool) -> Map<String, Value> {
 /// `redirect_refused` for a redirect: nothing is sent anywhere else.
 pub(super) fn result(
     user_id: &str,
-    response: &http::Response<Bytes>,
+    response: http::Response<Bytes>,
     token: &Secret,
     exposes_tokens: bool,
 ) -> Result<ToolResult, ImpersonationError> {
@@ -52,12 +50,13 @@ pub(super) fn result(
             "call the address that it leads to, if it is below the API's base URL",
         ));
     }
+    let response = match exposes_tokens {
+        true => response,
+        false => hide(response, token.expose().as_bytes()),
+    };
     let content_type = response.headers().get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let (mut body, truncated) = body(response.body(), content_type);
-    if !exposes_tokens {
-        hide(&mut body, token.expose());
-    }
     escape_invisible(&mut body);
     let mut structured = Map::new();
     structured.insert("user_id".into(), user_id.into());
@@ -101,25 +100,6 @@ fn body(bytes: &[u8], content_type: Option<&str>) -> (Value, bool) {
             let kept = whole.and_then(|at| text.get(..at)).unwrap_or_default();
             (kept.into(), true)
         }
-    }
-}
-
-/// Takes the token out of every text, and its signature too: without it the rest is no token.
-fn hide(value: &mut Value, token: &str) {
-    let signature = token.rsplit('.').next().unwrap_or(token);
-    let clean = |text: &str| text.replace(token, HIDDEN).replace(signature, HIDDEN);
-    match value {
-        Value::String(text) if text.contains(signature) => *text = clean(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, token)),
-        Value::Object(members) => {
-            let named = members.keys().any(|name| name.contains(signature));
-            if named {
-                let renamed = std::mem::take(members).into_iter();
-                *members = renamed.map(|(name, value)| (clean(&name), value)).collect();
-            }
-            members.values_mut().for_each(|member| hide(member, token));
-        }
-        _ => {}
     }
 }
 

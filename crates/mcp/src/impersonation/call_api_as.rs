@@ -9,16 +9,17 @@ use toolkit::{Progress, operation::Hints};
 
 use super::{
     answer,
-    api_base::ApiBase,
     error::ImpersonationError,
     impersonator::{Impersonator, Order},
     policy::Reason,
 };
 use crate::{
     own_tool::{Definition, OwnTool, OwnToolError, ToolResult},
+    owners_api::BaseUrl,
     service::Caller,
 };
 
+const PATH_HINT: &str = "write a path below the API's base URL, such as /orders/42?expand=items";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("clerk-mcp/", env!("CARGO_PKG_VERSION")));
@@ -30,7 +31,7 @@ pub struct CallApiAsParts {
     /// Redeems the actor tokens. Of the impersonator's instance.
     pub frontend: FrontendClient,
     /// The API that is called.
-    pub api: ApiBase,
+    pub api: BaseUrl,
     /// How it is called. It follows no redirects, and bounds time and size.
     pub transport: Arc<dyn Transport>,
     /// Who acts where nobody is signed in, `user_…`.
@@ -145,7 +146,7 @@ impl CallApiAs {
         }
         let (response, token) = called?;
         let exposed = impersonator.policy().exposes_tokens();
-        Ok(answer::result(&user_id, &response, &token, exposed)?)
+        Ok(answer::result(&user_id, response, &token, exposed)?)
     }
 
     fn request(
@@ -177,7 +178,9 @@ impl CallApiAs {
         let bytes = body.map(Value::to_string).unwrap_or_default();
         let mut request = http::Request::new(Bytes::from(bytes));
         *request.method_mut() = method;
-        *request.uri_mut() = self.parts.api.join(path)?;
+        let address = self.parts.api.join(path);
+        *request.uri_mut() = address
+            .map_err(|error| ImpersonationError::invalid(format!("the path {error}"), PATH_HINT))?;
         let headers = request.headers_mut();
         headers.insert(header::ACCEPT, JSON);
         headers.insert(header::USER_AGENT, AGENT);

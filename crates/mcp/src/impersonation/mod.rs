@@ -12,7 +12,6 @@
 //! * Tickets and tokens are in no error, no audit row and no journal.
 
 mod answer;
-mod api_base;
 mod call_api_as;
 mod ending;
 mod error;
@@ -22,7 +21,6 @@ mod people;
 mod policy;
 mod record;
 
-pub use api_base::{ApiBase, ApiBaseError};
 pub use call_api_as::{CallApiAs, CallApiAsParts};
 pub use ending::Revoked;
 pub use error::ImpersonationError;

@@ -1,7 +1,7 @@
 //! `[impersonation]`.
 
 use clerk::InstanceKind;
-use mcp::impersonation::{ApiBase, Policy};
+use mcp::impersonation::Policy;
 
 use super::{
     fault::{Place, Wrong},
@@ -48,13 +48,6 @@ pub(super) fn impersonation(
         reading.fault(Wrong::new(problem, hint).at(place));
         return None;
     };
-    let api = match ApiBase::parse(&api.api.base_url.to_string()) {
-        Ok(api) => api,
-        Err(error) => {
-            reading.fault(Wrong::of(&error).at(Place::Setting("api.base_url".to_owned())));
-            return None;
-        }
-    };
     let is_live =
         clerk.is_some_and(|clerk| clerk.secret_key.instance() == InstanceKind::Production);
     if is_live && allow_live == Some(false) {
@@ -77,7 +70,7 @@ pub(super) fn impersonation(
         .with_ceiling(lifetime?);
     let policy = policy.map_err(|error| reading.fault(Wrong::of(&error).at(place)));
     Some(Some(Impersonation {
-        api,
+        api: api.api.base_url.clone(),
         policy: policy.ok()?,
         template: template?,
     }))

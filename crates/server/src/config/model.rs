@@ -9,7 +9,7 @@ use std::{
 
 use clerk::{ApiUrl, ApiVersion, SecretKey};
 use ipnet::IpNet;
-use mcp::impersonation::{ApiBase, Policy};
+use mcp::{impersonation::Policy, owners_api::BaseUrl};
 use oauth::{KeySource, ScopePolicy};
 use toolkit::pattern::Patterns;
 use url::Url;
@@ -69,7 +69,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Impersonation {
     /// Where the API is.
-    pub api: ApiBase,
+    pub api: BaseUrl,
     /// How long a session may last, and where.
     pub policy: Policy,
     /// The JWT template whose tokens the API takes.

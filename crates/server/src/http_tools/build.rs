@@ -41,7 +41,7 @@ impl HttpTool {
             address.push('?');
             address.push_str(&query);
         }
-        let address = self.api.base_url.join(&address);
+        let address = self.api.base_url.with(&address);
         if address.len() > LONGEST_ADDRESS {
             let problem = "the arguments make an address that is too long";
             return Err(ArgumentFault::new("", problem));

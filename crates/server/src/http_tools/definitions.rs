@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 use http::{HeaderMap, HeaderValue};
+use mcp::owners_api::BaseUrl;
 use serde_json::Value;
 use toml::de::DeTable;
 
 use super::{
-    base_url::BaseUrl,
     credential::CredentialKind,
     entry::{TOOL_KEYS, own_header},
     fault::{DefinitionFault, Fault, Faults, shown},

@@ -8,7 +8,7 @@ use http::{
     Method, Request, Response,
     header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
-use mcp::{Caller, Definition, OwnTool, OwnToolError, ToolResult};
+use mcp::{Caller, Definition, OwnTool, OwnToolError, ToolResult, owners_api::hide};
 use serde_json::{Map, Value};
 use toolkit::{
     Progress,
@@ -17,7 +17,6 @@ use toolkit::{
 
 use super::{
     credential::{Credential, CredentialKind},
-    echo,
     fault::ToolFault,
     shape::{judge, retry_after},
     template::Values,
@@ -237,7 +236,7 @@ impl ApiTool {
         first
             .headers_mut()
             .insert(header.name.clone(), header.value.clone());
-        let response = echo::hide(self.repeated(first).await?, &header);
+        let response = hide(self.repeated(first).await?, header.value.as_bytes());
         if response.status() != 401 || !may_renew {
             return Ok((response, false));
         }
@@ -250,7 +249,7 @@ impl ApiTool {
             .headers_mut()
             .insert(renewed.name.clone(), renewed.value.clone());
         let response = self.repeated(second).await?;
-        Ok((echo::hide(response, &renewed), true))
+        Ok((hide(response, renewed.value.as_bytes()), true))
     }
 
     /// Sends, and again where that may help and cannot harm.

@@ -12,13 +12,11 @@
 //! - The credential of a request comes from [`Credential`]; the token of the MCP client is not within
 //!   reach.
 
-mod base_url;
 mod body;
 mod build;
 mod credential;
 mod credential_entry;
 mod definitions;
-mod echo;
 mod entry;
 mod executor;
 pub(crate) mod fault;
@@ -38,7 +36,6 @@ mod transport;
 
 pub(crate) use self::tool::title_of;
 pub use self::{
-    base_url::{BaseUrl, BaseUrlError},
     build::{LARGEST_REQUEST, LONGEST_ADDRESS},
     credential::{
         Credential, CredentialFault, CredentialHeader, CredentialKind, FixedCredentials,

@@ -3,12 +3,11 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use mcp::Definition;
+use mcp::{Definition, owners_api::BaseUrl};
 use serde_json::{Map, Value};
 use toolkit::operation::Hints;
 
 use super::{
-    base_url::BaseUrl,
     body::Body,
     credential::CredentialKind,
     fault::{Faults, shown},

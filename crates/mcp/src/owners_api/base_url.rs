@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use clerk::check_segment;
 use http::Uri;
 use url::{Host, Url};
 
@@ -14,6 +15,9 @@ pub struct BaseUrl {
     /// `/v1`, or nothing.
     path: String,
 }
+
+/// The longest path of a caller with its query, in bytes.
+const LONGEST_PATH: usize = 2_048;
 
 /// Why a text is no base URL. The second line is a hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,12 +34,17 @@ pub enum BaseUrlError {
     )]
     Plain,
     /// A user name or password.
-    #[error("it holds a user name or a password\nhint: remove it, and set `credential`")]
+    #[error("it holds a user name or a password\nhint: remove it: it is no place for a secret")]
     UserInfo,
     /// A query or a fragment.
-    #[error("it has a query or a fragment\nhint: remove it; a tool has `query`")]
+    #[error("it has a query or a fragment\nhint: remove it: requests have their own")]
     Query,
 }
+
+/// What is wrong with a path, as the end of a sentence: `does not begin with a slash`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PathError(&'static str);
 
 impl BaseUrl {
     /// Reads a base URL. A slash at its end means nothing.
@@ -64,16 +73,54 @@ impl BaseUrl {
     }
 
     /// A base that no request can go to.
-    pub(crate) fn unusable() -> Self {
+    #[must_use]
+    pub fn unusable() -> Self {
         Self {
             origin: String::new(),
             path: String::new(),
         }
     }
 
-    /// The URL of a path (with its slash and, maybe, a query) below it.
-    pub(crate) fn join(&self, path_and_query: &str) -> String {
+    /// The URL of a path (with its slash and, maybe, a query) below it, which whoever calls has made of
+    /// encoded parts: nothing is checked here.
+    #[must_use]
+    pub fn with(&self, path_and_query: &str) -> String {
         format!("{}{}{path_and_query}", self.origin, self.path)
+    }
+
+    /// The address of a path that somebody gave whole, below it, with its query if it has one.
+    ///
+    /// # Errors
+    /// [`PathError`] for a path that could lead anywhere else, however often somebody on the way decodes
+    /// it.
+    pub fn join(&self, path: &str) -> Result<Uri, PathError> {
+        if path.len() > LONGEST_PATH {
+            return Err(PathError("is too long"));
+        }
+        let below = path.strip_prefix('/');
+        let below = below.ok_or(PathError("does not begin with a slash"))?;
+        let (segments, query) = match below.split_once('?') {
+            Some((segments, query)) => (segments, Some(query)),
+            None => (below, None),
+        };
+        // One slash may stand at the end.
+        let named = segments.strip_suffix('/').unwrap_or(segments);
+        if !named.is_empty() && !named.split('/').all(is_segment) || segments == "/" {
+            return Err(PathError(
+                "has an empty segment, dots, or characters that an address has not",
+            ));
+        }
+        if query.is_some_and(|query| !query.bytes().all(is_of_query)) {
+            return Err(PathError(
+                "has a query with characters that an address has not",
+            ));
+        }
+        let address = self.with(path).parse();
+        let address: Uri = address.map_err(|_| PathError("is no path"))?;
+        match self.contains(&address) {
+            true => Ok(address),
+            false => Err(PathError("leads elsewhere")),
+        }
     }
 
     /// Whether a request to this address stays below it.
@@ -85,7 +132,7 @@ impl BaseUrl {
         self.contains_url(&url)
     }
 
-    pub(crate) fn contains_url(&self, url: &Url) -> bool {
+    fn contains_url(&self, url: &Url) -> bool {
         let below = url.path().strip_prefix(self.path.as_str());
         url.origin().ascii_serialization() == self.origin
             && url.username().is_empty()
@@ -94,7 +141,8 @@ impl BaseUrl {
     }
 
     /// Where a `Location` leads from `from`, if that is still below the base.
-    pub(crate) fn follow(&self, from: &Uri, location: &str) -> Option<Uri> {
+    #[must_use]
+    pub fn follow(&self, from: &Uri, location: &str) -> Option<Uri> {
         let mut to = Url::parse(&from.to_string()).ok()?.join(location).ok()?;
         to.set_fragment(None);
         // What stands behind the API may decode the path once more.
@@ -111,6 +159,19 @@ impl std::fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", self.origin, self.path)
     }
+}
+
+/// Whether it is one segment of a path (RFC 3986 section 3.3), and stays one when it is decoded.
+fn is_segment(segment: &str) -> bool {
+    check_segment(segment).is_ok() && segment.bytes().all(is_of_segment)
+}
+
+fn is_of_segment(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:@".contains(&byte)
+}
+
+fn is_of_query(byte: u8) -> bool {
+    is_of_segment(byte) || b"/?[]".contains(&byte)
 }
 
 fn is_loopback(host: &Host<&str>) -> bool {
@@ -134,6 +195,7 @@ mod tests {
             ("http://127.0.0.1:3000", "http://127.0.0.1:3000"),
             ("http://[::1]:3000/a", "http://[::1]:3000/a"),
             ("http://localhost:3000", "http://localhost:3000"),
+            ("https://a.example/a/../b", "https://a.example/b"),
         ] {
             assert_eq!(BaseUrl::parse(text).unwrap().to_string(), shown);
         }
@@ -145,6 +207,8 @@ mod tests {
             ("http://api.example.com", BaseUrlError::Plain),
             ("http://localhost.evil.example", BaseUrlError::Plain),
             ("https://user@a.example", BaseUrlError::UserInfo),
+            ("https://me:pw@a.example", BaseUrlError::UserInfo),
+            ("api.example.com", BaseUrlError::Form),
             ("https://a.example/?x=1", BaseUrlError::Query),
             ("https://a.example/#x", BaseUrlError::Query),
         ] {
@@ -186,5 +250,49 @@ mod tests {
         ] {
             assert!(base.follow(&from, hidden).is_none(), "{hidden}");
         }
+    }
+
+    #[test]
+    fn a_path_stays_below_the_base() {
+        let base = BaseUrl::parse("https://api.example.com/v1").unwrap();
+        for (path, address) in [
+            ("/", "https://api.example.com/v1/"),
+            ("/orders", "https://api.example.com/v1/orders"),
+            ("/orders/", "https://api.example.com/v1/orders/"),
+            (
+                "/a%20b/@me?x=1&y=a/b?",
+                "https://api.example.com/v1/a%20b/@me?x=1&y=a/b?",
+            ),
+        ] {
+            assert_eq!(base.join(path).unwrap().to_string(), address);
+        }
+        for path in [
+            "",
+            "orders",
+            "https://evil.example/",
+            "//evil.example/",
+            "@evil.example/",
+            ".evil.example/",
+            ":8080/",
+            "/../admin",
+            "/a/../../admin",
+            "/a/./b",
+            "/%2e%2e/admin",
+            "/%252e%252e/admin",
+            "/a%2f..%2fadmin",
+            "/a%5c..%5cadmin",
+            "/a\\..\\admin",
+            "/a//b",
+            "/a#b",
+            "/a b",
+            "/a?b c",
+            "/a?b#c",
+            "/a\r\nhost: evil",
+            "/ä",
+            "/a%00",
+        ] {
+            assert!(base.join(path).is_err(), "{path}");
+        }
+        assert!(base.join(&format!("/{}", "x/".repeat(1_100))).is_err());
     }
 }
