@@ -125,7 +125,7 @@ mod tests {
             });
             assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
             assert_eq!(BASE64.decode(&keys[0]).unwrap().len(), 32);
-            assert_eq!(names(folder.path()), [file.clone()]);
+            assert_eq!(names(folder.path()), std::slice::from_ref(&file));
             assert_eq!(kept_key(&file, &random).unwrap(), keys[0]);
             #[cfg(unix)]
             {

@@ -359,6 +359,54 @@ mod tests {
         }
     }
 
+    /// A Clerk that knows everybody, and answers about memberships with this error.
+    struct WithoutMemberships(u16, &'static str);
+
+    impl Transport for WithoutMemberships {
+        fn send(
+            &self,
+            request: http::Request<Bytes>,
+        ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
+            let of_memberships = request.uri().path().ends_with("/organization_memberships");
+            let (status, body) = match of_memberships {
+                true => (
+                    self.0,
+                    json!({"errors": [{"code": self.1, "message": "m"}]}),
+                ),
+                false => (200, user(json!({}))),
+            };
+            let answer = http::Response::builder()
+                .status(status)
+                .header("content-type", "application/json")
+                .body(Bytes::from(body.to_string()));
+            Box::pin(std::future::ready(Ok(answer.unwrap())))
+        }
+    }
+
+    fn people(clerk: impl Transport + 'static) -> People {
+        let key = SecretKey::parse("sk_test_0123456789abcdefghij").unwrap();
+        People::new(Client::builder(key, Arc::new(clerk), Arc::new(Noon)).build())
+    }
+
+    #[tokio::test]
+    async fn what_clerk_says_of_memberships_deletes_nobody() {
+        let off = "organization_not_enabled_in_instance";
+        let read = |status, code| async move {
+            let people = people(WithoutMemberships(status, code));
+            people.now("user_1").await
+        };
+        let person = read(403, off).await.unwrap();
+        assert!(person.facts.memberships.is_empty());
+        assert_eq!(person.facts.roles, ["admin"]);
+        for (status, code) in [(403, "forbidden"), (404, "resource_not_found"), (404, off)] {
+            let refused = read(status, code).await.unwrap_err();
+            assert!(
+                matches!(refused, PersonError::Unavailable { .. }),
+                "{status} {code}: {refused:?}"
+            );
+        }
+    }
+
     struct Noon;
 
     impl Env for Noon {
@@ -389,10 +437,8 @@ mod tests {
                 let changed = kept.change_values(&owner, &changes, Timestamp(0)).await;
                 changed.unwrap().unwrap();
             }
-            let key = SecretKey::parse("sk_test_0123456789abcdefghij").unwrap();
-            let client = Client::builder(key, Arc::new(Clerk(status)), Arc::new(Noon)).build();
             let store = Arc::new(MemoryStore::new());
-            let people = People::new(client).forgetting(kept.clone(), store);
+            let people = people(Clerk(status)).forgetting(kept.clone(), store);
             people.recent("user_1").await.unwrap_err();
             people.now("user_1").await.unwrap_err();
             assert_eq!(kept.forget_values("user_1").await, Ok(left), "{status:?}");
