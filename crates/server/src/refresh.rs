@@ -1,13 +1,14 @@
 //! What is asked before a refresh token rotates: whether the person may still be signed in, and
 //! whether Clerk still stands by what it gave.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use oauth::{BoxFuture, Grant, RefreshCheck, RefreshRefusal};
+use oauth::{BoxFuture, Grant, RefreshCheck, RefreshRefusal, Sealed};
 
 use crate::{
     app::AuthorizationApp,
     people::{PersonError, Standing},
+    sign_in::{SignIn, pauses},
 };
 
 /// When to try again if Clerk does not say.
@@ -59,7 +60,36 @@ impl RefreshCheck for Refreshing<'_> {
     ) -> BoxFuture<'a, Result<Option<Vec<u8>>, RefreshRefusal>> {
         Box::pin(async move {
             self.person(grant).await?;
-            self.app.sign_in.refresh(grant, upstream).await
+            let store = self.app.oauth.store().as_ref();
+            self.app.sign_in.refresh(grant, upstream, store).await
         })
+    }
+
+    fn unkept(&self, grant: &Grant, renewed: Vec<u8>, sealed: Sealed) {
+        let SignIn::ClerkOauth(clerk) = self.app.sign_in.as_ref() else {
+            return;
+        };
+        let Some(held) = clerk.hold(grant, renewed) else {
+            return;
+        };
+        let app = Arc::clone(&self.app.app);
+        let (id, version) = (grant.id.clone(), grant.upstream_version);
+        tokio::spawn(async move {
+            for pause in pauses() {
+                app.env.sleep(pause).await;
+                let store = app.oauth.store();
+                match store
+                    .update_upstream(&id, version, &sealed, app.now())
+                    .await
+                {
+                    // In a conflict another request was faster, with the same or something newer.
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::warn!(grant = %id, %error, "what Clerk gave anew is not kept yet")
+                    }
+                }
+            }
+            drop(held);
+        });
     }
 }

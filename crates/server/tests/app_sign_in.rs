@@ -18,8 +18,8 @@ use clerk::{
 use clerk_mcp_server::sign_in::{AppFault, AppSignIn, Completed, SignIn, SignInFault};
 use http::{Request, Response};
 use oauth::{
-    ClientId, Grant, GrantId, PlainToken, RefreshRefusal, Resource, ScopeSet, Timestamp,
-    UpstreamRequest,
+    ClientId, Grant, GrantId, MemoryStore, PlainToken, RefreshRefusal, Resource, ScopeSet,
+    Timestamp, UpstreamRequest,
 };
 use serde_json::{Value, json};
 use token::{AT_MS, claims, header, sign, with};
@@ -341,7 +341,7 @@ fn grant(session_id: Option<&str>) -> Grant {
 async fn a_grant_lives_as_long_as_its_session() {
     let refreshed = |session: Session, id: Option<&'static str>| async move {
         let sign_in = sign_in(&Clerk::with(session));
-        sign_in.refresh(&grant(id), None).await
+        sign_in.refresh(&grant(id), None, &MemoryStore::new()).await
     };
     let status = |status: &str| session(json!({"status": status}));
     let of = Some("sess_a");

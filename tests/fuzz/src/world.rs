@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use oauth::{
     AuthorizationServer, BoxFuture, ClientKeys, FetchDocument, FetchFault, FetchedDocument, Grant,
-    MemoryStore, PublicKey, Random, RefreshCheck, RefreshRefusal, ServerKey, ServerKeys, Settings,
-    Timestamp,
+    MemoryStore, PublicKey, Random, RefreshCheck, RefreshRefusal, Sealed, ServerKey, ServerKeys,
+    Settings, Timestamp,
 };
 use tokio::runtime::Runtime;
 use url::Url;
@@ -110,4 +110,6 @@ impl RefreshCheck for Nobody {
     ) -> BoxFuture<'a, Result<Option<Vec<u8>>, RefreshRefusal>> {
         Box::pin(async { Err(RefreshRefusal::Ended) })
     }
+
+    fn unkept(&self, _: &Grant, _: Vec<u8>, _: Sealed) {}
 }

@@ -14,6 +14,7 @@ mod api_tools;
 mod app_sign_in;
 mod authorization_server;
 mod call_streams;
+mod clerk_refresh;
 mod clerk_tokens;
 mod consent;
 mod consents;

@@ -18,7 +18,7 @@ use crate::parameters::Parameters;
 use crate::pkce::CodeChallenge;
 use crate::resource::Resource;
 use crate::scope::ScopeSet;
-use crate::seal::GrantKey;
+use crate::seal::{GrantKey, Sealed};
 use crate::server_key::{Purpose, ServerKey};
 use crate::settings::Settings;
 use crate::store::UpstreamUpdate;
@@ -35,11 +35,20 @@ pub trait RefreshCheck: Send + Sync {
     /// Checks the person of `grant`; `upstream` is what the grant keeps, opened. Gives back what it
     /// is to keep from now on, if Clerk gave something new: it is kept at once, whatever becomes of
     /// the refresh. Nothing has been consumed yet.
+    ///
+    /// Where Clerk refuses what the grant keeps, look at the grant in the store first: another request
+    /// may have used it, and kept what it got.
     fn check<'a>(
         &'a self,
         grant: &'a Grant,
         upstream: Option<Vec<u8>>,
     ) -> BoxFuture<'a, Result<Option<Vec<u8>>, RefreshRefusal>>;
+
+    /// What [`RefreshCheck::check`] gave for `grant` is not kept, since the store failed, and what the
+    /// grant keeps may be used up at Clerk. So give `renewed` again when asked for the same
+    /// `upstream_version`, and have the store keep it as soon as it can: that is
+    /// [`Store::update_upstream`] with `sealed`.
+    fn unkept(&self, grant: &Grant, renewed: Vec<u8>, sealed: Sealed);
 }
 
 /// Why a refresh goes no further.
@@ -303,11 +312,15 @@ impl AuthorizationServer {
             Ok(Some(renewed)) => {
                 let sealed = key.seal(&renewed, &grant.id, random);
                 let version = grant.upstream_version;
-                match self
-                    .store
-                    .update_upstream(&grant.id, version, &sealed, now)
-                    .await?
-                {
+                let kept = self.store.update_upstream(&grant.id, version, &sealed, now);
+                let kept = match kept.await {
+                    Ok(kept) => kept,
+                    Err(error) => {
+                        check.unkept(grant, renewed, sealed);
+                        return Err(error.into());
+                    }
+                };
+                match kept {
                     // In a conflict another request has kept something newer.
                     UpstreamUpdate::Updated { .. } | UpstreamUpdate::Conflict => Ok(()),
                     UpstreamUpdate::Gone => Err(TokenError::Refresh {

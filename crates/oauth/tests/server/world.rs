@@ -8,9 +8,9 @@ use std::time::Duration;
 use clerk_mcp_oauth::{
     Answer, Authorization, AuthorizationServer, AuthorizeFault, BoxFuture, Callback, ClientId,
     ClientKeys, ConsentPage, FetchDocument, FetchFault, FetchedDocument, Grant, MemoryStore, Next,
-    Parameters, PlainToken, PublicKey, Random, RefreshCheck, RefreshRefusal, ScopeSet, ServerKey,
-    ServerKeys, Settings, SignedIn, StepFault, Timestamp, TokenError, TokenKind, TokenResponse,
-    UpstreamRequest,
+    Parameters, PlainToken, PublicKey, Random, RefreshCheck, RefreshRefusal, ScopeSet, Sealed,
+    ServerKey, ServerKeys, Settings, SignedIn, StepFault, Timestamp, TokenError, TokenKind,
+    TokenResponse, UpstreamRequest,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -150,6 +150,10 @@ impl RefreshCheck for People {
         self.asked.lock().unwrap().push(upstream);
         let answer = self.answer.lock().unwrap().clone().unwrap_or(Ok(None));
         Box::pin(async move { answer })
+    }
+
+    fn unkept(&self, _: &Grant, _: Vec<u8>, _: Sealed) {
+        unreachable!("a store in memory keeps everything");
     }
 }
 

@@ -16,15 +16,16 @@ use http::HeaderValue;
 use oauth::{Access, Grant, GrantId, UpstreamUpdate};
 
 use super::{Refused, Token, sign_in_again, slot::Slot, unavailable};
-use crate::{app::App, ended::GrantEnd, http_tools::CredentialFault, sign_in::SignIn};
+use crate::{
+    app::App,
+    ended::GrantEnd,
+    http_tools::CredentialFault,
+    sign_in::{SignIn, pauses},
+};
 
 /// How long before its end Clerk's access token is not used any more: the API's clock may be ahead,
 /// and a call with its repetitions takes a while.
 const MARGIN: Duration = Duration::from_secs(60);
-/// How often it is tried to keep what Clerk gave, when the store fails, and how soon again; that
-/// doubles each time. Meanwhile it is used from memory.
-const KEEPING_TRIES: u32 = 8;
-const KEEPING_PAUSE: Duration = Duration::from_millis(250);
 /// Below it, looking for entries that can be dropped is not worth it.
 const FIRST_SWEEP: usize = 1024;
 
@@ -170,23 +171,24 @@ impl SignInUse {
         access.replace_upstream(renewed, random);
         *self.access() = access.clone();
         let token = token_of(&opened(&access)?, Some(self.app.env.now()))?;
-        let mut pause = KEEPING_PAUSE;
         match self.keep_in_store(&mut access).await {
             Kept::Yes => Ok(token),
             Kept::GrantGone => Err(sign_in_again()),
             Kept::Failed => {
-                // Without it the next process that opens the grant would find the old tokens.
+                // Until it is kept it is used from memory, here and where the client refreshes.
+                let held = match self.app.sign_in.as_deref() {
+                    Some(SignIn::ClerkOauth(clerk)) => clerk.hold(&access.grant, renewed.to_vec()),
+                    _ => None,
+                };
                 let this = Arc::clone(self);
                 tokio::spawn(async move {
-                    for _ in 0..KEEPING_TRIES {
+                    for pause in pauses() {
                         this.app.env.sleep(pause).await;
-                        pause *= 2;
                         if !matches!(this.keep_in_store(&mut access).await, Kept::Failed) {
-                            return;
+                            break;
                         }
                     }
-                    let grant = &access.grant.id;
-                    tracing::error!(%grant, "what Clerk gave anew could not be kept");
+                    drop(held);
                 });
                 Ok(token)
             }

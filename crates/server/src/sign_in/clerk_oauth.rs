@@ -7,9 +7,12 @@ use clerk::{
     oauth::{AuthorizationRequest, CallbackQuery, OAuthError, Prompt, Provider, TokenSet},
 };
 use moka::future::Cache;
-use oauth::{Grant, GrantId, RefreshRefusal, SignedIn, UpstreamRequest};
+use oauth::{Grant, RefreshRefusal, SignedIn, Store, UpstreamRequest};
 
-use super::{Completed, RETRY_AFTER, SignInFault};
+use super::{
+    Completed, RETRY_AFTER, SignInFault,
+    unkept::{Held, Unkept, Version},
+};
 
 /// How far Clerk's clock and ours may be apart.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -20,6 +23,7 @@ const REFRESH_MARGIN: Duration = Duration::from_secs(60 * 60);
 const REFRESHED_KEPT: Duration = Duration::from_secs(60);
 /// The most grants whose refresh is under way.
 const MOST_REFRESHED: u64 = 10_000;
+
 /// Sign-in through Clerk's OAuth provider. There is no Clerk session in this mode.
 pub struct ClerkOauth {
     provider: Provider,
@@ -27,7 +31,16 @@ pub struct ClerkOauth {
     env: Arc<dyn Env>,
     /// What Clerk gave for one version of what a grant keeps: asked for once, however many refreshes
     /// come at the same moment.
-    refreshed: Cache<(GrantId, u64), Option<Arc<Vec<u8>>>>,
+    refreshed: Cache<Version, Refreshed>,
+    unkept: Unkept,
+}
+
+/// What Clerk gave, if there was a refresh token.
+#[derive(Clone)]
+struct Refreshed {
+    given: Option<Arc<Vec<u8>>>,
+    /// When, Unix milliseconds by the server's clock.
+    at: u64,
 }
 
 impl fmt::Debug for ClerkOauth {
@@ -50,6 +63,7 @@ impl ClerkOauth {
                 .max_capacity(MOST_REFRESHED)
                 .time_to_live(REFRESHED_KEPT)
                 .build(),
+            unkept: Unkept::default(),
         }
     }
 
@@ -98,6 +112,7 @@ impl ClerkOauth {
         &self,
         grant: &Grant,
         upstream: Option<Vec<u8>>,
+        store: &dyn Store,
     ) -> Result<Option<Vec<u8>>, RefreshRefusal> {
         if grant.session_id.is_some() {
             tracing::info!(grant = %grant.id, "a grant ends: it was made with sign_in.mode = \"app\"");
@@ -116,7 +131,9 @@ impl ClerkOauth {
         }
         match self.refreshed(grant, tokens).await {
             Ok(refreshed) => Ok(refreshed.map(|bytes| bytes.to_vec())),
-            Err(error) if error.is_dead_refresh_token() => Err(RefreshRefusal::Ended),
+            Err(error) if error.is_dead_refresh_token() => {
+                used_up(grant, store).await.map(|()| None)
+            }
             Err(error) => {
                 tracing::warn!(grant = %grant.id, %error, "Clerk gave no new tokens");
                 let retry_after = error.retry_after().map(Duration::from_secs);
@@ -140,17 +157,61 @@ impl ClerkOauth {
         grant: &Grant,
         tokens: TokenSet,
     ) -> Result<Option<Arc<Vec<u8>>>, Arc<OAuthError>> {
-        let version = (grant.id.clone(), grant.upstream_version);
-        self.refreshed.try_get_with(version, self.ask(tokens)).await
+        let version = version(grant);
+        if let Some(given) = self.unkept.get(&version) {
+            return Ok(Some(given));
+        }
+        let is_old = |refreshed: Refreshed| {
+            let lifetime = u64::try_from(REFRESHED_KEPT.as_millis()).unwrap_or(u64::MAX);
+            self.env.now().saturating_sub(refreshed.at) >= lifetime
+        };
+        if self.refreshed.get(&version).await.is_some_and(is_old) {
+            self.refreshed.invalidate(&version).await;
+        }
+        let asking = self.ask(tokens);
+        let refreshed = self.refreshed.try_get_with(version, asking).await?;
+        Ok(refreshed.given)
+    }
+
+    /// Holds what Clerk gave for what `grant` keeps until the guard is dropped: the store failed, and
+    /// whoever holds it tries again. `None` when somebody does so already.
+    pub(crate) fn hold(&self, grant: &Grant, given: Vec<u8>) -> Option<Held> {
+        self.unkept.hold(version(grant), Arc::new(given))
     }
 
     /// Without a refresh token there is nothing to ask for: the person is read again all the same.
-    async fn ask(&self, tokens: TokenSet) -> Result<Option<Arc<Vec<u8>>>, OAuthError> {
-        let Some(refresh_token) = &tokens.refresh_token else {
-            return Ok(None);
+    async fn ask(&self, tokens: TokenSet) -> Result<Refreshed, OAuthError> {
+        let given = match &tokens.refresh_token {
+            Some(refresh_token) => {
+                let refreshed = self.provider.refresh(refresh_token, self.env.now()).await?;
+                Some(Arc::new(refreshed.to_bytes()))
+            }
+            None => None,
         };
-        let refreshed = self.provider.refresh(refresh_token, self.env.now()).await?;
-        Ok(Some(Arc::new(refreshed.to_bytes())))
+        let at = self.env.now();
+        Ok(Refreshed { given, at })
+    }
+}
+
+fn version(grant: &Grant) -> Version {
+    (grant.id.clone(), grant.upstream_version)
+}
+
+/// Clerk does not take the refresh token of `grant`. If another request or process has used it, the store
+/// has what that got, and the grant goes on; otherwise Clerk has ended it.
+async fn used_up(grant: &Grant, store: &dyn Store) -> Result<(), RefreshRefusal> {
+    match store.grant(&grant.id).await {
+        Ok(Some(kept)) if kept.upstream_version != grant.upstream_version => Ok(()),
+        Ok(_) => {
+            tracing::info!(grant = %grant.id, "a grant ends: Clerk does not take its refresh token any more");
+            Err(RefreshRefusal::Ended)
+        }
+        Err(error) => {
+            tracing::error!(grant = %grant.id, %error, "the store failed");
+            Err(RefreshRefusal::Unavailable {
+                retry_after: RETRY_AFTER,
+            })
+        }
     }
 }
 

@@ -3,18 +3,19 @@
 mod app;
 mod app_callback;
 mod clerk_oauth;
+mod unkept;
 
 use std::{fmt, time::Duration};
 
 use clerk::oauth::{CallbackError, CallbackQuery, OAuthError};
-use oauth::{Grant, RefreshRefusal, SignedIn, UpstreamRequest};
+use oauth::{Grant, RefreshRefusal, SignedIn, Store, UpstreamRequest};
 
-pub(crate) use self::app_callback::without_token;
 pub use self::{
     app::{AppFault, AppSignIn, NotActive, ROUTE as APP_ROUTE},
     app_callback::{AppCallback, AppCallbackError},
     clerk_oauth::{ClerkOauth, scopes},
 };
+pub(crate) use self::{app_callback::without_token, unkept::pauses};
 
 /// When to try again if Clerk does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -181,7 +182,7 @@ impl SignIn {
         }
     }
 
-    /// Whether Clerk still stands by what it gave, and what it gave anew.
+    /// Whether Clerk still stands by what it gave, and what it gave anew. `store` has the grant.
     ///
     /// # Errors
     /// [`RefreshRefusal`].
@@ -189,9 +190,10 @@ impl SignIn {
         &self,
         grant: &Grant,
         upstream: Option<Vec<u8>>,
+        store: &dyn Store,
     ) -> Result<Option<Vec<u8>>, RefreshRefusal> {
         match self {
-            Self::ClerkOauth(clerk) => clerk.refresh(grant, upstream).await,
+            Self::ClerkOauth(clerk) => clerk.refresh(grant, upstream, store).await,
             Self::App(app) => app.refresh(grant).await.map(|()| None),
         }
     }

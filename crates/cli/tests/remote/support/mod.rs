@@ -4,6 +4,7 @@ pub(crate) mod actors;
 pub(crate) mod api;
 pub(crate) mod browser;
 pub(crate) mod clerk;
+pub(crate) mod database;
 pub(crate) mod http;
 pub(crate) mod mcp;
 pub(crate) mod published;
