@@ -213,8 +213,9 @@ pub trait Store: Send + Sync {
 
     // --- Records and upkeep ----------------------------------------------------------------------
 
-    /// Whether the store can do its work now, reading and writing: for a readiness probe. It changes
-    /// nothing and waits for no writer.
+    /// Whether the store can do its work now, reading and writing: for a readiness probe. It writes
+    /// something to the disk and takes it back, as one change, after the writes that are waiting: ask it
+    /// now and then, and not for every probe.
     fn check(&self) -> StoreResult<'_, ()>;
 
     /// Appends to the audit log, all of it or nothing, in this order.

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{
     config::TrustedProxies, ended::GrantEnds, front::origin::Allowed, people::People,
-    rate_limit::RateLimits, routes::Cookies, sign_in::SignIn,
+    rate_limit::RateLimits, readiness::Readiness, routes::Cookies, sign_in::SignIn,
 };
 
 /// What every part of the server stands on.
@@ -36,6 +36,8 @@ pub struct App {
     pub sign_in: Option<Arc<SignIn>>,
     /// What Clerk says of people.
     pub people: People,
+    /// Whether the database works.
+    pub readiness: Readiness,
     /// Grants that end while they are used.
     pub ends: Arc<GrantEnds>,
     /// Hosts and origins.

@@ -27,6 +27,7 @@ pub mod people;
 pub mod principals;
 pub mod process;
 pub mod rate_limit;
+mod readiness;
 mod refresh;
 mod routes;
 pub mod rust_tools;

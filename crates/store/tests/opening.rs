@@ -94,6 +94,19 @@ async fn a_closed_store_refuses() {
 }
 
 #[tokio::test]
+async fn a_check_writes_to_the_disk_and_leaves_nothing() {
+    let place = Place::new();
+    let store = place.open().await;
+    let log = place.folder().join("store.db-wal");
+    let length = || fs::metadata(&log).unwrap().len();
+    let before = length();
+    store.check().await.unwrap();
+    assert!(length() > before, "nothing came to the log of writes");
+    let swept = store.sweep(NOW).await.unwrap();
+    assert_eq!(swept, oauth::Swept::default());
+}
+
+#[tokio::test]
 async fn a_file_that_is_gone_is_noticed() {
     let place = Place::new();
     let store = place.open().await;

@@ -96,9 +96,9 @@ async fn a_lock_of_another_process_is_waited_for_and_reading_goes_on() {
         store.code(Person(1).code()).await.unwrap().is_some(),
         "reading goes on"
     );
-    store.check().await.unwrap();
     run(&mut other, "COMMIT").await;
     waiting.await.unwrap().unwrap().unwrap();
+    store.check().await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The page of what a person allowed: whose it is, and what its forms can do.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::actors::{
     at_clerk_pressing, borrowed, consent_page, decision, press, tokens,
 };
 use crate::support::browser::{Browser, Page, origin};
-use crate::support::http::{Response, get, parameter};
+use crate::support::http::{Response, get, parameter, post};
 use crate::support::mcp::status_with;
 use crate::support::server::{CONFIG, Server, shared};
 
@@ -339,4 +339,29 @@ fn what_a_deleted_person_allowed_is_forgotten() {
     assert!(is_asked(&server, &mut browser, &client));
     assert_eq!(status_with(&server, &bystander.access), 200);
     assert!(!is_asked(&server, &mut others, &client));
+}
+
+#[test]
+fn a_form_takes_effect_though_its_browser_hangs_up() {
+    let server = shared();
+    let client = Client::public(server, HTTPS_CALLBACK);
+    let (mut browser, own) = remembered(server, &client, LUCAS);
+    let page = visit(server, &mut browser, LUCAS);
+    let mut fields = page.form(PAGE);
+    fields.push(("do".to_owned(), "sign-out".to_owned()));
+    let url = server.at(PAGE);
+    let form = post(&url)
+        .header("origin", &server.url)
+        .form(&borrowed(&fields));
+    browser.abandon(&url, form);
+    let begun = Instant::now();
+    while status_with(server, &own.access) != 401 {
+        let waited = begun.elapsed();
+        assert!(
+            waited < Duration::from_secs(15),
+            "the client stays signed in"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(is_asked(server, &mut browser, &client));
 }

@@ -1,7 +1,13 @@
 //! What probes and passers-by are told.
 
+use std::time::{Duration, Instant};
+
+use crate::support::database::sql;
 use crate::support::http::{get, post};
 use crate::support::server::{CONFIG, Server, shared};
+
+/// What was found is believed for a second.
+const LATER: Duration = Duration::from_secs(2);
 
 /// A read that happens to be answered from memory says nothing of the disk.
 #[test]
@@ -15,11 +21,50 @@ fn a_server_whose_database_is_gone_is_not_ready() {
     let database = database.unwrap();
     let away = database.with_extension("away");
     std::fs::rename(database, &away).unwrap();
+    server.advance(LATER);
     let response = get(&server.at("/readyz")).send();
     assert_eq!(response.status, 503, "{}", response.text());
     assert_eq!(get(&server.at("/healthz")).send().status, 200, "it runs");
     std::fs::rename(&away, database).unwrap();
+    server.advance(LATER);
     assert!(server.is_ready());
+}
+
+/// Nor does a read say whether anything can be written.
+#[test]
+fn a_server_whose_database_cannot_be_written_is_not_ready() {
+    let server = Server::start("not-written", CONFIG);
+    assert!(server.is_ready());
+    // As on a full disk: reading goes on.
+    let full = "CREATE TRIGGER full BEFORE INSERT ON used_assertions
+                BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END";
+    sql(&server, full);
+    server.advance(LATER);
+    assert!(!server.is_ready());
+    sql(&server, "DROP TRIGGER full");
+    server.advance(LATER);
+    assert!(server.is_ready());
+    assert_eq!(
+        sql(&server, "SELECT count(*) FROM used_assertions"),
+        Some(0)
+    );
+}
+
+/// Anybody may probe, and each look is a write.
+#[test]
+fn probes_that_come_often_are_answered_from_one_look() {
+    let server = Server::start("probed", CONFIG);
+    assert!(server.is_ready());
+    let full = "CREATE TRIGGER full BEFORE INSERT ON used_assertions
+                BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END";
+    sql(&server, full);
+    server.advance(LATER);
+    let begun = Instant::now();
+    assert!(!server.is_ready());
+    sql(&server, "DROP TRIGGER full");
+    // (Where all of this takes a second, there is a new look.)
+    let is_ready = server.is_ready();
+    assert!(!is_ready || begun.elapsed() >= Duration::from_secs(1));
 }
 
 #[test]

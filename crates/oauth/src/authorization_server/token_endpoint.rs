@@ -47,7 +47,7 @@ pub trait RefreshCheck: Send + Sync {
     /// What [`RefreshCheck::check`] gave for `grant` is not kept, since the store failed, and what the
     /// grant keeps may be used up at Clerk. So give `renewed` again when asked for the same
     /// `upstream_version`, and have the store keep it as soon as it can: that is
-    /// [`Store::update_upstream`] with `sealed`.
+    /// [`Store::update_upstream`](crate::Store::update_upstream) with `sealed`.
     fn unkept(&self, grant: &Grant, renewed: Vec<u8>, sealed: Sealed);
 }
 

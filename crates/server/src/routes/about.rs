@@ -48,15 +48,13 @@ pub(super) async fn readiness(State(app): Shared) -> Response<Body> {
     if app.stop.is_cancelled() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
     }
-    match app.oauth.store().check().await {
-        Ok(()) => text(StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::error!(%error, "not ready: the store failed");
-            text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the database does not answer\n",
-            )
-        }
+    let store = app.oauth.store().as_ref();
+    match app.readiness.of(store, app.now()).await {
+        true => text(StatusCode::OK, "ready\n"),
+        false => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database cannot be read and written\n",
+        ),
     }
 }
 

@@ -18,6 +18,7 @@ mod instance;
 mod open;
 #[cfg(test)]
 mod plans;
+mod probe;
 mod refresh_tokens;
 mod rows;
 mod sessions;

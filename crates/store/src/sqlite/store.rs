@@ -17,7 +17,7 @@ use super::error::{Failure, Outcome};
 use super::open::{OpenError, open};
 use super::writer::Writer;
 use super::{
-    access_tokens, assertions, audit, authorizations, clients, codes, consents, grants,
+    access_tokens, assertions, audit, authorizations, clients, codes, consents, grants, probe,
     refresh_tokens, sweep,
 };
 
@@ -312,7 +312,10 @@ impl Store for SqliteStore {
             }
             let mut reader = self.reader().await?;
             let read = sqlx::query("SELECT 1 FROM sqlite_schema LIMIT 1").execute(&mut *reader);
-            self.told(read.await.map(drop).map_err(Failure::from))
+            self.told(read.await.map(drop).map_err(Failure::from))?;
+            drop(reader);
+            self.write(|connection| Box::pin(probe::write(connection)))
+                .await
         })
     }
 
