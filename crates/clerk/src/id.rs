@@ -214,7 +214,8 @@ pub fn check_id(kind: IdKind, value: &str) -> Result<(), IdError> {
 }
 
 /// Checks that `value` (a slug, say) stays one segment of a path however often something between
-/// here and Clerk decodes it: not empty, not `.` or `..`, without `/`, `\`, `?`, `#` or control
+/// here and Clerk decodes it: not empty, not `.` or `..` (nor `..;x`, which some servers take for it:
+/// RFC 3986 section 3.3 has parameters in a segment), without `/`, `\`, `?`, `#` or control
 /// characters, at most 255 bytes.
 ///
 /// # Errors
@@ -237,7 +238,9 @@ pub fn check_segment(value: &str) -> Result<(), IdError> {
     let mut layer = value.as_bytes().to_vec();
     for _ in 0..MOST_LAYERS {
         let special = |byte: &u8| b"/\\?#".contains(byte) || byte.is_ascii_control();
-        if layer == b"." || layer == b".." || layer.iter().any(special) {
+        let bare = layer.split(|byte| *byte == b';').next();
+        let is_dots = bare.is_some_and(|bare| [&b"."[..], b".."].contains(&bare));
+        if is_dots || layer.iter().any(special) {
             return Err(refused());
         }
         let decoded = decode_once(&layer);

@@ -104,6 +104,7 @@ pub(crate) struct ToolsArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(override_usage = "clerk-mcp call <TOOL> [KEY=VALUE]... [OPTIONS]")]
 pub(crate) struct CallArguments {
     /// The tool's name
     pub(crate) tool: String,

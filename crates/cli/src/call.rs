@@ -177,6 +177,8 @@ fn kind_of(tool: &str, name: &str) -> Option<Kind> {
 /// What does not parse is passed as text: the tool's own check then says what it expects.
 fn value_of(kind: Option<Kind>, name: &str, text: &str) -> Result<Value, Failure> {
     Ok(match kind {
+        // As tools are given them; no pointer begins like that.
+        Some(Kind::Pointers) if text.starts_with('[') => json_value(name, text)?,
         Some(Kind::Boolean) => text
             .parse::<bool>()
             .map_or_else(|_| text.into(), Value::Bool),

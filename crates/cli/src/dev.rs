@@ -191,6 +191,8 @@ impl Folder {
                 arguments.dir.display()
             ))
         };
+        let is_empty =
+            std::fs::read_dir(&path).map_or(true, |mut entries| entries.next().is_none());
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
@@ -228,9 +230,9 @@ impl Folder {
                 }
             }
         }
-        // What is kept here is nobody's source.
-        let ignore = folder.path.join(".gitignore");
-        if !ignore.exists() {
+        // What is kept in a folder of ours is nobody's source.
+        if is_empty {
+            let ignore = folder.path.join(".gitignore");
             std::fs::write(&ignore, "*\n").map_err(|error| cannot("cannot be written", error))?;
         }
         Ok(folder)

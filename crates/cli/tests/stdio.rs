@@ -456,6 +456,15 @@ fn call_prints_json_into_a_pipe() {
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["data"].as_array().unwrap().len(), 2);
     assert_eq!(output.status.code(), Some(0));
+    // As a client would write it.
+    let same = [
+        "call",
+        "--emulate",
+        "getUserList",
+        "limit=2",
+        r#"fields=["/id"]"#,
+    ];
+    assert_eq!(run(&same, "").stdout, output.stdout);
     let output = run(
         &["call", "--emulate", "getUser", "--json", "-"],
         r#"{"userId": "user_none"}"#,

@@ -20,6 +20,19 @@ fn beginning_anew_leaves_nothing_of_before() {
     assert!(!journal.exists());
 }
 
+#[test]
+fn a_folder_that_holds_something_else_is_not_hidden_from_git() {
+    let server = Server::start("own-folder", CONFIG);
+    let ignore = std::fs::read_to_string(server.folder.join("state/.gitignore"));
+    assert_eq!(ignore.unwrap(), "*\n");
+    drop(server);
+    let folder = folder("project");
+    std::fs::create_dir_all(folder.join("state")).unwrap();
+    std::fs::write(folder.join("state/main.rs"), "").unwrap();
+    let server = Server::start_with(folder, &[], "warn");
+    assert!(!server.folder.join("state/.gitignore").exists());
+}
+
 /// Each would overwrite what the other keeps.
 #[test]
 fn a_folder_serves_one_process_at_a_time() {

@@ -278,6 +278,8 @@ mod tests {
             "/a/../../admin",
             "/a/./b",
             "/%2e%2e/admin",
+            "/..;/..;/admin",
+            "/orders/..%3b/admin",
             "/%252e%252e/admin",
             "/a%2f..%2fadmin",
             "/a%5c..%5cadmin",
