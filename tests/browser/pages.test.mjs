@@ -138,6 +138,28 @@ test('a box that is not ticked is a scope that is not granted', async (t) => {
   assert.equal(refused.status, 403);
 });
 
+test('a client that asks for more shows what is new, light and dark', async (t) => {
+  for (const colorScheme of ['light', 'dark']) {
+    const client = await startClient(dev.issuer);
+    t.after(client.stop);
+    const { page, complaints, picture } = await visitor(t, { colorScheme, viewport: PHONE, name: 'step-up' });
+    await page.goto(client.authorizeUrl('tools:read'));
+    assert.equal(await page.getByText('New', { exact: true }).count(), 0);
+    await page.getByRole('button', { name: /allow|approve/i }).click();
+    await page.locator('button, label, a').filter({ hasText: 'Ava Mitchell' }).first().click();
+    await page.getByRole('button', { name: /allow/i }).click();
+    await page.getByRole('heading', { name: 'Back at the client' }).waitFor();
+    assert.equal((await client.redeem(client.returned[0].code)).status, 200);
+
+    await page.goto(client.authorizeUrl());
+    await fits(page);
+    await picture('consent');
+    assert.match(await page.locator('label').filter({ hasText: 'tools:write' }).textContent(), /New/);
+    assert.doesNotMatch(await page.locator('label').filter({ hasText: 'tools:read' }).textContent(), /New/);
+    assert.deepEqual(complaints, []);
+  }
+});
+
 test('the keyboard alone is enough, and Enter does not approve by accident', async (t) => {
   const client = await startClient(dev.issuer);
   t.after(client.stop);
