@@ -14,6 +14,8 @@ use mcp::{Attached, Caller};
 use moka::future::Cache;
 use oauth::{BearerFault, ErrorResponse, PlainToken, ScopeSet, Timestamp, TokenHash};
 
+use store::sessions::ListDigest;
+
 use crate::{
     app::App,
     clerk_tokens::{ClerkTokenFault, ClerkTokens},
@@ -26,6 +28,7 @@ use crate::{
     principals::Principals,
     rate_limit::Limited,
     token_ends::{LookAgain, TokenEnds},
+    tool_lists::ListsTools,
 };
 
 /// How long a token's principal is kept. The facts that it follows from may be as old again (`people`),
@@ -111,6 +114,11 @@ impl BearerTokens {
             ends: TokenEnds::default(),
             weak: Weak::clone(weak),
         }))
+    }
+
+    /// The lists of tools of whoever comes with them.
+    pub(crate) fn lists(&self) -> Arc<dyn ListsTools> {
+        Arc::clone(&self.0) as Arc<dyn ListsTools>
     }
 }
 
@@ -289,6 +297,48 @@ impl Checker {
             Refusal::Unavailable { retry_after } => unavailable(retry_after),
             Refusal::Unservable => plain(StatusCode::INTERNAL_SERVER_ERROR, "you cannot be served"),
         }
+    }
+}
+
+impl ListsTools for Checker {
+    fn list_of(&self, caller: Caller, person: &Person) -> Option<ListDigest> {
+        match self.principals.serve(caller, Some(person)) {
+            Ok(served) => Some(ListDigest(served.tools_digest())),
+            Err(error) => {
+                tracing::error!(%error, "the tools of somebody cannot be listed");
+                None
+            }
+        }
+    }
+
+    fn forget<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let is_theirs = |known: &Known| known.principal.key.holder() == user_id;
+            let known = self.known.iter().filter(|(_, known)| is_theirs(known));
+            let tokens: Vec<Arc<TokenHash>> = known.map(|(token, _)| token).collect();
+            for token in tokens {
+                self.known.invalidate(token.as_ref()).await;
+            }
+        })
+    }
+
+    fn known<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Option<Arc<Person>>> {
+        Box::pin(self.app.people.known(user_id))
+    }
+
+    fn ask<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<(), PersonError>> {
+        Box::pin(async move {
+            let asked = self.app.people.recent(user_id).await;
+            let may_go_on = match &asked {
+                Ok(person) => person.standing != Standing::Banned,
+                Err(error) => *error != PersonError::Deleted,
+            };
+            if !may_go_on && matches!(self.source, TokenSource::Grants) {
+                // What is open is closed, as when they had called something.
+                self.app.end_grants_of(user_id).await;
+            }
+            asked.map(drop)
+        })
     }
 }
 

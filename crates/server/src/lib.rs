@@ -38,6 +38,7 @@ pub mod sign_in;
 mod sse;
 mod sweep;
 mod token_ends;
+pub mod tool_lists;
 pub mod tool_state;
 pub mod tools;
 

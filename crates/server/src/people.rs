@@ -10,7 +10,10 @@ use oauth::Store;
 use serde_json::{Map, Value, json};
 use store::tool_state::ToolStateStore;
 
-use crate::access::{MembershipFacts, PersonFacts};
+use crate::{
+    access::{MembershipFacts, PersonFacts},
+    tool_lists::ToolLists,
+};
 
 /// How long facts about a person are believed. Together with how long what follows from them is kept
 /// (`authenticate`), a role that was taken away ends within a minute.
@@ -63,6 +66,8 @@ pub struct People {
     known: Cache<Arc<str>, Known>,
     /// Where tools keep values of people, and what is remembered of them.
     kept: Option<(Arc<dyn ToolStateStore>, Arc<dyn Store>)>,
+    /// Whose clients listen for changes.
+    lists: Option<Arc<ToolLists>>,
 }
 
 impl fmt::Debug for People {
@@ -96,6 +101,7 @@ impl People {
                 .time_to_live(FACTS_LIFETIME)
                 .build(),
             kept: None,
+            lists: None,
         }
     }
 
@@ -105,6 +111,15 @@ impl People {
     pub fn forgetting(self, values: Arc<dyn ToolStateStore>, store: Arc<dyn Store>) -> Self {
         Self {
             kept: Some((values, store)),
+            ..self
+        }
+    }
+
+    /// Tells of everybody about whom Clerk was asked.
+    #[must_use]
+    pub fn telling(self, lists: Arc<ToolLists>) -> Self {
+        Self {
+            lists: Some(lists),
             ..self
         }
     }
@@ -130,9 +145,17 @@ impl People {
             .known
             .try_get_with(Arc::from(user_id), self.read(user_id));
         match known.await {
-            Ok(known) => known.into_person(),
+            Ok(known) => {
+                self.tell(user_id, &known);
+                known.into_person()
+            }
             Err(error) => Err((*error).clone()),
         }
+    }
+
+    /// A person as Clerk has said within the last half minute, if it was asked.
+    pub async fn known(&self, user_id: &str) -> Option<Arc<Person>> {
+        self.known.get(user_id).await?.person
     }
 
     /// A person as of now, past what is known.
@@ -142,7 +165,10 @@ impl People {
     pub async fn now(&self, user_id: &str) -> Result<Arc<Person>, PersonError> {
         let known = self.read(user_id).await;
         match &known {
-            Ok(known) => self.known.insert(user_id.into(), known.clone()).await,
+            Ok(known) => {
+                self.known.insert(user_id.into(), known.clone()).await;
+                self.tell(user_id, known);
+            }
             Err(_) => self.known.invalidate(user_id).await,
         }
         known?.into_person()
@@ -150,6 +176,13 @@ impl People {
 
     fn time(&self) -> u64 {
         self.client.env().now()
+    }
+
+    /// Whoever asks anew from here on hears the same.
+    fn tell(&self, user_id: &str, known: &Known) {
+        if let (Some(lists), Some(person)) = (&self.lists, &known.person) {
+            lists.seen(user_id, person, known.at);
+        }
     }
 
     async fn read(&self, user_id: &str) -> Result<Known, PersonError> {

@@ -41,6 +41,7 @@ use crate::{
     readiness::Readiness,
     routes::{self, Cookies},
     rust_tools, sweep,
+    tool_lists::{self, ListsTools, ToolLists},
     tool_state::ToolState,
     tools,
 };
@@ -99,6 +100,9 @@ pub struct Server {
     credentials: Arc<Credentials>,
     router: Router,
     sessions: Arc<OwnedSessions>,
+    lists: Arc<ToolLists>,
+    lists_tools: Arc<dyn ListsTools>,
+    people_per_second: Option<u32>,
     stop: Arc<CancellationToken>,
     grace: std::time::Duration,
     connections: ConnectionBounds,
@@ -164,6 +168,7 @@ impl Server {
         let oauth = authorization_server(config, &around)?;
         let sign_in = sign_in(config, &around, &client)?.map(Arc::new);
         let tokens = token_source(config, &client);
+        let lists = Arc::new(ToolLists::default());
         let app = Arc::new(App {
             name: config.name.clone(),
             version: around.version,
@@ -179,7 +184,8 @@ impl Server {
                 SignInConfig::ClerkTokens(_) => SignInMode::ClerkTokens,
             },
             people: People::new(client)
-                .forgetting(Arc::clone(&around.tool_state), Arc::clone(&around.store)),
+                .forgetting(Arc::clone(&around.tool_state), Arc::clone(&around.store))
+                .telling(Arc::clone(&lists)),
             tool_state: around.tool_state,
             tool_state_kept: config.oauth.refresh_total_lifetime,
             audit_kept: config.audit.keep,
@@ -197,8 +203,10 @@ impl Server {
             stop: Arc::clone(&stop),
             public_url,
         });
+        let bearer_tokens = BearerTokens::new(Arc::clone(&app), tokens, principals);
+        let lists_tools = bearer_tokens.lists();
         let front = Front::new(
-            BearerTokens::new(Arc::clone(&app), tokens, principals),
+            bearer_tokens,
             ClerkMcpServer::for_principal(PrincipalOfRequest, around.version),
             FrontConfig {
                 allowed,
@@ -210,6 +218,7 @@ impl Server {
                 store: around.sessions,
                 env: Arc::clone(&app.env),
                 bounds: config.limits.bounds,
+                tool_lists: Arc::clone(&lists),
                 sse: config.sse.then(|| Arc::clone(&app.random)),
             },
         );
@@ -217,6 +226,9 @@ impl Server {
         Ok(Self {
             router: routes::router(Arc::clone(&app), Arc::new(front)),
             sessions,
+            lists,
+            lists_tools,
+            people_per_second: config.limits.people_per_second,
             app,
             credentials,
             stop,
@@ -238,6 +250,12 @@ impl Server {
         let credentials = Arc::clone(&self.credentials);
         let sweeping = tokio::spawn(sweep::forever(Arc::clone(&self.app), credentials));
         let ending = tokio::spawn(sweep::idle_sessions(Arc::clone(&self.sessions)));
+        let following = tokio::spawn(tool_lists::follow(
+            self.lists,
+            self.lists_tools,
+            Arc::clone(&self.app.env),
+            self.people_per_second,
+        ));
         let until = CancellationToken::clone(&self.stop);
         let serving = listen::serve(listener, self.router, self.connections, until, self.grace);
         let stopping = async {
@@ -247,6 +265,7 @@ impl Server {
         tokio::join!(serving, stopping);
         sweeping.abort();
         ending.abort();
+        following.abort();
         self.sessions.keep_use(Duration::ZERO).await;
         self.credentials.close().await;
         if let Some(impersonations) = &self.impersonations {

@@ -16,7 +16,8 @@ use http::{HeaderValue, Request, Response, request::Parts};
 use oauth::{StoreError, StoreResult, Timestamp, TokenHash};
 use rmcp::ServerHandler;
 use store::sessions::{
-    MemorySessions, SessionBounds, SessionStore, StoredEvent, StoredSession, SweptSessions,
+    ListDigest, MemorySessions, SessionBounds, SessionStore, StoredEvent, StoredSession,
+    SweptSessions,
 };
 use url::Url;
 
@@ -67,6 +68,22 @@ impl SessionStore for Disk {
         now: Timestamp,
     ) -> StoreResult<'a, Option<u64>> {
         self.sessions.keep_event(session, stream, message, now)
+    }
+
+    fn tools_listed(&self, session: TokenHash, list: ListDigest) -> StoreResult<'_, ()> {
+        self.sessions.tools_listed(session, list)
+    }
+
+    fn keep_tools_news<'a>(
+        &'a self,
+        session: TokenHash,
+        stream: &'a str,
+        message: &'a str,
+        list: ListDigest,
+        now: Timestamp,
+    ) -> StoreResult<'a, Option<u64>> {
+        self.sessions
+            .keep_tools_news(session, stream, message, list, now)
     }
 
     fn events_after<'a>(
@@ -153,6 +170,7 @@ fn front(disk: &Arc<Disk>, handler: Counted, max_sessions: usize) -> Front<Every
             streams_of_client: 10,
         },
         store: Arc::clone(disk) as Arc<dyn SessionStore>,
+        tool_lists: Arc::default(),
         sse: None,
     };
     Front::new(Everybody, handler, config)

@@ -7,7 +7,7 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use clerk_mcp_store::sessions::{
-    MOST_EVENTS, MemorySessions, SessionBounds, SessionStore, StoredSession,
+    ListDigest, MOST_EVENTS, MemorySessions, SessionBounds, SessionStore, StoredSession, ToolsTold,
 };
 use each_store::for_each_store;
 use oauth::{PlainToken, Timestamp, TokenHash};
@@ -31,6 +31,8 @@ for_each_store! { memory sqlite: {
     events_of_a_session_are_bounded_and_end_with_it,
     numbers_are_never_used_twice,
     concurrent_events_each_have_a_place,
+    what_a_client_knows_of_its_tools_is_kept,
+    news_of_tools_are_an_event_like_others,
     what_nobody_uses_is_swept,
 } }
 
@@ -53,6 +55,7 @@ fn session(name: &str, principal: &str, created_at: Timestamp) -> StoredSession 
         initialize: format!(r#"{{"clientInfo":{{"name":"{name} ä"}}}}"#),
         created_at,
         used_at: created_at,
+        tools: ToolsTold::default(),
     }
 }
 
@@ -153,6 +156,56 @@ async fn events_of_a_session_are_bounded_and_end_with_it(subject: &Subject) {
     subject.store.end_session(id("a")).await.unwrap();
     subject.keep(&session("a", "user_1 client", NOW)).await;
     assert!(subject.after("a", "s", 0).await.is_empty());
+}
+
+const FIRST: ListDigest = ListDigest([1; 32]);
+const SECOND: ListDigest = ListDigest([2; 32]);
+
+impl Subject {
+    async fn tools(&self, name: &str) -> ToolsTold {
+        self.store.session(id(name)).await.unwrap().unwrap().tools
+    }
+
+    async fn tools_news(&self, name: &str, message: &str, list: ListDigest) -> Option<u64> {
+        let kept = self
+            .store
+            .keep_tools_news(id(name), "s", message, list, NOW)
+            .await;
+        kept.unwrap()
+    }
+}
+
+async fn what_a_client_knows_of_its_tools_is_kept(subject: &Subject) {
+    let told = |listed, told| ToolsTold { listed, told };
+    subject.keep(&session("a", "user_1 client", NOW)).await;
+    let listing = StoredSession {
+        tools: told(Some(FIRST), Some(SECOND)),
+        ..session("b", "user_1 client", NOW)
+    };
+    subject.keep(&listing).await;
+    assert_eq!(subject.tools("a").await, ToolsTold::default());
+    let listed = subject.store.tools_listed(id("a"), FIRST);
+    listed.await.unwrap();
+    assert_eq!(subject.tools("a").await, told(Some(FIRST), Some(FIRST)));
+    assert!(subject.tools_news("a", "news", SECOND).await.is_some());
+    assert_eq!(subject.tools("a").await, told(Some(FIRST), Some(SECOND)));
+    let listed = subject.store.tools_listed(id("a"), SECOND);
+    listed.await.unwrap();
+    assert_eq!(subject.tools("a").await, told(Some(SECOND), Some(SECOND)));
+    assert_eq!(subject.tools("b").await, listing.tools);
+    let unknown = subject.store.tools_listed(id("unknown"), FIRST);
+    unknown.await.unwrap();
+    assert!(!subject.has("unknown").await);
+}
+
+async fn news_of_tools_are_an_event_like_others(subject: &Subject) {
+    assert_eq!(subject.tools_news("a", "nobody's", FIRST).await, None);
+    subject.keep(&session("a", "user_1 client", NOW)).await;
+    let before = subject.event("a", "s", "before").await.unwrap();
+    let news = subject.tools_news("a", "news", FIRST).await.unwrap();
+    assert!(news > before);
+    assert_eq!(subject.after("a", "s", before).await, ["news"]);
+    assert!(subject.after("a", "t", 0).await.is_empty());
 }
 
 async fn numbers_are_never_used_twice(subject: &Subject) {

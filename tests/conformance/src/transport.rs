@@ -42,6 +42,7 @@ pub(crate) fn router(fixture: Fixture, url: &Url) -> Router {
         stop: Default::default(),
         store: Arc::new(MemorySessions::new()),
         env: Arc::new(StandingStill),
+        tool_lists: Arc::default(),
         sse: None,
         bounds: BOUNDS,
     };

@@ -65,6 +65,7 @@ static FRONT: LazyLock<Front<Everybody, ClerkMcpServer<PrincipalOfRequest>>> =
                 env: Arc::new(Still),
                 bounds: BOUNDS,
                 store: Arc::new(MemorySessions::new()),
+                tool_lists: Arc::default(),
                 sse: None,
             },
         )

@@ -5,66 +5,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::actors::{AVA, Client, HTTPS_CALLBACK, NOAH, PRIYA, Tokens};
-use crate::support::http::{Incoming, Request};
+use crate::support::events::{Event, Events, resume};
 use crate::support::mcp::{
     VERSION, at_mcp, call, initialize, initialize_message, message, result, tool_names,
 };
 use crate::support::server::{CONFIG, Server};
 
 const TIDEPOOL: &str = "org_2EmuTidepoolLabs00000000000";
-
-/// The events of a stream, one by one.
-struct Events {
-    incoming: Incoming,
-    text: String,
-}
-
-/// An event's id and its message; null for one that only names a place.
-type Event = (String, Value);
-
-impl Events {
-    fn of(incoming: Incoming) -> Self {
-        assert_eq!(incoming.status, 200);
-        assert_eq!(incoming.header("content-type"), "text/event-stream");
-        let text = String::new();
-        Self { incoming, text }
-    }
-
-    /// Resumes the stream of this event.
-    fn after(server: &Server, tokens: &Tokens, session: &str, id: &str) -> Self {
-        Self::of(resume(server, tokens, session, id).open())
-    }
-
-    /// The next one with an id; `None` at the stream's end.
-    fn next(&mut self) -> Option<Event> {
-        loop {
-            while let Some((event, rest)) = self.text.split_once("\n\n") {
-                let field = |name: &str| {
-                    let line = event.lines().find_map(|line| line.strip_prefix(name));
-                    line.map(|value| value.trim().to_owned())
-                };
-                let (id, data) = (field("id:"), field("data:"));
-                self.text = rest.to_owned();
-                if let Some(id) = id {
-                    let data = data.unwrap_or_default();
-                    return Some((id, serde_json::from_str(&data).unwrap_or_default()));
-                }
-            }
-            self.text += &String::from_utf8(self.incoming.piece()?).unwrap();
-        }
-    }
-
-    fn rest(mut self) -> Vec<Event> {
-        std::iter::from_fn(|| self.next()).collect()
-    }
-}
-
-fn resume(server: &Server, tokens: &Tokens, session: &str, id: &str) -> Request {
-    at_mcp(server, "GET", &tokens.access)
-        .header("mcp-session-id", session)
-        .header("mcp-protocol-version", VERSION)
-        .header("last-event-id", id)
-}
 
 /// The client is told that the answer is nowhere, and whether its call may have done something.
 #[track_caller]

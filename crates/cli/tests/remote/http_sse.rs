@@ -6,104 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::actors::{Client, HTTPS_CALLBACK, NOAH, PRIYA, Tokens};
-use crate::support::http::{Incoming, Response, get, post};
+use crate::support::http::{Response, get, post};
 use crate::support::mcp::{at_mcp, tool_names};
 use crate::support::server::{CONFIG, Server, shared};
-
-/// An open stream, and where its messages go.
-struct Stream {
-    incoming: Incoming,
-    text: String,
-    messages: String,
-}
-
-impl Stream {
-    #[track_caller]
-    fn open(server: &Server, tokens: &Tokens) -> Self {
-        let incoming = get(&format!("{}/sse", server.url))
-            .bearer(&tokens.access)
-            .header("accept", "text/event-stream")
-            .open();
-        assert_eq!(incoming.status, 200);
-        assert_eq!(incoming.header("content-type"), "text/event-stream");
-        let mut stream = Self {
-            incoming,
-            text: String::new(),
-            messages: String::new(),
-        };
-        let (event, data) = stream.event().unwrap();
-        assert_eq!(event, "endpoint");
-        stream.messages = format!("{}{data}", server.url);
-        stream
-    }
-
-    /// The next event; `None` at the stream's end.
-    fn event(&mut self) -> Option<(String, String)> {
-        loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let line = |name: &str| {
-                    let mut lines = block.lines();
-                    let found = lines.find_map(|line| line.strip_prefix(name));
-                    found.unwrap_or_default().trim().to_owned()
-                };
-                let event = (line("event:"), line("data:"));
-                self.text = rest.to_owned();
-                if event.1.is_empty() {
-                    continue;
-                }
-                return Some(event);
-            }
-            self.text
-                .push_str(&String::from_utf8(self.incoming.piece()?).unwrap());
-        }
-    }
-
-    #[track_caller]
-    fn message(&mut self) -> Value {
-        let (event, data) = self.event().unwrap();
-        assert_eq!(event, "message");
-        serde_json::from_str(&data).unwrap()
-    }
-
-    fn send(&self, tokens: &Tokens, message: &Value) -> Response {
-        post(&self.messages)
-            .bearer(&tokens.access)
-            .json(message)
-            .send()
-    }
-
-    #[track_caller]
-    fn exchange(&mut self, tokens: &Tokens, message: &Value) -> Value {
-        let taken = self.send(tokens, message);
-        assert_eq!(taken.status, 202, "{}", taken.brief());
-        self.message()
-    }
-
-    /// An open stream whose handshake is done.
-    #[track_caller]
-    fn ready(server: &Server, tokens: &Tokens) -> Self {
-        let mut stream = Self::open(server, tokens);
-        let answer = stream.exchange(tokens, &initialize("2024-11-05"));
-        assert_eq!(
-            answer["result"]["protocolVersion"], "2024-11-05",
-            "{answer}"
-        );
-        let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-        assert_eq!(stream.send(tokens, &initialized).status, 202);
-        stream
-    }
-}
-
-fn initialize(version: &str) -> Value {
-    json!({
-        "jsonrpc": "2.0", "id": "i", "method": "initialize",
-        "params": {
-            "protocolVersion": version,
-            "capabilities": { "elicitation": {} },
-            "clientInfo": { "name": "old client", "version": "1" },
-        },
-    })
-}
+use crate::support::sse::{Stream, initialize};
 
 fn request(id: u32, method: &str, params: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })

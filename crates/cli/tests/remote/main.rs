@@ -44,4 +44,5 @@ mod support;
 mod token_endpoint;
 mod token_sessions;
 mod tool_attacks;
+mod tool_lists;
 mod tool_state;

@@ -6,6 +6,7 @@ pub mod dispatch;
 mod host;
 mod requests;
 mod results;
+mod subscription;
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,8 +22,12 @@ use rmcp::{
     },
     service::RequestContext,
 };
+use sha2::{Digest as _, Sha256};
 
-pub use self::direct::{AnswerOnly, Declared, DirectCall, Introduction};
+pub use self::{
+    direct::{AnswerOnly, Declared, DirectCall, Introduction},
+    subscription::Subscription,
+};
 use self::{
     host::{RmcpHost, client_name},
     requests::{Requests, cancelled_call, known_method, malformed_parameters},
@@ -35,6 +40,7 @@ use crate::service::Service;
 pub struct Served {
     service: Service,
     tools: OnceLock<Vec<Tool>>,
+    tools_digest: OnceLock<[u8; 32]>,
 }
 
 impl Served {
@@ -44,6 +50,7 @@ impl Served {
         Self {
             service,
             tools: OnceLock::new(),
+            tools_digest: OnceLock::new(),
         }
     }
 
@@ -61,6 +68,17 @@ impl Served {
             definitions.into_iter().map(definition).collect()
         })
     }
+
+    /// SHA-256 of the answer to `tools/list`: two principals, or one at two times, have the same tools,
+    /// descriptions and schemas included, if it is the same.
+    #[must_use]
+    pub fn tools_digest(&self) -> [u8; 32] {
+        *self.tools_digest.get_or_init(|| {
+            // Definitions always serialize.
+            let list = serde_json::to_vec(self.definitions()).unwrap_or_default();
+            Sha256::digest(list).into()
+        })
+    }
 }
 
 /// Whose service answers a request.
@@ -76,6 +94,12 @@ pub trait Principal: Send + Sync + 'static {
 
     /// What every client is told about the server as a whole.
     fn instructions(&self) -> String;
+
+    /// Whether clients are told when their list of tools changes (`tools.listChanged`). Telling them is
+    /// the transport's part.
+    fn tells_of_changes(&self) -> bool {
+        false
+    }
 }
 
 /// One principal for all requests: the person who started the process.
@@ -113,6 +137,11 @@ impl Principal for PrincipalOfRequest {
             "You act as the signed-in person. {}",
             crate::service::DATA_IS_DATA
         )
+    }
+
+    /// Who somebody is, and with it what they may call, changes while they are connected.
+    fn tells_of_changes(&self) -> bool {
+        true
     }
 }
 
@@ -156,12 +185,15 @@ impl<P: Principal> ClerkMcpServer<P> {
 
 impl<P: Principal> ServerHandler for ClerkMcpServer<P> {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder()
+        let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_prompts()
             .enable_resources()
             .enable_completions()
             .build();
+        if let Some(tools) = &mut capabilities.tools {
+            tools.list_changed = self.principal.tells_of_changes().then_some(true);
+        }
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("clerk-mcp", self.version).with_title("Clerk"))
             .with_instructions(self.principal.instructions())
@@ -248,11 +280,15 @@ impl<P: Principal> ServerHandler for ClerkMcpServer<P> {
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let method = request.method;
-        // Revision 2026-07-28 has no handshake.
+        // Revision 2026-07-28 has no handshake, and subscriptions in place of streams that belong to none.
         let has_handshake = context
             .protocol_version()
             .is_none_or(|version| version < ProtocolVersion::V_2026_07_28);
-        if known_method(&method) || (has_handshake && method == "initialize") {
+        let is_known = match has_handshake {
+            true => method == "initialize",
+            false => self.principal.tells_of_changes() && method == Subscription::METHOD,
+        };
+        if known_method(&method) || is_known {
             return Err(malformed_parameters(&method));
         }
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))

@@ -301,6 +301,9 @@ fn limits(reading: &Reading<'_>) -> Option<Limits> {
     let connections = reading.required(&settings::MAX_CONNECTIONS, count);
     let connections_of_address = reading.required(&settings::MAX_CONNECTIONS_PER_ADDRESS, count);
     let streams_of_client = reading.required(&settings::MAX_STREAMS_PER_CLIENT, count);
+    let people_per_second = reading.required(&settings::PEOPLE_PER_SECOND, |text| {
+        integer(text, 0..=1000).map(|rate| u32::try_from(rate).ok().filter(|rate| *rate > 0))
+    });
     Some(Limits {
         max_sessions: max_sessions?,
         max_sessions_of_person: max_sessions_of_person?,
@@ -313,6 +316,7 @@ fn limits(reading: &Reading<'_>) -> Option<Limits> {
             streams_of_person: streams_of_person?,
             streams_of_client: streams_of_client?,
         },
+        people_per_second: people_per_second?,
         connections: connections?,
         connections_of_address: connections_of_address?,
         max_body: max_body?,

@@ -250,6 +250,8 @@ pub struct Limits {
     pub session_idle: Duration,
     /// What may be under way at the same time.
     pub bounds: Bounds,
+    /// About how many people Clerk is asked in a second whose clients only listen; `None`: about nobody.
+    pub people_per_second: Option<u32>,
     /// Connections open at the same time.
     pub connections: usize,
     /// Connections of one address that is no proxy's.

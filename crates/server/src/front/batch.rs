@@ -10,9 +10,9 @@ use rmcp::{ErrorData, ServerHandler};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Authenticate, Front, Principal, Refusal,
+    Authenticate, Front, Principal, SESSION_ID, TOOLS_LIST,
+    answers::{Answer, Refusal, plain},
     peek::{self, Peek},
-    plain,
     sessions::Used,
 };
 use crate::sse::{Incoming, MOST_IN_BATCH, Malformed, response};
@@ -55,10 +55,12 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let mut counted = Vec::new();
         let mut requests = Vec::new();
         let mut answers = Vec::new();
+        let mut lists_tools = false;
         for message in batch {
             match Incoming::read(message.clone()) {
                 Ok(Incoming::Request { id, method, params }) => {
                     counted.push(self.begin(&parts.method, principal)?);
+                    lists_tools |= method == TOOLS_LIST;
                     requests.push(one(served, client.as_ref(), id, method, params));
                 }
                 Ok(_) => self.pass_on(&parts, &message, principal).await,
@@ -68,6 +70,10 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
                     "error": { "code": -32600, "message": "this is no JSON-RPC message" },
                 })),
             }
+        }
+        if lists_tools && let Some(id) = parts.headers.get(SESSION_ID) {
+            let id = id.to_str().unwrap_or_default();
+            self.sessions.listed(id, principal).await;
         }
         answers.extend(join_all(requests).await);
         if answers.is_empty() {
@@ -87,7 +93,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         super::accept_both(&mut single.headers);
         principal.enter(&mut single.extensions);
         let request = Request::from_parts(single, Full::new(Bytes::from(message.to_string())));
-        self.handle_by_rmcp(request, &principal.key).await;
+        self.handle_by_rmcp(request, principal).await;
     }
 }
 

@@ -13,7 +13,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use clerk::BoxFuture;
 use futures_util::future::poll_fn;
-use http::{HeaderName, HeaderValue, Response, header};
+use http::Response;
 use http_body::Frame;
 use mcp::{
     Asking, Decision, Host, Question,
@@ -27,7 +27,10 @@ use tokio::{
 };
 use toolkit::Progress;
 
-use super::direct;
+use super::{
+    answers::{event, event_stream},
+    direct,
+};
 
 /// Reports that wait for the client to read them; the call waits when there are more.
 const QUEUE: usize = 16;
@@ -62,21 +65,11 @@ pub(super) async fn answer(
         Message::Answer(answer) => return answer.map(direct::json),
         Message::Report(report) => report,
     };
-    let mut response = Response::new(Body::new(CallStream {
+    Some(event_stream(Body::new(CallStream {
         first: Some(first),
         running,
         silent: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
-    }));
-    for (name, value) in [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, "no-cache"),
-        // Proxies are not to keep events until there are many.
-        (HeaderName::from_static("x-accel-buffering"), "no"),
-    ] {
-        let value = HeaderValue::from_static(value);
-        response.headers_mut().insert(name, value);
-    }
-    Some(response)
+    })))
 }
 
 /// A client that is told of progress, and asked nothing.
@@ -119,10 +112,6 @@ impl Host for Reporting {
     fn ask(&self, _: Question) -> BoxFuture<'_, Decision> {
         Box::pin(std::future::ready(Decision::Unanswered))
     }
-}
-
-fn event(message: &[u8]) -> Bytes {
-    [b"data: ", message, b"\n\n"].concat().into()
 }
 
 enum Message {

@@ -26,7 +26,7 @@ pub(super) async fn answer(
     let service = served.service();
     let call = DirectCall::parse(body)?;
     let client = match session {
-        None if stands_alone(headers, &call) && service.never_asks(call.tool()) => {
+        None if is_of_itself(headers, &call) && service.never_asks(call.tool()) => {
             let client = call.declared()?.client.clone();
             if let Some(token) = call.progress_token().cloned() {
                 return call_stream::answer(Arc::clone(served), call, token, client).await;
@@ -60,17 +60,29 @@ pub(super) fn json(message: Vec<u8>) -> Response<Body> {
     response
 }
 
-/// Whether the headers are those of a call that stands for itself.
-fn stands_alone(headers: &HeaderMap, call: &DirectCall) -> bool {
-    let version = call.declared().map(|declared| declared.version.as_str());
-    version == Some(STANDALONE)
+/// Whether the headers are those of a request that stands for itself, whose body says that it is of
+/// this revision, method and (for a call) tool.
+pub(super) fn stands_alone(
+    headers: &HeaderMap,
+    version: &str,
+    method: &str,
+    name: Option<&str>,
+) -> bool {
+    version == STANDALONE
         && only(headers, "mcp-protocol-version") == Some(STANDALONE)
-        && only(headers, "mcp-method") == Some("tools/call")
-        && only(headers, "mcp-name") == Some(call.tool())
+        && only(headers, "mcp-method") == Some(method)
+        && name.is_none_or(|name| only(headers, "mcp-name") == Some(name))
         && headers
             .keys()
             .all(|name| !name.as_str().starts_with("mcp-param-"))
         && takes_both(headers)
+}
+
+/// Whether a call stands for itself.
+fn is_of_itself(headers: &HeaderMap, call: &DirectCall) -> bool {
+    call.declared().is_some_and(|declared| {
+        stands_alone(headers, &declared.version, "tools/call", Some(call.tool()))
+    })
 }
 
 /// Whether the headers are those of a call in a session.
@@ -87,11 +99,53 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     values.next().is_none().then_some(value)
 }
 
-/// Whether both types of an answer are accepted; weights are for rmcp to weigh.
+/// Whether both types of an answer are accepted.
 fn takes_both(headers: &HeaderMap) -> bool {
     only(headers, header::ACCEPT.as_str()).is_some_and(|accept| {
-        accept.contains("application/json")
-            && accept.contains("text/event-stream")
-            && !accept.contains(';')
+        takes(accept, "application/json") && takes(accept, "text/event-stream")
     })
+}
+
+/// Whether this type is among those, with any weight; what weighs nothing, or oddly, is for rmcp to weigh.
+fn takes(accept: &str, media_type: &str) -> bool {
+    accept.split(',').any(|part| {
+        let mut part = part.split(';').map(str::trim);
+        let named = part
+            .next()
+            .is_some_and(|named| named.eq_ignore_ascii_case(media_type));
+        let is_weight = |parameter: &str| {
+            let weight = parameter
+                .strip_prefix("q=")
+                .or(parameter.strip_prefix("Q="));
+            weight.is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight > 0.0))
+        };
+        named && part.all(is_weight)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_taken_with_any_weight_but_none() {
+        for accept in [
+            "application/json, text/event-stream",
+            "Text/Event-Stream;q=0.5 , application/json; q=1",
+        ] {
+            assert!(takes(accept, "text/event-stream"), "{accept}");
+            assert!(takes(accept, "application/json"), "{accept}");
+        }
+        for accept in [
+            "",
+            "application/json",
+            "text/event-streams",
+            "text/event-stream;q=0",
+            "text/event-stream;q=0.000",
+            "text/event-stream;q=much",
+            "text/event-stream;profile=x",
+        ] {
+            assert!(!takes(accept, "text/event-stream"), "{accept}");
+        }
+    }
 }

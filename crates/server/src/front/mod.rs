@@ -4,6 +4,7 @@
 //! It serves any rmcp handler to any [`Authenticate`], so that it can be tested with handlers and
 //! principals of a test's own.
 
+mod answers;
 mod batch;
 mod call_stream;
 mod cors;
@@ -11,22 +12,21 @@ mod direct;
 mod load;
 pub mod origin;
 mod peek;
+mod principal;
 mod principal_key;
 mod sessions;
 mod sse;
+mod subscription;
 mod until_ended;
 
 use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
-use clerk::{BoxFuture, Env};
-use http::{
-    Extensions, HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header,
-    request::Parts,
-};
+use clerk::Env;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use mcp::rmcp_adapter::{Introduction, Served};
+use mcp::rmcp_adapter::{Introduction, Subscription};
 use oauth::Random;
 use rmcp::{
     ServerHandler,
@@ -37,80 +37,29 @@ use store::sessions::SessionStore;
 use tokio_util::sync::CancellationToken;
 
 pub use self::load::Bounds;
+pub use self::principal::{Authenticate, Principal};
 pub use self::principal_key::PrincipalKey;
 pub use self::sessions::{OwnedSessions, SessionFault};
-pub(crate) use self::{
-    load::Underway,
-    sessions::{MOST_SESSIONS_EACH, TOUCHED_EVERY},
-};
 use self::{
-    load::{Load, Overload},
+    answers::{Answer, Refusal, busy, nothing_more, overloaded, plain},
+    load::Load,
     origin::Allowed,
     peek::Peek,
     sessions::{MostSessions, Shelf, Used},
     until_ended::UntilEnded,
 };
-use crate::{ended::GrantEnd, sse::SseSessions};
+pub(crate) use self::{
+    load::Underway,
+    sessions::{MOST_SESSIONS_EACH, TOUCHED_EVERY},
+};
+use crate::{sse::SseSessions, tool_lists::ToolLists};
 
 /// How long a body may take to arrive.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const SESSION_ID: &str = "mcp-session-id";
+const TOOLS_LIST: &str = "tools/list";
 /// rmcp wants both types named; the specification has clients name both.
 const BOTH_TYPES: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
-/// How long a client without a session is asked to wait, seconds.
-const FULL_RETRY_AFTER: HeaderValue = HeaderValue::from_static("30");
-
-/// Whoever sends a request, once that is known.
-#[derive(Clone, Debug)]
-pub struct Principal {
-    /// Person and client: what sessions and streams belong to.
-    pub key: PrincipalKey,
-    /// Cancelled when the grant ends: its streams end with it.
-    pub ended: GrantEnd,
-    /// What the server answers to them.
-    pub served: Option<Arc<Served>>,
-}
-
-impl Principal {
-    fn enter(&self, extensions: &mut Extensions) {
-        if let Some(served) = &self.served {
-            extensions.insert(Arc::clone(served));
-        }
-    }
-
-    fn scopes_granted(&self) -> &[String] {
-        let served = self.served.as_ref();
-        served.map_or(&[], |served| &served.service().caller().scopes)
-    }
-
-    /// The tool that is called, and the scopes that have to be granted first.
-    fn lacks_scope<'a>(&'a self, peek: &'a Peek<'_>) -> Option<(&'a str, &'a [String])> {
-        let tool = peek.tool()?;
-        Some((tool, self.served.as_ref()?.service().scopes_needed(tool)?))
-    }
-
-    fn record_refusal(&self, tool: &str) {
-        if let Some(served) = &self.served {
-            served.service().record_refusal(tool, "insufficient_scope");
-        }
-    }
-}
-
-/// Finds out who sends a request.
-pub trait Authenticate: Send + Sync + 'static {
-    /// The principal, or the answer for a request without one.
-    ///
-    /// # Errors
-    /// The answer: 401 with a challenge, 503 when it cannot be found out now.
-    fn authenticate<'a>(
-        &'a self,
-        parts: &'a Parts,
-    ) -> BoxFuture<'a, Result<Principal, Response<Body>>>;
-
-    /// The `WWW-Authenticate` of a 403, to a request for `path`, that names the scopes needed
-    /// (RFC 6750, section 3.1).
-    fn insufficient_scope(&self, scopes: &[String], path: &str) -> Option<HeaderValue>;
-}
 
 /// How the front is set up.
 #[derive(Clone)]
@@ -133,6 +82,8 @@ pub struct FrontConfig {
     pub env: Arc<dyn Env>,
     /// What may be under way at the same time.
     pub bounds: Bounds,
+    /// Whose clients listen for changes of their tools.
+    pub tool_lists: Arc<ToolLists>,
     /// What names the sessions of HTTP+SSE; `None` switches that transport off.
     pub sse: Option<Arc<dyn Random>>,
 }
@@ -189,6 +140,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             config.session_idle,
             Arc::clone(&config.store),
             Arc::clone(&config.env),
+            Arc::clone(&config.tool_lists),
         ));
         // Hosts and origins are checked here, for every method and before anything else.
         let mut rmcp_config = StreamableHttpServerConfig::default()
@@ -261,7 +213,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         if session.is_some() && is_for_nothing(&parts) {
             return Ok(nothing_more());
         }
-        let underway = self.begin(&parts.method, &principal)?;
+        let mut underway = Some(self.begin(&parts.method, &principal)?);
         let body = self.whole_body(body).await?;
         accept_both(&mut parts.headers);
         let is_json = is_json(&parts.headers);
@@ -279,10 +231,23 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         }
         self.check_message(parts.uri.path(), &peek, &principal)?;
         if is_json
+            && session.is_none()
+            && peek.method() == Some(Subscription::METHOD)
+            && let Some(answer) = self.subscribe(&parts.headers, &body, &principal, &mut underway)
+        {
+            return answer;
+        }
+        if is_json
             && peek.tool().is_some()
             && let Some(answer) = direct::answer(&parts.headers, &body, &principal, session).await
         {
             return Ok(self.ending(answer, &principal, None, underway, false));
+        }
+        if peek.method() == Some(TOOLS_LIST)
+            && let Some(id) = parts.headers.get(SESSION_ID)
+            && let Ok(id) = id.to_str()
+        {
+            self.sessions.listed(id, &principal).await;
         }
         // The token has done its work: nothing behind this point sees it.
         parts.headers.remove(header::AUTHORIZATION);
@@ -291,7 +256,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let method = peek.method().map(str::to_owned);
         principal.enter(&mut parts.extensions);
         let request = Request::from_parts(parts, Full::new(body.clone()));
-        let response = self.handle_by_rmcp(request, &principal.key).await;
+        let response = self.handle_by_rmcp(request, &principal).await;
         // rmcp finds fault with the media type of whatever it cannot read.
         if is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             return Err(peek::fault(&body).into());
@@ -331,10 +296,10 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         if ids.next().is_some() {
             return Err(unknown());
         }
-        if let Some(used) = self.sessions.enter(id, &principal.key) {
+        if let Some(used) = self.sessions.enter(id, principal) {
             return Ok(Some(used));
         }
-        match self.sessions.recall(id, &principal.key).await {
+        match self.sessions.recall(id, principal).await {
             Ok(Some(used)) => Ok(Some(used)),
             Ok(None) => Err(unknown()),
             Err(error) => {
@@ -349,7 +314,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     async fn handle_by_rmcp(
         &self,
         request: Request<Full<Bytes>>,
-        principal: &PrincipalKey,
+        principal: &Principal,
     ) -> Response<Body> {
         let id = request.headers().get(SESSION_ID);
         let id = id.and_then(|id| id.to_str().ok()).map(str::to_owned);
@@ -385,7 +350,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     async fn end_session(
         &self,
         request: Request<Full<Bytes>>,
-        principal: PrincipalKey,
+        principal: Principal,
     ) -> Response<Body> {
         let mcp = self.mcp.clone();
         let ending = tokio::spawn(async move {
@@ -461,7 +426,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         response: Response<Body>,
         principal: &Principal,
         session: Option<&str>,
-        underway: Underway,
+        underway: Option<Underway>,
         is_waiting: bool,
     ) -> Response<Body> {
         let is_stream = response
@@ -480,30 +445,6 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     }
 }
 
-/// The answer to what is too much (RFC 6585, section 4; RFC 9110, section 15.6.4).
-fn overloaded(overload: Overload) -> Response<Body> {
-    let (status, retry_after, message) = match overload {
-        Overload::Server => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Duration::from_secs(1),
-            "the server has too much to do",
-        ),
-        Overload::Own { retry_after } => (
-            StatusCode::TOO_MANY_REQUESTS,
-            retry_after,
-            "too many of your requests",
-        ),
-    };
-    let seconds = retry_after.as_millis().div_ceil(1000).max(1);
-    let message = format!("{message}; hint: try again in {seconds} s");
-    let mut response = plain(status, message);
-    let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, seconds.into());
-    response
-}
-
 /// Whether a client comes back to a stream of which it has seen the end. Version 1 of the TypeScript
 /// SDK does, once a second and for ever, after each answer that is an error.
 fn is_for_nothing(parts: &Parts) -> bool {
@@ -511,16 +452,6 @@ fn is_for_nothing(parts: &Parts) -> bool {
     let last = last.and_then(|last| last.to_str().ok());
     parts.method == Method::GET && last.is_some_and(OwnedSessions::is_over)
 }
-
-/// No client comes back after that (HTML, section 9.2.3).
-fn nothing_more() -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-}
-
-type Refusal = Box<Response<Body>>;
-type Answer = Result<Response<Body>, Refusal>;
 
 /// Clients that take anything, or do not say, are answered in the types that there are.
 fn accept_both(headers: &mut HeaderMap) {
@@ -539,23 +470,4 @@ fn accept_both(headers: &mut HeaderMap) {
 fn is_json(headers: &HeaderMap) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE);
     media_type.is_some_and(|value| value.as_bytes().starts_with(b"application/json"))
-}
-
-/// Later it may work.
-fn busy(message: &'static str) -> Response<Body> {
-    let mut response = plain(StatusCode::SERVICE_UNAVAILABLE, message);
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
-    response
-}
-
-fn plain(status: StatusCode, message: impl Into<String>) -> Response<Body> {
-    let mut response = Response::new(Body::from(message.into()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    response
 }

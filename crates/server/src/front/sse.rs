@@ -4,16 +4,23 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
-use mcp::rmcp_adapter::{Served, dispatch};
+use mcp::{
+    Caller,
+    rmcp_adapter::{Served, dispatch},
+};
 use rmcp::{ErrorData, ServerHandler, model::NumberOrString};
 use serde_json::{Value, json};
+use store::sessions::ListDigest;
 
 use super::{
-    Answer, Authenticate, FULL_RETRY_AFTER, Front, Principal, Refusal,
+    Authenticate, Front, Principal, TOOLS_LIST,
+    answers::{Answer, FULL_RETRY_AFTER, Refusal, plain},
     peek::{self, Peek},
-    plain,
 };
-use crate::sse::{self, Incoming, MOST_IN_BATCH, Malformed, NotTaken, SseSession};
+use crate::{
+    sse::{self, Incoming, MOST_IN_BATCH, Malformed, NotTaken, SseSession},
+    tool_lists::Listener,
+};
 
 /// When a client whose requests are too many may send another, seconds.
 const BUSY_RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
@@ -36,12 +43,20 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
                 .insert(header::RETRY_AFTER, FULL_RETRY_AFTER);
             return Err(full.into());
         };
+        let user_id = principal
+            .caller()
+            .and_then(|caller| caller.user_id.as_deref());
+        let watching = user_id.map(|user_id| {
+            let listener = Arc::clone(&opened.session) as Arc<dyn Listener>;
+            let now = self.config.env.now();
+            self.config.tool_lists.watch(user_id, listener, now)
+        });
         Ok(sse::open(
             Arc::clone(sessions),
             opened,
             principal.ended,
             &self.config.stop,
-            counted,
+            (counted, watching),
         ))
     }
 
@@ -56,6 +71,11 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let session = id.and_then(|id| sessions.find(&id, &principal.key));
         let session =
             session.ok_or_else(|| plain(StatusCode::NOT_FOUND, "there is no such session"))?;
+        if let Some(caller) = principal.caller()
+            && session.comes_as(caller)
+        {
+            self.look_again(caller, true);
+        }
         // Counted until it is read; each request in it is counted on its own.
         let reading = self.begin(&parts.method, &principal)?;
         let body = self.whole_body(body).await?;
@@ -79,6 +99,13 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             self.take(message, &session, &principal)?;
         }
         Ok(plain(StatusCode::ACCEPTED, "Accepted"))
+    }
+
+    /// Has a person's lists made anew.
+    fn look_again(&self, caller: &Caller, at_once: bool) {
+        if let Some(user_id) = &caller.user_id {
+            self.config.tool_lists.look_again(user_id, at_once);
+        }
     }
 
     fn sse_sessions(&self) -> Result<&Arc<sse::SseSessions>, Refusal> {
@@ -136,6 +163,12 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
                 return Err(busy.into());
             }
         };
+        if asked.method == TOOLS_LIST {
+            let caller = served.service().caller();
+            session.listed(caller, ListDigest(served.tools_digest()));
+            // What is answered may follow from facts that are as old as they are kept.
+            self.look_again(caller, false);
+        }
         let session = Arc::clone(session);
         let info = self.handler_info();
         tokio::spawn(async move {

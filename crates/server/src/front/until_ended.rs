@@ -20,14 +20,14 @@ pub(super) struct UntilEnded {
     /// Kept, so that whoever cancels finds them.
     _tokens: Vec<Arc<CancellationToken>>,
     /// The session is in use, and the stream counts, as long as this is there.
-    _kept: (Option<OpenStream>, Underway),
+    _kept: (Option<OpenStream>, Option<Underway>),
 }
 
 impl UntilEnded {
     pub(super) fn new(
         body: Body,
         tokens: Vec<Arc<CancellationToken>>,
-        kept: (Option<OpenStream>, Underway),
+        kept: (Option<OpenStream>, Option<Underway>),
     ) -> Self {
         let end = |token: &Arc<CancellationToken>| {
             Box::pin(CancellationToken::clone(token).cancelled_owned())

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -10,14 +11,22 @@ use std::{
 };
 
 use bytes::Bytes;
-use mcp::rmcp_adapter::dispatch::Peer;
+use clerk::BoxFuture;
+use mcp::{Caller, rmcp_adapter::dispatch::Peer};
 use rmcp::{ErrorData, model::NumberOrString};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
+use store::sessions::ListDigest;
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::host::SseHost;
-use crate::front::PrincipalKey;
+use crate::{
+    front::PrincipalKey,
+    tool_lists::{Heard, Listener, NEWS, NotTold},
+};
 
 /// Messages that wait for the client to read them.
 pub(super) const OUTBOX: usize = 64;
@@ -39,6 +48,7 @@ pub(crate) struct SseSession {
     calls: Mutex<HashMap<NumberOrString, CancellationToken>>,
     asked: Mutex<HashMap<String, oneshot::Sender<Option<Value>>>>,
     questions: AtomicU64,
+    heard: Mutex<Heard>,
 }
 
 /// Why a request is not taken on.
@@ -74,6 +84,7 @@ impl SseSession {
             calls: Mutex::default(),
             asked: Mutex::default(),
             questions: AtomicU64::new(0),
+            heard: Mutex::default(),
         };
         (session, receiver)
     }
@@ -126,8 +137,7 @@ impl SseSession {
 
     /// Sends a message. A client that reads nothing for long loses the session.
     pub(crate) async fn send(&self, message: &Value) {
-        let event = Bytes::from(format!("event: message\ndata: {message}\n\n"));
-        let sent = tokio::time::timeout(READ_TIMEOUT, self.outbox.send(event)).await;
+        let sent = tokio::time::timeout(READ_TIMEOUT, self.outbox.send(event(message))).await;
         if !matches!(sent, Ok(Ok(()))) {
             self.gone.cancel();
         }
@@ -162,6 +172,20 @@ impl SseSession {
         }
     }
 
+    /// Its client comes with these rights; whether its list of tools may be another one now.
+    pub(crate) fn comes_as(&self, caller: &Caller) -> bool {
+        self.heard().comes_as(caller)
+    }
+
+    /// Its client is answered this list of tools.
+    pub(crate) fn listed(&self, caller: &Caller, list: ListDigest) {
+        self.heard().listed(caller, list);
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn calls(&self) -> MutexGuard<'_, HashMap<NumberOrString, CancellationToken>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -181,6 +205,30 @@ impl Drop for Asked<'_> {
     fn drop(&mut self) {
         self.session.asked().remove(&self.id);
     }
+}
+
+impl Listener for SseSession {
+    fn caller(&self) -> Option<Caller> {
+        self.heard().caller()
+    }
+
+    fn list_is(&self, now: ListDigest) -> BoxFuture<'_, Result<(), NotTold>> {
+        let mut heard = self.heard();
+        let mut told = Ok(());
+        if heard.is_news(now, false) {
+            // Whoever brings news does not wait for one client.
+            match self.outbox.try_send(event(&NEWS)) {
+                Ok(()) => heard.told(now),
+                Err(TrySendError::Full(_)) => told = Err(NotTold::Unread),
+                Err(TrySendError::Closed(_)) => {}
+            }
+        }
+        Box::pin(std::future::ready(told))
+    }
+}
+
+fn event(message: &impl fmt::Display) -> Bytes {
+    Bytes::from(format!("event: message\ndata: {message}\n\n"))
 }
 
 /// The message that answers a request.

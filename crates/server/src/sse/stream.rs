@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{MESSAGES_PATH, SESSION_PARAMETER, SseSession, SseSessions, sessions::Opened};
-use crate::{ended::GrantEnd, front::Underway};
+use crate::{ended::GrantEnd, front::Underway, tool_lists::Watching};
 
 /// How often something is sent when there is nothing to say: proxies end connections that are silent.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -33,7 +33,7 @@ pub(crate) fn open(
     opened: Opened,
     ended: GrantEnd,
     stop: &CancellationToken,
-    counted: Underway,
+    kept: Kept,
 ) -> Response<Body> {
     let Opened {
         id,
@@ -54,7 +54,7 @@ pub(crate) fn open(
         _ended: ended,
         session,
         _closing: Closing { sessions, id },
-        _counted: counted,
+        _kept: kept,
     };
     let mut response = Response::new(Body::new(stream));
     let headers = response.headers_mut();
@@ -63,6 +63,9 @@ pub(crate) fn open(
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }
+
+/// Kept for as long as the stream is open: it counts, and hears of changed tools.
+pub(crate) type Kept = (Underway, Option<Watching>);
 
 struct Closing {
     sessions: Arc<SseSessions>,
@@ -86,7 +89,7 @@ struct Stream {
     _ended: GrantEnd,
     session: Arc<SseSession>,
     _closing: Closing,
-    _counted: Underway,
+    _kept: Kept,
 }
 
 type Frames = Option<Result<Frame<Bytes>, axum::Error>>;

@@ -7,7 +7,10 @@ use std::{
 
 use oauth::{StoreResult, Timestamp, TokenHash};
 
-use super::{MOST_EVENTS, SessionBounds, SessionStore, StoredEvent, StoredSession, SweptSessions};
+use super::{
+    ListDigest, MOST_EVENTS, SessionBounds, SessionStore, StoredEvent, StoredSession,
+    SweptSessions, ToolsTold,
+};
 
 /// Keeps sessions until the process ends.
 #[derive(Debug, Default)]
@@ -36,6 +39,32 @@ impl MemorySessions {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // Nothing below leaves a change half done when it panics.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn event(
+        &mut self,
+        session: TokenHash,
+        stream: &str,
+        message: &str,
+        at: Timestamp,
+    ) -> Option<u64> {
+        let number = self.events + 1;
+        let (_, events) = self.sessions.get_mut(&session)?;
+        events.push_back(Event {
+            stream: stream.to_owned(),
+            event: StoredEvent {
+                number,
+                message: message.to_owned(),
+            },
+            at,
+        });
+        if events.len() > MOST_EVENTS {
+            events.pop_front();
+        }
+        self.events = number;
+        Some(number)
     }
 }
 
@@ -90,24 +119,33 @@ impl SessionStore for MemorySessions {
         message: &'a str,
         now: Timestamp,
     ) -> StoreResult<'a, Option<u64>> {
-        let mut kept = self.kept();
-        let number = kept.events + 1;
-        let Some((_, events)) = kept.sessions.get_mut(&session) else {
-            return ready(None);
-        };
-        events.push_back(Event {
-            stream: stream.to_owned(),
-            event: StoredEvent {
-                number,
-                message: message.to_owned(),
-            },
-            at: now,
-        });
-        if events.len() > MOST_EVENTS {
-            events.pop_front();
+        ready(self.kept().event(session, stream, message, now))
+    }
+
+    fn tools_listed(&self, session: TokenHash, list: ListDigest) -> StoreResult<'_, ()> {
+        if let Some((session, _)) = self.kept().sessions.get_mut(&session) {
+            session.tools = ToolsTold {
+                listed: Some(list),
+                told: Some(list),
+            };
         }
-        kept.events = number;
-        ready(Some(number))
+        ready(())
+    }
+
+    fn keep_tools_news<'a>(
+        &'a self,
+        session: TokenHash,
+        stream: &'a str,
+        message: &'a str,
+        list: ListDigest,
+        now: Timestamp,
+    ) -> StoreResult<'a, Option<u64>> {
+        let mut kept = self.kept();
+        let number = kept.event(session, stream, message, now);
+        if let Some((session, _)) = kept.sessions.get_mut(&session) {
+            session.tools.told = Some(list);
+        }
+        ready(number)
     }
 
     fn events_after<'a>(

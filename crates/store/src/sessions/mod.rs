@@ -23,6 +23,21 @@ pub struct StoredSession {
     pub created_at: Timestamp,
     /// When it was last used.
     pub used_at: Timestamp,
+    /// What its client knows of its tools.
+    pub tools: ToolsTold,
+}
+
+/// A list of tools, as SHA-256 of all that it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListDigest(pub [u8; 32]);
+
+/// What a client knows of its tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ToolsTold {
+    /// The list that was last answered.
+    pub listed: Option<ListDigest>,
+    /// The list that the client was last told of: by that answer, or by a notification since.
+    pub told: Option<ListDigest>,
 }
 
 /// A message that was sent in a stream.
@@ -70,6 +85,21 @@ pub trait SessionStore: Send + Sync {
         session: TokenHash,
         stream: &'a str,
         message: &'a str,
+        now: Timestamp,
+    ) -> StoreResult<'a, Option<u64>>;
+
+    /// Notes that a session's client was answered this list of tools, and so told of it. Nothing is
+    /// noted of a session that is not there.
+    fn tools_listed(&self, session: TokenHash, list: ListDigest) -> StoreResult<'_, ()>;
+
+    /// Keeps a message that tells a session's client that its list of tools is this one now, and notes
+    /// that it was told: both or nothing. Otherwise as [`SessionStore::keep_event`].
+    fn keep_tools_news<'a>(
+        &'a self,
+        session: TokenHash,
+        stream: &'a str,
+        message: &'a str,
+        list: ListDigest,
         now: Timestamp,
     ) -> StoreResult<'a, Option<u64>>;
 

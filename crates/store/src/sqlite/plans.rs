@@ -34,6 +34,8 @@ async fn frequent_queries_read_no_whole_table() {
         sessions::MAKE_ROOM,
         sessions::READ,
         sessions::TOUCH,
+        sessions::TOOLS_LISTED,
+        sessions::TOOLS_TOLD,
         sessions::END,
         sessions::KEEP_EVENT,
         sessions::OLD_EVENTS,

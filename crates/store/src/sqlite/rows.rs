@@ -7,6 +7,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::error::{Failure, Outcome};
+use crate::sessions::ListDigest;
 
 /// A moment as a column keeps it. SQLite's integers are signed; what is later than the last of them,
 /// in 292 million years, is kept as that.
@@ -55,6 +56,15 @@ fn to_hash(bytes: &[u8], column: &'static str) -> Outcome<TokenHash> {
     Ok(TokenHash::from_bytes(
         bytes.map_err(|_| Failure::Unreadable { what: column })?,
     ))
+}
+
+pub(super) fn optional_list(row: &SqliteRow, column: &'static str) -> Outcome<Option<ListDigest>> {
+    let bytes: Option<&[u8]> = row.try_get(column)?;
+    let list = |bytes: &[u8]| {
+        let bytes = bytes.try_into();
+        bytes.map_err(|_| Failure::Unreadable { what: column })
+    };
+    Ok(bytes.map(list).transpose()?.map(ListDigest))
 }
 
 pub(super) fn wrapped(row: &SqliteRow, column: &'static str) -> Outcome<Wrapped> {

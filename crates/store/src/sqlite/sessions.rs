@@ -7,7 +7,8 @@ use super::error::Outcome;
 use super::rows::{self, bytes, milliseconds};
 use super::store::SqliteStore;
 use crate::sessions::{
-    MOST_EVENTS, SessionBounds, SessionStore, StoredEvent, StoredSession, SweptSessions,
+    ListDigest, MOST_EVENTS, SessionBounds, SessionStore, StoredEvent, StoredSession,
+    SweptSessions, ToolsTold,
 };
 
 /// How many rows of a kind go in one transaction of a sweep.
@@ -17,8 +18,12 @@ pub(super) const MAKE_ROOM: &str = "DELETE FROM sessions WHERE id IN
              (SELECT id FROM sessions WHERE principal = ?
               ORDER BY created_at DESC, id DESC LIMIT -1 OFFSET ?)";
 pub(super) const READ: &str =
-    "SELECT principal, initialize, created_at, used_at FROM sessions WHERE id = ?";
+    "SELECT principal, initialize, created_at, used_at, tools_listed, tools_told
+         FROM sessions WHERE id = ?";
 pub(super) const TOUCH: &str = "UPDATE sessions SET used_at = ?1 WHERE id = ?2 AND used_at < ?1";
+pub(super) const TOOLS_LISTED: &str =
+    "UPDATE sessions SET tools_listed = ?1, tools_told = ?1 WHERE id = ?2";
+pub(super) const TOOLS_TOLD: &str = "UPDATE sessions SET tools_told = ? WHERE id = ?";
 pub(super) const END: &str = "DELETE FROM sessions WHERE id = ?";
 pub(super) const KEEP_EVENT: &str = "INSERT INTO session_events (session, stream, message, at)
          SELECT id, ?2, ?3, ?4 FROM sessions WHERE id = ?1 RETURNING number";
@@ -46,14 +51,17 @@ async fn keep(
         .execute(&mut *connection)
         .await?;
     sqlx::query(
-        "INSERT OR REPLACE INTO sessions (id, principal, initialize, created_at, used_at)
-         VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO sessions
+             (id, principal, initialize, created_at, used_at, tools_listed, tools_told)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(bytes(&session.id))
     .bind(&session.principal)
     .bind(&session.initialize)
     .bind(milliseconds(session.created_at))
     .bind(milliseconds(session.used_at))
+    .bind(session.tools.listed.as_ref().map(list_bytes))
+    .bind(session.tools.told.as_ref().map(list_bytes))
     .execute(connection)
     .await?;
     Ok(())
@@ -72,6 +80,10 @@ async fn read(connection: &mut SqliteConnection, id: TokenHash) -> Outcome<Optio
         initialize: row.try_get("initialize")?,
         created_at: rows::timestamp(&row, "created_at")?,
         used_at: rows::timestamp(&row, "used_at")?,
+        tools: ToolsTold {
+            listed: rows::optional_list(&row, "tools_listed")?,
+            told: rows::optional_list(&row, "tools_told")?,
+        },
     }))
 }
 
@@ -98,6 +110,23 @@ async fn keep_event(
         .execute(connection)
         .await?;
     rows::count(&row, "number").map(Some)
+}
+
+async fn keep_tools_news(
+    connection: &mut SqliteConnection,
+    session: TokenHash,
+    stream: &str,
+    message: &str,
+    list: ListDigest,
+    now: Timestamp,
+) -> Outcome<Option<u64>> {
+    let number = keep_event(connection, session, stream, message, now).await?;
+    sqlx::query(TOOLS_TOLD)
+        .bind(list_bytes(&list))
+        .bind(bytes(&session))
+        .execute(connection)
+        .await?;
+    Ok(number)
 }
 
 async fn events_after(
@@ -146,6 +175,10 @@ async fn sweep(connection: &mut SqliteConnection, bounds: SessionBounds) -> Outc
         events,
         more: idle >= full || too_many >= full || events >= full,
     })
+}
+
+fn list_bytes(list: &ListDigest) -> &[u8] {
+    list.0.as_slice()
 }
 
 fn offset(count: usize) -> i64 {
@@ -210,6 +243,35 @@ impl SessionStore for SqliteStore {
         let (stream, message) = (stream.to_owned(), message.to_owned());
         self.write(move |connection| {
             Box::pin(async move { keep_event(connection, session, &stream, &message, now).await })
+        })
+    }
+
+    fn tools_listed(&self, session: TokenHash, list: ListDigest) -> StoreResult<'_, ()> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(TOOLS_LISTED)
+                    .bind(list_bytes(&list))
+                    .bind(bytes(&session))
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        })
+    }
+
+    fn keep_tools_news<'a>(
+        &'a self,
+        session: TokenHash,
+        stream: &'a str,
+        message: &'a str,
+        list: ListDigest,
+        now: Timestamp,
+    ) -> StoreResult<'a, Option<u64>> {
+        let (stream, message) = (stream.to_owned(), message.to_owned());
+        self.write(move |connection| {
+            Box::pin(async move {
+                keep_tools_news(connection, session, &stream, &message, list, now).await
+            })
         })
     }
 

@@ -2,6 +2,7 @@
 //! has an owner, and to everybody else it does not exist. They outlive the process ([`stored`]), and so
 //! does what was sent in their streams ([`streams`]).
 
+mod news;
 mod places;
 mod stored;
 mod streams;
@@ -30,15 +31,16 @@ use rmcp::{
 };
 use store::sessions::SessionStore;
 
-use super::PrincipalKey;
-
+use self::news::Opening;
 pub(crate) use self::stored::TOUCHED_EVERY;
 pub(super) use self::stored::{Dormant, Shelf};
 use self::streams::{Resumed, Streams};
+use super::{Principal, PrincipalKey};
+use crate::tool_lists::{Heard, ToolLists};
 
 tokio::task_local! {
-    /// Who sends the request that is being handled. rmcp creates a session within it.
-    static OWNER: PrincipalKey;
+    /// Who sends the request that is being handled. rmcp creates sessions and opens streams within it.
+    static OWNER: Principal;
 }
 
 /// The most sessions of one principal: past it the oldest makes room. A client that never ends any
@@ -60,9 +62,10 @@ pub struct OwnedSessions {
     streams: Arc<Streams>,
     store: Arc<dyn SessionStore>,
     env: Arc<dyn Env>,
+    lists: Arc<ToolLists>,
     /// How long one lives unused.
     idle: Duration,
-    owners: Mutex<HashMap<SessionId, Owner>>,
+    owners: Arc<Owners>,
     /// Counts the sessions that were ever created.
     created: AtomicU64,
     most: MostSessions,
@@ -71,6 +74,16 @@ pub struct OwnedSessions {
 impl fmt::Debug for OwnedSessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OwnedSessions").finish_non_exhaustive()
+    }
+}
+
+/// Whose each session is.
+#[derive(Debug, Default)]
+struct Owners(Mutex<HashMap<SessionId, Owner>>);
+
+impl Owners {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Owner>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,6 +108,8 @@ struct Owner {
     is_unkept: bool,
     /// What rmcp lacks to have it, when it is of an earlier process.
     dormant: Option<Arc<Dormant>>,
+    /// What its client has heard of its tools.
+    heard: Heard,
 }
 
 impl Owner {
@@ -139,7 +154,7 @@ impl Drop for OpenStream {
 pub enum SessionFault {
     /// There are as many as the server may have.
     Full,
-    /// It was to be created outside of any request.
+    /// It, or a stream of it, was to be opened outside of any request.
     NoOwner,
     /// rmcp's own.
     Local(LocalSessionManagerError),
@@ -180,13 +195,14 @@ impl From<StoreError> for SessionFault {
 
 impl OwnedSessions {
     /// At most so many sessions, each of which ends once it was not used for `idle`, and is kept in
-    /// `store` until then.
+    /// `store` until then. Their streams tell of changes in `lists`.
     #[must_use]
     pub fn new(
         most: MostSessions,
         idle: Duration,
         store: Arc<dyn SessionStore>,
         env: Arc<dyn Env>,
+        lists: Arc<ToolLists>,
     ) -> Self {
         let mut session_config = SessionConfig::default();
         // Calls that rmcp never sees use a session too: here is known when it was used.
@@ -200,22 +216,31 @@ impl OwnedSessions {
             streams,
             store,
             env,
+            lists,
             idle,
-            owners: Mutex::default(),
+            owners: Arc::default(),
             created: AtomicU64::new(0),
             most,
         }
     }
 
     /// `principal` uses a session; `None` when they have no such session.
-    pub(super) fn enter(&self, id: &str, principal: &PrincipalKey) -> Option<Used> {
+    pub(super) fn enter(&self, id: &str, principal: &Principal) -> Option<Used> {
         let now = self.env.now();
         let mut owners = self.owners();
         let owner = owners.get_mut(id)?;
-        if owner.principal != *principal || owner.is_over(now, self.idle) {
+        if owner.principal != principal.key || owner.is_over(now, self.idle) {
             return None;
         }
         owner.used_at = now;
+        // Whoever waits for news and has authorized anew may have another list.
+        if owner.streams > 0
+            && let Some(caller) = principal.caller()
+            && owner.heard.comes_as(caller)
+            && let Some(user_id) = &caller.user_id
+        {
+            self.lists.look_again(user_id, true);
+        }
         let client = owner.client.as_ref().filter(|_| owner.is_ready);
         Some(Used {
             client: client.map(Arc::clone),
@@ -303,12 +328,19 @@ impl OwnedSessions {
     }
 
     /// Handles a request of `principal`: sessions created within it are theirs.
-    pub(super) async fn owned_by<F: Future>(principal: PrincipalKey, handling: F) -> F::Output {
+    pub(super) async fn owned_by<F: Future>(principal: Principal, handling: F) -> F::Output {
         OWNER.scope(principal, handling).await
     }
 
+    /// Who sends the request that is being handled.
+    fn owner() -> Result<Principal, SessionFault> {
+        OWNER
+            .try_with(Principal::clone)
+            .map_err(|_| SessionFault::NoOwner)
+    }
+
     fn owners(&self) -> MutexGuard<'_, HashMap<SessionId, Owner>> {
-        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+        self.owners.lock()
     }
 }
 
@@ -319,9 +351,7 @@ impl SessionManager for OwnedSessions {
     type Transport = <LocalSessionManager as SessionManager>::Transport;
 
     async fn create_session(&self) -> Result<(SessionId, Self::Transport), SessionFault> {
-        let owner = OWNER
-            .try_with(PrincipalKey::clone)
-            .map_err(|_| SessionFault::NoOwner)?;
+        let owner = Self::owner()?.key;
         if let Some(oldest) = self.making_room(&owner) {
             self.close_session(&oldest).await?;
         }
@@ -342,6 +372,7 @@ impl SessionManager for OwnedSessions {
             streams: 0,
             is_unkept: false,
             dormant: None,
+            heard: Heard::default(),
         };
         self.owners().insert(id.clone(), owner);
         Ok((id, transport))
@@ -418,7 +449,8 @@ impl SessionManager for OwnedSessions {
         let mut place = ServerSseMessage::default();
         place.event_id = Some(self.streams.common_place(id).await?);
         let live = self.sessions.create_standalone_stream(id).await?;
-        Ok(stream::once(std::future::ready(place)).chain(live))
+        let stream = stream::once(std::future::ready(place)).chain(live);
+        self.with_news(id, Opening::New, stream)
     }
 
     async fn resume(
@@ -430,7 +462,8 @@ impl SessionManager for OwnedSessions {
             match Streams::resumed(&last_event_id) {
                 Resumed::Common(after) => {
                     let live = self.sessions.create_standalone_stream(id).await?;
-                    Box::pin(self.streams.common_after(id, after, live).await?)
+                    let (last, stream) = self.streams.common_after(id, after, live).await?;
+                    Box::pin(self.with_news(id, Opening::After(last), stream)?)
                 }
                 Resumed::Request(place) => {
                     let streams = Arc::clone(&self.streams);

@@ -12,10 +12,11 @@ use rmcp::{
         SessionId, SessionManager as _, SessionState, SessionStore, SessionStoreError,
     },
 };
-use store::sessions::{SessionBounds, StoredSession};
+use store::sessions::{SessionBounds, StoredSession, ToolsTold};
 use tokio::sync::Mutex;
 
 use super::{MOST_SESSIONS_EACH, OwnedSessions, Owner, PrincipalKey, SessionFault, Used, streams};
+use crate::{front::Principal, tool_lists::Heard};
 
 /// How old the kept moment of a session's last use may grow: writing it at every call would cost a
 /// commit each. After a crash a session may end so much too early.
@@ -46,7 +47,7 @@ impl OwnedSessions {
     pub(in crate::front) async fn recall(
         &self,
         id: &str,
-        principal: &PrincipalKey,
+        principal: &Principal,
     ) -> Result<Option<Used>, SessionFault> {
         if id.len() != ID_LENGTH {
             return Ok(None);
@@ -61,17 +62,17 @@ impl OwnedSessions {
         };
         let now = Timestamp(self.env.now());
         let is_over = stored.used_at.after(self.idle).has_passed(now);
-        if stored.principal != principal.as_str() || is_over {
+        if stored.principal != principal.key.as_str() || is_over {
             return Ok(None);
         }
         let Ok(initialize) = serde_json::from_str(&stored.initialize) else {
             tracing::error!("a kept session cannot be read");
             return Ok(None);
         };
-        if let Some(oldest) = self.making_room(principal) {
+        if let Some(oldest) = self.making_room(&principal.key) {
             self.close_session(&oldest).await?;
         }
-        self.take_up(id, principal, &stored, initialize)?;
+        self.take_up(id, &principal.key, &stored, initialize)?;
         // Whoever ended it meanwhile, in the store and here, has ended it.
         if self.store.session(key).await?.is_none() {
             self.owners().remove(id);
@@ -109,6 +110,7 @@ impl OwnedSessions {
                 initialize,
                 waking: Mutex::default(),
             })),
+            heard: Heard::of(stored.tools),
         };
         owners.insert(id.into(), owner);
         Ok(())
@@ -206,6 +208,8 @@ impl OwnedSessions {
             initialize: text,
             created_at,
             used_at: created_at,
+            // Nothing was listed before the handshake was done.
+            tools: ToolsTold::default(),
         };
         let kept = self.store.keep_session(&session, MOST_SESSIONS_EACH).await;
         if kept.is_err()

@@ -19,10 +19,11 @@ use rmcp::{
         EventStore, EventStoreError, EventStream, ServerSseMessage, SessionId,
     },
 };
-use store::sessions::{SessionStore, StoredEvent};
+use store::sessions::{ListDigest, SessionStore, StoredEvent};
 use tokio::sync::{Notify, mpsc};
 
 use super::places::{Asked, COMMON, Place};
+use crate::tool_lists::NEWS;
 
 /// What rmcp appends to a session's id to name that stream.
 const RMCP_COMMON: &str = ":common";
@@ -160,13 +161,20 @@ impl Streams {
         }
     }
 
-    /// What was sent after `after` in the stream that belongs to no request, and then `live`.
+    /// What was sent after `after` in the stream that belongs to no request, and then `live`; with the
+    /// number of the last event that was sent.
     pub(super) async fn common_after<S>(
         &self,
         session: &str,
         after: u64,
         live: S,
-    ) -> Result<impl Stream<Item = ServerSseMessage> + Send + Sync + use<S>, StoreError>
+    ) -> Result<
+        (
+            u64,
+            impl Stream<Item = ServerSseMessage> + Send + Sync + use<S>,
+        ),
+        StoreError,
+    >
     where
         S: Stream<Item = ServerSseMessage> + Send + Sync + 'static,
     {
@@ -182,7 +190,7 @@ impl Streams {
             let place = message.event_id.as_deref().and_then(Place::parse);
             std::future::ready(place.is_none_or(|place| place.number > last))
         });
-        Ok(stream::iter(missed).chain(live))
+        Ok((last, stream::iter(missed).chain(live)))
     }
 
     /// What was sent after `place` in the stream of a request of this session; then what is sent now,
@@ -327,6 +335,32 @@ impl Streams {
         let kept = self.store.keep_event(key(session), stream, &text, now);
         // A session that is not kept has no place that could be found again.
         Ok(kept.await?.unwrap_or_default())
+    }
+}
+
+impl Streams {
+    /// Commits the message that a session's list of tools is this one now, and gives back its place.
+    pub(super) async fn commit_news(
+        &self,
+        session: &str,
+        list: ListDigest,
+    ) -> Result<String, StoreError> {
+        let now = Timestamp(self.env.now());
+        let kept = self
+            .store
+            .keep_tools_news(key(session), COMMON, NEWS, list, now);
+        Ok(common(kept.await?.unwrap_or_default()).to_string())
+    }
+
+    /// The last of those messages, if one was kept after the event `after`.
+    pub(super) async fn told_after(
+        &self,
+        session: &str,
+        after: u64,
+    ) -> Result<Option<ServerSseMessage>, StoreError> {
+        let events = self.store.events_after(key(session), COMMON, after).await?;
+        let told = events.iter().rfind(|event| event.message == NEWS);
+        Ok(told.and_then(|event| message(&common(event.number), event)))
     }
 }
 
