@@ -13,10 +13,13 @@ const MODERN = '2026-07-28';
 const INFO = { name: 'remote-tests', version: '1.0.0' };
 const ASKS = { elicitation: { form: {} } };
 
+/** Hears that its tools have changed, lists anew by itself, and hands on what it listed. */
+const listens = (onTools) => onTools && { listChanged: { tools: { debounceMs: 0, onChanged: (error, tools) => onTools(error ?? tools.map(({ name }) => name)) } } };
+
 const clientV2 = (options) => ({
   UnauthorizedError: v2.UnauthorizedError,
-  client(onQuestion) {
-    const client = new v2.Client(INFO, { ...options, ...(onQuestion && { capabilities: ASKS }) });
+  client(onQuestion, onTools) {
+    const client = new v2.Client(INFO, { ...options, ...listens(onTools), ...(onQuestion && { capabilities: ASKS }) });
     if (onQuestion) client.setRequestHandler('elicitation/create', ({ params }) => onQuestion(params));
     return client;
   },
@@ -27,8 +30,8 @@ const clientV2 = (options) => ({
 
 const clientV1 = {
   UnauthorizedError: v1Auth.UnauthorizedError,
-  client(onQuestion) {
-    const client = new ClientV1(INFO, { capabilities: onQuestion ? ASKS : {} });
+  client(onQuestion, onTools) {
+    const client = new ClientV1(INFO, { ...listens(onTools), capabilities: onQuestion ? ASKS : {} });
     if (onQuestion) client.setRequestHandler(ElicitRequestSchema, ({ params }) => onQuestion(params));
     return client;
   },
@@ -63,10 +66,11 @@ export const CLIENTS = [
  * @param {{kind: object}} client one of `CLIENTS`
  * @param {URL} url the MCP endpoint
  * @param {object} person who signs in, as for `signIn`
- * @param {{identity?: object, onQuestion?: Function, scope?: string}} options `identity` as for `Application`; `scope`
- *   when the application wants more than it is first told to
+ * @param {{identity?: object, onQuestion?: Function, onTools?: Function, scope?: string}} options `identity` as for
+ *   `Application`; `onTools` hears the tools' names whenever they have changed; `scope` when the application wants more
+ *   than it is first told to
  */
-export async function connect(t, { kind }, url, person, { identity, onQuestion, scope } = {}) {
+export async function connect(t, { kind }, url, person, { identity, onQuestion, onTools, scope } = {}) {
   const app = new Application(person, identity);
   const wire = new Wire();
   const first = kind.transport(url, app, wire);
@@ -77,7 +81,7 @@ export async function connect(t, { kind }, url, person, { identity, onQuestion, 
   }
   await kind.finish(first, await app.answer());
   const transport = kind.transport(url, app, wire);
-  const client = kind.client(onQuestion);
+  const client = kind.client(onQuestion, onTools);
   await client.connect(transport);
   t.after(() => client.close());
   return { app, wire, transport, client, finish: (answer) => kind.finish(transport, answer) };
