@@ -69,6 +69,12 @@ impl Session {
             initialized["result"]["protocolVersion"], version,
             "{initialized}"
         );
+        // The list of one process never changes: no news of it are promised.
+        assert_eq!(
+            initialized["result"]["capabilities"]["tools"],
+            json!({}),
+            "{initialized}"
+        );
         self.send(json!({"method": "notifications/initialized"}));
     }
 
