@@ -41,6 +41,7 @@ mod token_ends;
 pub mod tool_lists;
 pub mod tool_state;
 pub mod tools;
+mod unread_body;
 
 pub use mcp::{Content, OwnToolError as ToolError};
 pub use toolkit::operation::Hints;

@@ -1,6 +1,6 @@
 //! Connections: accepted within bounds, served over HTTP/1.1, and brought to their end.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use futures_util::future::Either;
@@ -14,7 +14,7 @@ use tower_service::Service as _;
 use crate::{
     connections::{ConnectionBounds, Connections, Open},
     process::StartError,
-    routes,
+    routes, unread_body,
 };
 
 /// How long a client may take for the head of a request, however slowly it comes, the wait for its
@@ -33,16 +33,20 @@ pub async fn bind(
     address: SocketAddr,
     flag: &str,
 ) -> Result<(TcpListener, SocketAddr), StartError> {
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        StartError::failed(format!(
-            "cannot listen on {address}: {error}\n\
-             hint: choose another port with {flag}; port 0 is a free one"
-        ))
-    })?;
+    let bound = TcpListener::bind(address).await;
+    let listener = bound.map_err(|error| cannot_bind(address, flag, &error))?;
     let address = listener
         .local_addr()
         .map_err(|error| StartError::failed(format!("the socket has no address: {error}")))?;
     Ok((listener, address))
+}
+
+/// Why there is no socket at this address.
+pub(crate) fn cannot_bind(address: SocketAddr, flag: &str, error: &io::Error) -> StartError {
+    StartError::failed(format!(
+        "cannot listen on {address}: {error}\n\
+         hint: choose another port with {flag}; port 0 is a free one"
+    ))
 }
 
 /// The address at the other end of the connection, as an extension of each request.
@@ -123,22 +127,31 @@ impl Conversation {
     /// before that is looked at: of a client that hangs up at once, hyper never polls the future.
     fn answer(
         &self,
-        mut request: Request<Incoming>,
+        request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
-        request.extensions_mut().insert(PeerAddress(self.peer));
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(PeerAddress(self.peer));
+        let (body, unread) = unread_body::watch(&parts.headers, body);
+        let request = Request::from_parts(parts, body);
         let mut app = self.app.clone();
-        if !routes::goes_to_its_end(request.uri().path()) {
-            return Either::Left(app.call(request));
-        }
-        let task = self.under_way.spawn(async move { app.call(request).await });
-        Either::Right(async move {
-            task.await.unwrap_or_else(|error| {
-                tracing::error!(%error, "a request's task failed");
-                let mut response = Response::new(Body::empty());
-                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                Ok(response)
+        let answering = if routes::goes_to_its_end(request.uri().path()) {
+            let task = self.under_way.spawn(async move { app.call(request).await });
+            Either::Right(async move {
+                task.await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "a request's task failed");
+                    let mut response = Response::new(Body::empty());
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                    Ok(response)
+                })
             })
-        })
+        } else {
+            Either::Left(app.call(request))
+        };
+        async move {
+            let Ok(mut response) = answering.await;
+            unread.settle(&mut response).await;
+            Ok(response)
+        }
     }
 }
 

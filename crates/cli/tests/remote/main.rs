@@ -27,6 +27,7 @@ mod durable_sessions;
 mod health;
 mod http_sse;
 mod impersonation;
+mod kept_connections;
 mod limits;
 mod mcp_endpoint;
 mod new_scopes;
