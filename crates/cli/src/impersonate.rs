@@ -1,7 +1,7 @@
 //! `clerk-mcp impersonate`: acting as somebody else, on the record.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -110,7 +110,7 @@ pub(crate) async fn run(
         client: client.clone(),
         policy,
         journal: match &arguments.journal {
-            Some(folder) => Arc::new(FileJournal::at(folder.clone())),
+            Some(folder) => Arc::new(named_journal(folder)?),
             None => Arc::new(impersonation_journal::of_user()?),
         },
         audit,
@@ -246,6 +246,20 @@ async fn revoke_all(impersonator: &Impersonator, printer: &Printer) -> Result<()
             started.id,
         ))),
     }
+}
+
+/// The journal of a server, which must be there: a name that nothing has is another folder's, and that
+/// one's sessions would go on.
+fn named_journal(folder: &Path) -> Result<FileJournal, Failure> {
+    if folder.is_dir() {
+        return Ok(FileJournal::at(folder.to_owned()));
+    }
+    Err(Failure::usage(format!(
+        "--journal: {} is no folder\n\
+         hint: it stands beside the server's database, such as clerk-mcp.db.impersonations, once that \
+         server has started an impersonation",
+        folder.display()
+    )))
 }
 
 /// Where the rows go: nobody acts as somebody else off the record.

@@ -95,11 +95,10 @@ impl Service {
         answer
     }
 
-    /// Records a call that a layer in front of the service refused, which never looked at its
-    /// arguments.
-    pub fn record_refusal(&self, tool: &str, outcome: &str) {
+    /// Records a call that a layer in front of the service refused, which only looked at its name.
+    pub fn record_refusal(&self, tool: &str, arguments: &Value, outcome: &str) {
         let tool = self.recorded_name(tool);
-        Record::of(self, &tool, &Value::Object(Map::new()), None).end(outcome.to_owned(), None);
+        Record::of(self, &tool, arguments, None).end(outcome.to_owned(), None);
     }
 
     /// Only a name that some principal's tool has is a name: anything might be sent in its place.

@@ -526,8 +526,9 @@ fn a_tool_whose_scope_is_missing_is_listed_and_refused() {
     assert_eq!(service.scopes_needed("getUser"), None);
     let refused = call(&service, &ALONE, "updateUser", json!({"firstName": "Eve"}));
     assert_eq!(error_code(&refused), "insufficient_scope");
-    service.record_refusal("updateUser", "insufficient_scope");
-    service.record_refusal("<script>", "insufficient_scope");
+    let arguments = json!({ "firstName": "Eve" });
+    service.record_refusal("updateUser", &arguments, "insufficient_scope");
+    service.record_refusal("<script>", &arguments, "insufficient_scope");
     let rows = rows.0.lock().unwrap();
     let recorded: Vec<_> = rows
         .iter()
@@ -541,6 +542,10 @@ fn a_tool_whose_scope_is_missing_is_listed_and_refused() {
             ("unknown", "insufficient_scope")
         ]
     );
+    // The arguments are those of any row, and none where the tool is none.
+    assert_eq!(rows[0].arguments, rows[1].arguments);
+    assert_ne!(rows[1].arguments, json!({}));
+    assert_eq!(rows[2].arguments, json!({}));
 }
 
 #[test]

@@ -15,8 +15,8 @@ const TIDEPOOL: &str = "org_2EmuTidepoolLabs00000000000";
 
 /// The client is told that the answer is nowhere, and whether its call may have done something.
 #[track_caller]
-fn assert_lost(answer: &Value, code: &str, may_have_taken_effect: bool) {
-    assert_eq!(answer["id"], "delete", "{answer}");
+fn assert_lost(answer: &Value, id: &str, code: &str, may_have_taken_effect: bool) {
+    assert_eq!(answer["id"], id, "{answer}");
     assert_eq!(answer["error"]["code"], -32603, "{answer}");
     let data = &answer["error"]["data"];
     assert_eq!(data["code"], code, "{answer}");
@@ -45,8 +45,13 @@ fn initialize_asking(server: &Server, tokens: &Tokens) -> String {
 
 /// A call that has to be confirmed: the place where its stream begins, and the question in it.
 fn asked(server: &Server, tokens: &Tokens, session: &str) -> (Events, String, Event) {
+    asked_as(server, tokens, session, "delete")
+}
+
+/// [`asked`], of a call with this id.
+fn asked_as(server: &Server, tokens: &Tokens, session: &str, id: &str) -> (Events, String, Event) {
     let delete = json!({
-        "jsonrpc": "2.0", "id": "delete", "method": "tools/call",
+        "jsonrpc": "2.0", "id": id, "method": "tools/call",
         "params": { "name": "deleteOrganization", "arguments": { "organizationId": TIDEPOOL } },
     });
     let mut stream = Events::of(message(server, &tokens.access, session, &delete).open());
@@ -212,7 +217,7 @@ fn what_stood_in_a_stream_is_sent_again_after_a_kill_within_its_session_alone() 
     let session = initialize_asking(&server, &owner);
     let other_session = initialize_asking(&server, &owner);
     let (stream, begin, question) = asked(&server, &owner, &session);
-    let (_, other_begin, other_question) = asked(&server, &owner, &session);
+    let (_, other_begin, other_question) = asked_as(&server, &owner, &session, "other");
     drop(stream);
     let server = server.kill_and_start_again(CONFIG);
     let refused = at_mcp(&server, "GET", &stranger.access)
@@ -223,9 +228,10 @@ fn what_stood_in_a_stream_is_sent_again_after_a_kill_within_its_session_alone() 
     let after = |session: &str, id: &str| Events::after(&server, &owner, session, id).rest();
     let [again, lost] = after(&session, &begin).try_into().unwrap();
     assert_eq!(again, question);
-    assert_lost(&lost.1, "server_restarted", true);
+    assert_lost(&lost.1, "delete", "server_restarted", true);
     let [again, other_lost] = after(&session, &other_begin).try_into().unwrap();
     assert_eq!(again, other_question);
+    assert_lost(&other_lost.1, "other", "server_restarted", true);
     assert_eq!(after(&session, &question.0), std::slice::from_ref(&lost));
     assert_ne!(lost.0, other_lost.0, "each has a place of its own");
     // A session's events are none of another one's, even of the same principal.
@@ -250,7 +256,7 @@ fn who_comes_for_an_answer_after_a_kill_is_told_whether_the_call_may_have_taken_
     let session = initialize(&server, &owner.access);
     let waiting = |tool: &str, arguments: &Value| {
         let call = json!({
-            "jsonrpc": "2.0", "id": "delete", "method": "tools/call",
+            "jsonrpc": "2.0", "id": tool, "method": "tools/call",
             "params": { "name": tool, "arguments": arguments },
         });
         let mut stream = Events::of(message(&server, &owner.access, &session, &call).open());
@@ -264,11 +270,14 @@ fn who_comes_for_an_answer_after_a_kill_is_told_whether_the_call_may_have_taken_
     let (write, write_begin) = waiting("updateOrganization", &arguments);
     let server = server.kill_and_start_again(CONFIG);
     drop((read, write));
-    for (begin, may_have_taken_effect) in [(read_begin, false), (write_begin, true)] {
+    for (begin, tool, may_have_taken_effect) in [
+        (read_begin, "getOrganization", false),
+        (write_begin, "updateOrganization", true),
+    ] {
         let mut rest = Events::after(&server, &owner, &session, &begin).rest();
         assert_eq!(rest.len(), 1, "{rest:?}");
         let (place, answer) = rest.remove(0);
-        assert_lost(&answer, "server_restarted", may_have_taken_effect);
+        assert_lost(&answer, tool, "server_restarted", may_have_taken_effect);
         let nothing = resume(&server, &owner, &session, &place).send();
         assert_eq!(nothing.status, 204, "{}", nothing.brief());
     }
@@ -322,7 +331,7 @@ fn a_client_that_lost_its_connection_gets_the_rest_of_the_stream_and_the_answer(
     // It was taken once.
     let rest = Events::after(&server, &owner, &session, &question.0).rest();
     assert_eq!(rest.len(), 1, "{rest:?}");
-    assert_lost(&rest[0].1, "answer_not_kept", true);
+    assert_lost(&rest[0].1, "delete", "answer_not_kept", true);
     // An answer that came while nobody listened waits.
     let (stream, _, question) = asked(&server, &owner, &session);
     drop(stream);

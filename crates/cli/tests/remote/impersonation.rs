@@ -177,6 +177,20 @@ fn who_is_allowed_acts_as_somebody_else_on_the_record() {
         &arguments(NOAH, "/orders"),
     );
     assert_eq!(lacking.status, 403, "{}", lacking.brief());
+    // Whom it was about and why is on the record as it is of any call.
+    let allowed = arguments(NOAH, "/orders");
+    let allowed = call(&server, &operator.access, &session, "callApiAs", &allowed);
+    assert!(!is_refused(&allowed), "{}", allowed.brief());
+    let row = |outcome: &str| {
+        let rows = server.audited(|row| {
+            let (tool, arguments) = (&row["tool"], &row["arguments"]);
+            *tool == "callApiAs" && row["outcome"] == outcome && arguments["user"] != "[redacted]"
+        });
+        rows.last().unwrap_or_else(|| panic!("no row of {outcome}"))["arguments"].clone()
+    };
+    let refused = row("insufficient_scope");
+    assert_eq!(refused["user"], NOAH, "{refused}");
+    assert_eq!(refused, row("ok"));
 }
 
 #[test]
@@ -313,6 +327,19 @@ fn what_a_crash_leaves_is_ended_by_the_next_start_or_by_hand() {
     assert!(said.contains("its session is ended"), "{said}");
     assert_eq!(session_status(&clerk, &by_hand), "revoked");
     assert!(journal_is_empty(&journal));
+    // A folder that is not there holds no record of anything: it was mistyped.
+    let output = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"))
+        .args(["impersonate", "--revoke-all", "--journal"])
+        .arg(folder.join("nope.db.impersonations"))
+        .env_clear()
+        .env("CLERK_SECRET_KEY", "sk_test_emulate")
+        .env("CLERK_API_URL", &clerk)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(said.contains("nope.db.impersonations"), "{said}");
+    assert!(said.contains("hint:"), "{said}");
 
     let at_start = leave("imp_2");
     let config = "[api]\nbase_url = \"http://127.0.0.1:9/v1\"\ncredential = \"none\"\n\

@@ -36,6 +36,7 @@ mod overload;
 mod private_key_jwt;
 mod registration;
 mod revocation;
+mod same_request_id;
 mod secrets;
 mod serve_check;
 mod sessions;

@@ -49,7 +49,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         };
         for message in &batch {
             let text = message.to_string();
-            self.check_message(parts.uri.path(), &Peek::at(text.as_bytes()), principal)?;
+            let text = text.as_bytes();
+            self.check_message(parts.uri.path(), &Peek::at(text), text, principal)?;
         }
         // Each request counts as if it had come alone.
         let mut counted = Vec::new();
@@ -93,7 +94,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         super::accept_both(&mut single.headers);
         principal.enter(&mut single.extensions);
         let request = Request::from_parts(single, Full::new(Bytes::from(message.to_string())));
-        self.handle_by_rmcp(request, principal).await;
+        // No request, and so none with the id of another.
+        let _ = self.handle_by_rmcp(request, principal).await;
     }
 }
 

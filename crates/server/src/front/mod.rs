@@ -45,7 +45,7 @@ use self::{
     load::Load,
     origin::Allowed,
     peek::Peek,
-    sessions::{MostSessions, Shelf, Used},
+    sessions::{MostSessions, RepeatedId, Shelf, Used},
     until_ended::UntilEnded,
 };
 pub(crate) use self::{
@@ -229,7 +229,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         {
             return self.answer_batch(parts, batch?, &principal, used).await;
         }
-        self.check_message(parts.uri.path(), &peek, &principal)?;
+        self.check_message(parts.uri.path(), &peek, &body, &principal)?;
         if is_json
             && session.is_none()
             && peek.method() == Some(Subscription::METHOD)
@@ -257,6 +257,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         principal.enter(&mut parts.extensions);
         let request = Request::from_parts(parts, Full::new(body.clone()));
         let response = self.handle_by_rmcp(request, &principal).await;
+        let response = response.map_err(|RepeatedId| peek::repeated_id(&peek::id(&body)))?;
         // rmcp finds fault with the media type of whatever it cannot read.
         if is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             return Err(peek::fault(&body).into());
@@ -315,19 +316,19 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         &self,
         request: Request<Full<Bytes>>,
         principal: &Principal,
-    ) -> Response<Body> {
+    ) -> Result<Response<Body>, RepeatedId> {
         let id = request.headers().get(SESSION_ID);
         let id = id.and_then(|id| id.to_str().ok()).map(str::to_owned);
         let dormant = id.and_then(|id| self.sessions.dormant(&id).map(|dormant| (id, dormant)));
         let principal = principal.clone();
         let Some((id, dormant)) = dormant else {
             if request.method() == Method::DELETE {
-                return self.end_session(request, principal).await;
+                return Ok(self.end_session(request, principal).await);
             }
             // Several kilobytes, which would be moved with each future that holds it.
             let handling = Box::pin(self.mcp.handle(request));
-            let response = OwnedSessions::owned_by(principal, handling).await;
-            return response.map(Body::new);
+            let response = OwnedSessions::owned_by(principal, handling).await?;
+            return Ok(response.map(Body::new));
         };
         let (mcp, sessions) = (self.mcp.clone(), Arc::clone(&self.sessions));
         let waking = tokio::spawn(async move {
@@ -338,11 +339,11 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             response
         });
         match waking.await {
-            Ok(response) => response.map(Body::new),
-            Err(_) => plain(
+            Ok(response) => Ok(response?.map(Body::new)),
+            Err(_) => Ok(plain(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the session could not be taken up again",
-            ),
+            )),
         }
     }
 
@@ -357,8 +358,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             OwnedSessions::owned_by(principal, Box::pin(mcp.handle(request))).await
         });
         match ending.await {
-            Ok(response) => response.map(Body::new),
-            Err(_) => plain(
+            Ok(Ok(response)) => response.map(Body::new),
+            Ok(Err(RepeatedId)) | Err(_) => plain(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "the session could not be ended",
             ),
@@ -399,6 +400,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         &self,
         path: &str,
         peek: &Peek<'_>,
+        body: &[u8],
         principal: &Principal,
     ) -> Result<(), Refusal> {
         if peek.method() == Some("initialize") && !self.sessions.has_room() {
@@ -407,7 +409,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let Some((tool, scopes)) = principal.lacks_scope(peek) else {
             return Ok(());
         };
-        principal.record_refusal(tool);
+        principal.record_refusal(tool, body);
         let message = format!("the access token lacks {}", scopes.join(" "));
         let mut refusal = plain(StatusCode::FORBIDDEN, message);
         // A client replaces its token by the new one: what it has is named too.

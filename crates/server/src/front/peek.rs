@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A look at a message. Whatever it cannot read, rmcp refuses with the protocol's error, and what
 /// rmcp reads otherwise the service refuses itself.
@@ -51,9 +51,34 @@ pub(super) fn fault(body: &[u8]) -> Response<Body> {
             (-32700, message)
         }
     };
+    refused(code, &message, &Value::Null)
+}
+
+/// The answer to a request that has the id of another one of its session that is under way.
+pub(super) fn repeated_id(id: &Value) -> Response<Body> {
+    let message = "another request of this session that has this id is not answered yet";
+    refused(-32600, message, id)
+}
+
+/// The id of a request.
+pub(super) fn id(body: &[u8]) -> Value {
+    let message: Value = serde_json::from_slice(body).unwrap_or_default();
+    message.get("id").cloned().unwrap_or_default()
+}
+
+/// The arguments of a `tools/call`; none where they are no object.
+pub(super) fn arguments(body: &[u8]) -> Value {
+    let message: Value = serde_json::from_slice(body).unwrap_or_default();
+    let arguments = message.pointer("/params/arguments");
+    let arguments = arguments.filter(|arguments| arguments.is_object());
+    arguments.cloned().unwrap_or_else(|| json!({}))
+}
+
+/// A message that is refused by JSON-RPC's error.
+pub(super) fn refused(code: i32, message: &str, id: &Value) -> Response<Body> {
     let error = json!({
         "jsonrpc": "2.0",
-        "id": null,
+        "id": id,
         "error": { "code": code, "message": message },
     });
     let mut response = Response::new(Body::from(error.to_string()));

@@ -7,7 +7,10 @@ use clerk::BoxFuture;
 use http::{Extensions, HeaderValue, Response, request::Parts};
 use mcp::{Caller, rmcp_adapter::Served};
 
-use super::{PrincipalKey, peek::Peek};
+use super::{
+    PrincipalKey,
+    peek::{self, Peek},
+};
 use crate::ended::GrantEnd;
 
 /// Whoever sends a request, once that is known.
@@ -45,9 +48,11 @@ impl Principal {
         Some((tool, self.served.as_ref()?.service().scopes_needed(tool)?))
     }
 
-    pub(super) fn record_refusal(&self, tool: &str) {
+    pub(super) fn record_refusal(&self, tool: &str, body: &[u8]) {
         if let Some(served) = &self.served {
-            served.service().record_refusal(tool, "insufficient_scope");
+            let arguments = peek::arguments(body);
+            let outcome = "insufficient_scope";
+            served.service().record_refusal(tool, &arguments, outcome);
         }
     }
 }

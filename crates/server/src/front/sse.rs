@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderValue, Method, StatusCode, header, request::Parts};
 use mcp::{
     Caller,
     rmcp_adapter::{Served, dispatch},
@@ -83,7 +83,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             let message = "messages are application/json";
             return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into());
         }
-        self.check_message(parts.uri.path(), &Peek::at(&body), &principal)?;
+        self.check_message(parts.uri.path(), &Peek::at(&body), &body, &principal)?;
         let Ok(message) = serde_json::from_slice::<Value>(&body) else {
             return Err(peek::fault(&body).into());
         };
@@ -135,7 +135,9 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
                 session.answered(&id, result);
                 Ok(())
             }
-            Err(Malformed(id)) => Err(malformed(&id).into()),
+            Err(Malformed(id)) => {
+                Err(peek::refused(-32600, "this is no JSON-RPC message", &id).into())
+            }
         }
     }
 
@@ -153,7 +155,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             Ok(taken) => taken,
             Err(NotTaken::SameId) => {
                 let id = serde_json::to_value(&asked.id).unwrap_or_default();
-                return Err(malformed(&id).into());
+                return Err(peek::repeated_id(&id).into());
             }
             Err(NotTaken::TooMany) => {
                 let message = "too many requests are under way in this session";
@@ -231,21 +233,4 @@ fn not_allowed(method: &'static str) -> Refusal {
         .headers_mut()
         .insert(header::ALLOW, HeaderValue::from_static(method));
     response.into()
-}
-
-/// No JSON-RPC message, or one whose id is in use (`-32600`).
-fn malformed(id: &Value) -> Response<Body> {
-    let error = json!({
-        "jsonrpc": "2.0",
-        "id": id,
-        "error": { "code": -32600, "message": "this is no JSON-RPC request of its own" },
-    });
-    let mut response = Response::new(Body::from(error.to_string()));
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    let headers: &mut HeaderMap = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    response
 }

@@ -8,6 +8,7 @@ mod stored;
 mod streams;
 
 use std::{
+    cell::Cell,
     collections::HashMap,
     fmt,
     pin::Pin,
@@ -33,14 +34,24 @@ use store::sessions::SessionStore;
 
 use self::news::Opening;
 pub(crate) use self::stored::TOUCHED_EVERY;
-pub(super) use self::stored::{Dormant, Shelf};
 use self::streams::{Resumed, Streams};
+pub(super) use self::{
+    stored::{Dormant, Shelf},
+    streams::RepeatedId,
+};
 use super::{Principal, PrincipalKey};
 use crate::tool_lists::{Heard, ToolLists};
 
 tokio::task_local! {
-    /// Who sends the request that is being handled. rmcp creates sessions and opens streams within it.
-    static OWNER: Principal;
+    /// The request that is being handled. rmcp creates sessions and opens streams within it.
+    static HANDLED: Handled;
+}
+
+struct Handled {
+    /// Who sends it.
+    principal: Principal,
+    /// Whether its id is that of another.
+    repeats_id: Cell<bool>,
 }
 
 /// The most sessions of one principal: past it the oldest makes room. A client that never ends any
@@ -156,6 +167,8 @@ pub enum SessionFault {
     Full,
     /// It, or a stream of it, was to be opened outside of any request.
     NoOwner,
+    /// A request has the id of another that is under way.
+    RepeatedId,
     /// rmcp's own.
     Local(LocalSessionManagerError),
     /// Where they are kept cannot be reached.
@@ -167,6 +180,7 @@ impl fmt::Display for SessionFault {
         match self {
             Self::Full => f.write_str("there are as many sessions as there may be"),
             Self::NoOwner => f.write_str("a session without an owner"),
+            Self::RepeatedId => f.write_str("a request has the id of another one"),
             Self::Local(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
         }
@@ -328,14 +342,34 @@ impl OwnedSessions {
     }
 
     /// Handles a request of `principal`: sessions created within it are theirs.
-    pub(super) async fn owned_by<F: Future>(principal: Principal, handling: F) -> F::Output {
-        OWNER.scope(principal, handling).await
+    ///
+    /// # Errors
+    /// [`RepeatedId`].
+    pub(super) async fn owned_by<F: Future>(
+        principal: Principal,
+        handling: F,
+    ) -> Result<F::Output, RepeatedId> {
+        let handled = Handled {
+            principal,
+            repeats_id: Cell::new(false),
+        };
+        let handling = async {
+            let output = handling.await;
+            // rmcp has no words for it.
+            let repeats_id = HANDLED.with(|handled| handled.repeats_id.get());
+            if repeats_id {
+                Err(RepeatedId)
+            } else {
+                Ok(output)
+            }
+        };
+        HANDLED.scope(handled, handling).await
     }
 
     /// Who sends the request that is being handled.
     fn owner() -> Result<Principal, SessionFault> {
-        OWNER
-            .try_with(Principal::clone)
+        HANDLED
+            .try_with(|handled| handled.principal.clone())
             .map_err(|_| SessionFault::NoOwner)
     }
 
@@ -419,7 +453,13 @@ impl SessionManager for OwnedSessions {
         let first = channel.inner.recv().await;
         let mut first = first.ok_or(SessionError::SessionServiceTerminated)?;
         // Before the request is on its way: then it is known whose the messages are.
-        self.streams.begin(id, &message, &mut first);
+        if self.streams.begin(id, &message, &mut first).is_err() {
+            if let Some(channel) = channel.http_request_id {
+                handle.close_request_wise_channel(channel).await?;
+            }
+            let _ = HANDLED.try_with(|handled| handled.repeats_id.set(true));
+            return Err(SessionFault::RepeatedId);
+        }
         let delivery = self.streams.deliver(first, channel.inner);
         handle
             .push_message(message, channel.http_request_id)

@@ -54,6 +54,11 @@ struct OpenStreams {
     answered: VecDeque<String>,
 }
 
+/// Another request of the session that has this id is not answered yet: rmcp would take the answer to
+/// either for that to the one that came last, and leave the other without any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::front) struct RepeatedId;
+
 struct RequestStream {
     session: SessionId,
     asked: Arc<Asked>,
@@ -79,15 +84,18 @@ impl Streams {
 
     /// A request of the session begins, if `message` is one; `first` is the event that opened its
     /// stream, and names the request from now on.
+    ///
+    /// # Errors
+    /// [`RepeatedId`].
     pub(super) fn begin(
         &self,
         session: &SessionId,
         message: &ClientJsonRpcMessage,
         first: &mut ServerSseMessage,
-    ) {
+    ) -> Result<(), RepeatedId> {
         let place = first.event_id.as_deref().and_then(Place::parse);
         let (Some(place), Some(asked)) = (place, Asked::of(self.process, session, message)) else {
-            return;
+            return Ok(());
         };
         let asked = Arc::new(asked);
         let stream = RequestStream {
@@ -97,8 +105,20 @@ impl Streams {
             followers: 0,
             changed: Arc::default(),
         };
-        self.open().requests.insert(place.stream.clone(), stream);
+        {
+            let mut open = self.open();
+            let is_same = |known: &RequestStream| {
+                known.answer.is_none()
+                    && known.session == *session
+                    && known.asked.request == asked.request
+            };
+            if open.requests.values().any(is_same) {
+                return Err(RepeatedId);
+            }
+            open.requests.insert(place.stream.clone(), stream);
+        }
         first.event_id = Some(Place::begin(place.stream, Some(asked)).to_string());
+        Ok(())
     }
 
     /// The client does not wait for the answer to this request any more.
