@@ -182,7 +182,7 @@ test('sign-in through an application', { timeout: 120_000 }, async (t) => {
   });
 
   await t.test('serve --check asks for the route, and for the keys of session tokens', async () => {
-    const check = (appUrl) => run(['serve', '--check', '--config', server.config, '--bind', '127.0.0.1:8788'], {
+    const check = (appUrl) => run(['serve', '--check', '--config', server.config, '--bind', '127.0.0.1:0', '--public-url', 'http://127.0.0.1:8788'], {
       env: {
         CLERK_API_URL: server.clerkUrl,
         CLERK_FRONTEND_API: server.clerkUrl,

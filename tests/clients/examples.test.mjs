@@ -31,7 +31,7 @@ async function devOf(t, name, guide) {
 async function check(t, dev, guide, env = {}) {
   const commands = shellBlocks(guide).flatMap((block) => block.split('\n').map((line) => line.trim()));
   const command = commands.find((line) => line.endsWith('--check'));
-  const block = `${command} --bind ${new URL(dev.url).host} --database '${join(folder(t), 'clerk-mcp.db')}'`;
+  const block = `${command} --bind 127.0.0.1:0 --public-url ${dev.url} --database '${join(folder(t), 'clerk-mcp.db')}'`;
   const { stdout, stderr } = await runBlock(block, {
     CLERK_SECRET_KEY: EMULATOR_KEY,
     CLERK_API_URL: dev.clerkUrl,

@@ -81,7 +81,7 @@ const kindRefresh = (each, app, url, wire) => each.kind.auth(app, { serverUrl: u
 describe('a configuration with test hosts', () => {
   test('is checked, and works on loopback alone', async (t) => {
     const { serve } = await start(t);
-    const check = await run(['serve', '--check', '--config', serve.config, '--bind', new URL(serve.url).host], { env: serve.settings });
+    const check = await run(['serve', '--check', '--config', serve.config, '--bind', '127.0.0.1:0', '--public-url', serve.url], { env: serve.settings });
     assert.equal(check.code, 0, check.stderr);
     assert.equal(`${check.stdout}${check.stderr}`.includes(SECRET), false);
     const open = await run(['serve', '--check', '--config', serve.config, '--public-url', 'https://mcp.example.com'], { env: serve.settings });

@@ -82,6 +82,7 @@ pub(crate) fn load(
         env,
         flags,
         read_file,
+        is_open_to_all: &server::process::is_open_to_all,
         base_dir,
         tools: &[],
     };

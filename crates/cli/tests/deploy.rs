@@ -6,6 +6,7 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
@@ -95,7 +96,10 @@ fn example_in(folder: &Path, clerk: &str) -> Command {
         ("clerk-client-secret", "emulated-client-secret"),
         ("cookie-encryption-key", KEY),
     ] {
-        std::fs::write(folder.join("secrets").join(file), format!("{secret}\n")).unwrap();
+        let file = folder.join("secrets").join(file);
+        std::fs::write(&file, format!("{secret}\n")).unwrap();
+        // As the guide has them: 640.
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
     }
     let publishable = format!("pk_test_{}", STANDARD.encode(format!("{clerk}$")));
     let mut command = clerk_mcp();
@@ -120,7 +124,7 @@ fn emulate(name: &str) -> Running {
 fn serve_accepts_the_example_and_the_probe_finds_it_ready() {
     let clerk = emulate("example-clerk");
     let checked = example("example-check", clerk.address())
-        .arg("--check")
+        .args(["--check", "--bind", "127.0.0.1:0"])
         .output()
         .unwrap();
     assert!(checked.status.success(), "{}", said(&checked));
@@ -222,6 +226,7 @@ fn the_guides_show_configurations_that_load() {
                 env: &env,
                 flags: Flags::default(),
                 read_file: &|path| std::fs::read_to_string(path),
+                is_open_to_all: &|_| false,
                 base_dir: Path::new("."),
                 tools: &[],
             };

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     Checked, MCP_PATH, check,
     config::{Config, ConfigFault, Flags, Sources, Warning},
-    process::{LocalServer, Neighbours, StartError, logging, signals},
+    process::{self, LocalServer, Neighbours, StartError, signals},
     rust_tools::{RustTool, Tool},
 };
 
@@ -112,6 +112,7 @@ impl Serve {
             env: &|name| std::env::var(name).ok(),
             flags: self.flags.clone(),
             read_file: &|path| std::fs::read_to_string(path),
+            is_open_to_all: &process::is_open_to_all,
             base_dir: path.parent().unwrap_or(Path::new("")),
             tools: &self.tools,
         };
@@ -161,7 +162,6 @@ impl Serve {
         for warning in warnings {
             say(format_args!("warning: {warning}"));
         }
-        logging::start(true)?;
         let server = LocalServer::start(&config, Neighbours::of_this_machine()).await?;
         say(format_args!(
             "serving {} on {}",

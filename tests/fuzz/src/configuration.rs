@@ -57,6 +57,7 @@ fn load(text: &str) -> Result<String, Vec<String>> {
         },
         flags: Flags::default(),
         read_file: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
+        is_open_to_all: &|_| false,
         base_dir: Path::new("/etc/clerk-mcp"),
         tools: &[],
     });

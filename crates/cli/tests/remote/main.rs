@@ -32,6 +32,7 @@ mod limits;
 mod mcp_endpoint;
 mod new_scopes;
 mod no_organizations;
+mod one_server;
 mod overload;
 mod private_key_jwt;
 mod registration;

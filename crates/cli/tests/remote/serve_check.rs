@@ -10,15 +10,15 @@ use crate::support::http::{post, request};
 use crate::support::server::folder;
 
 /// An emulated Clerk as a process of its own, with an OAuth application for this server.
-struct Clerk {
+pub(crate) struct Clerk {
     child: Child,
-    url: String,
-    folder: PathBuf,
+    pub(crate) url: String,
+    pub(crate) folder: PathBuf,
     application: Value,
 }
 
 impl Clerk {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = folder("check");
         let mut child = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"))
             .args(["emulate", "--port", "0"])
@@ -59,14 +59,14 @@ impl Clerk {
         response.json()
     }
 
-    /// Runs the check; gives the exit code and what was said.
-    fn check(&self, config: &str, changes: &[(&str, &str)]) -> (Option<i32>, String) {
+    /// `serve` with this configuration, in the folder and with nothing but these variables.
+    pub(crate) fn serve(&self, config: &str) -> Command {
         let file = self.folder.join("clerk-mcp.toml");
         std::fs::write(&file, config).unwrap();
         let text = |name: &str| self.application[name].as_str().unwrap().to_owned();
         let mut command = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"));
         command
-            .args(["serve", "--check", "--config", "clerk-mcp.toml"])
+            .args(["serve", "--config", "clerk-mcp.toml"])
             .current_dir(&self.folder)
             .env_clear()
             .env("CLERK_SECRET_KEY", "sk_test_emulate")
@@ -74,6 +74,20 @@ impl Clerk {
             .env("CLERK_FRONTEND_API", &self.url)
             .env("CLERK_CLIENT_ID", text("client_id"))
             .env("CLERK_CLIENT_SECRET", text("client_secret"));
+        // Whatever else may listen on this machine.
+        if !config.contains("bind = ") {
+            command.env("CLERK_MCP_BIND", "127.0.0.1:0");
+            if !config.contains("public_url = ") {
+                command.env("CLERK_MCP_PUBLIC_URL", "http://127.0.0.1:8788");
+            }
+        }
+        command
+    }
+
+    /// Runs the check; gives the exit code and what was said.
+    pub(crate) fn check(&self, config: &str, changes: &[(&str, &str)]) -> (Option<i32>, String) {
+        let mut command = self.serve(config);
+        command.arg("--check");
         for (name, value) in changes {
             if value.is_empty() {
                 command.env_remove(name);
@@ -155,6 +169,18 @@ fn an_instance_without_organizations_is_told_from_one_that_lacks_people() {
     clerk.finds("", &[], &["people: their organizations"]);
 }
 
+/// What `serve` does not start with, its check names in the same words.
+#[track_caller]
+fn finds_and_refuses(clerk: &Clerk, config: &str, words: &[&str]) {
+    clerk.finds(config, &[], words);
+    let output = clerk.serve(config).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success(), "{said}");
+    for word in words {
+        assert!(said.contains(word), "no {word:?} in: {said}");
+    }
+}
+
 #[test]
 fn what_would_keep_the_server_from_starting_is_found() {
     let clerk = Clerk::start();
@@ -177,6 +203,18 @@ fn what_would_keep_the_server_from_starting_is_found() {
         &[],
         &["with-key.db.key"],
     );
+    finds_and_refuses(
+        &clerk,
+        "[audit]\nfile = \"/nonexistent/a.jsonl\"",
+        &["/nonexistent/a.jsonl", "audit.file"],
+    );
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    finds_and_refuses(
+        &clerk,
+        &format!("bind = \"{}\"", taken.local_addr().unwrap()),
+        &["cannot listen on", "--bind"],
+    );
+    clerk.finds("", &[("CLERK_MCP_LOG", "loud")], &["CLERK_MCP_LOG"]);
     // Everybody's sign-in would fail.
     let secret = "another-secret-that-is-of-no-application";
     clerk.finds(
@@ -184,6 +222,60 @@ fn what_would_keep_the_server_from_starting_is_found() {
         &[("CLERK_CLIENT_SECRET", secret)],
         &["OAuth application", "CLERK_CLIENT_SECRET"],
     );
+}
+
+#[test]
+fn the_audit_log_is_tried_and_neither_made_nor_changed() {
+    let clerk = Clerk::start();
+    let config = "[audit]\nfile = \"audit.jsonl\"";
+    let (code, said) = clerk.check(config, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let log = clerk.folder.join("audit.jsonl");
+    assert!(!log.exists(), "a check makes no audit log");
+    std::fs::write(&log, "{}\n").unwrap();
+    let (code, said) = clerk.check(config, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "{}\n");
+}
+
+#[test]
+fn a_secret_that_everybody_on_the_machine_can_read_is_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let clerk = Clerk::start();
+    let file = clerk.folder.join("key.secret");
+    std::fs::write(&file, "sk_test_emulate\n").unwrap();
+    let allow =
+        |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    let check = || {
+        clerk.check(
+            "[clerk]\nsecret_key_file = \"key.secret\"",
+            &[("CLERK_SECRET_KEY", "")],
+        )
+    };
+    allow(0o644);
+    let (code, said) = check();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("every user of this machine can read"),
+        "{said}"
+    );
+    assert!(said.contains("chmod 600"), "{said}");
+    for mode in [0o600, 0o640] {
+        allow(mode);
+        let (code, said) = check();
+        assert_eq!(code, Some(0), "{said}");
+        assert!(!said.contains("warning"), "{said}");
+    }
+}
+
+#[test]
+fn of_a_file_that_is_no_toml_nothing_else_is_said() {
+    let clerk = Clerk::start();
+    let broken = "[sign_in]\nclient_id = \"x\"\n[storage\n";
+    clerk.finds(broken, &[("CLERK_CLIENT_ID", "")], &["this is not TOML"]);
+    let (_, said) = clerk.check(broken, &[("CLERK_CLIENT_ID", "")]);
+    assert!(!said.contains("missing"), "{said}");
+    assert_eq!(said.matches("hint:").count(), 1, "{said}");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use http::Method;
 use crate::{
     MCP_PATH,
     config::{ClerkOauth, ClerkTokens, Config, OwnersApp, SignIn},
-    process::{Machine, storage_fault},
+    process::{self, Machine},
     server,
     sign_in::{self, APP_ROUTE},
 };
@@ -43,7 +43,7 @@ pub async fn check(config: &Config) -> Checked {
         config.public_url.join(MCP_PATH),
         config.bind
     ));
-    database(config, &mut report).await;
+    machine(config, &mut report).await;
     let client = Client::builder(
         config.clerk.secret_key.clone(),
         Arc::clone(&transport),
@@ -151,11 +151,13 @@ async fn ticket_sessions(config: &Config, transport: &Arc<dyn Transport>, report
     }
 }
 
-/// The files themselves are not made here: a check changes nothing.
-async fn database(config: &Config, report: &mut Checked) {
-    match storage_fault(config).await {
-        Some(fault) => report.fault(format!("database: {fault}")),
-        None => report.good(format!("database: {}", config.storage.path.display())),
+/// What a start takes of this machine.
+async fn machine(config: &Config, report: &mut Checked) {
+    for checked in process::check(config).await {
+        match checked {
+            Ok(line) => report.good.extend(line),
+            Err(fault) => report.fault(fault.to_string()),
+        }
     }
 }
 

@@ -58,9 +58,15 @@ const REFUSED: &[(&str, &str, &str)] = &[(
 const READ_ELSEWHERE: [&str; 2] = ["api", "tools"];
 
 impl Document {
-    /// Reads a file. A file that is no TOML gives those faults alone: what can be made of the rest
-    /// of it would be guesses.
-    pub(super) fn parse(name: &str, text: &str) -> (Self, Vec<ConfigFault>) {
+    /// Reads a file, with what is wrong in it.
+    ///
+    /// # Errors
+    /// Where it is no TOML, those faults alone: what could be made of the rest of it, and what seems to
+    /// be missing in it, would be guesses.
+    pub(super) fn parse(
+        name: &str,
+        text: &str,
+    ) -> Result<(Self, Vec<ConfigFault>), Vec<ConfigFault>> {
         let mut reader = Reader {
             name,
             text,
@@ -75,11 +81,12 @@ impl Document {
             let hint = "see https://toml.io; texts stand in quotes";
             reader.faults.push(Wrong::new(problem, hint).at(place));
         }
-        if reader.faults.is_empty() {
-            let values = reader.table(table.get_ref(), "");
-            reader.document.values = values;
+        if !reader.faults.is_empty() {
+            return Err(reader.faults);
         }
-        (reader.document, reader.faults)
+        let values = reader.table(table.get_ref(), "");
+        reader.document.values = values;
+        Ok((reader.document, reader.faults))
     }
 }
 

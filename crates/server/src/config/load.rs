@@ -49,7 +49,7 @@ impl Config {
         sources: &Sources<'_>,
         only_tools: bool,
     ) -> Result<(Self, Vec<Warning>), Vec<ConfigFault>> {
-        let reading = Reading::new(sources, only_tools);
+        let reading = Reading::new(sources, only_tools)?;
         let config = read(&reading);
         let (faults, warnings) = reading.finish();
         match config {

@@ -25,6 +25,8 @@ pub struct Sources<'a> {
     pub flags: Flags,
     /// Reads a file that a setting names.
     pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Whether every user of the machine may read a file.
+    pub is_open_to_all: &'a dyn Fn(&Path) -> bool,
     /// What relative paths in the configuration file start from: its folder. Those of variables and
     /// flags start from the working directory.
     pub base_dir: &'a Path,
@@ -87,19 +89,24 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    pub(super) fn new(sources: &'a Sources<'a>, only_tools: bool) -> Self {
+    /// # Errors
+    /// As [`Document::parse`].
+    pub(super) fn new(
+        sources: &'a Sources<'a>,
+        only_tools: bool,
+    ) -> Result<Self, Vec<ConfigFault>> {
         let (document, faults) = match sources.toml {
-            Some((name, text)) => Document::parse(name, text),
+            Some((name, text)) => Document::parse(name, text)?,
             None => <_>::default(),
         };
-        Self {
+        Ok(Self {
             sources,
             values: document.values,
             tables: document.tables,
             only_tools,
             faults: RefCell::new(faults),
             warnings: RefCell::default(),
-        }
+        })
     }
 
     /// What is read.
@@ -312,6 +319,16 @@ impl<'a> Reading<'a> {
             },
         };
         let text = self.file(&place, &path)?;
+        if (self.sources.is_open_to_all)(&path) {
+            let path = shown(&path.to_string_lossy());
+            self.warn(
+                place.clone(),
+                &format!(
+                    "every user of this machine can read the file {path}, which holds a secret"
+                ),
+                &format!("chmod 600 {path}, owned by the server's user, or 640 with its group"),
+            );
+        }
         if text.trim().is_empty() {
             let problem = format!("the file {} is empty", shown(&path.to_string_lossy()));
             self.fault(Wrong::new(problem, "put the secret into it, alone").at(place));

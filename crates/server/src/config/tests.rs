@@ -49,6 +49,7 @@ pub(super) fn load_all(
         },
         flags,
         read_file: &read_file,
+        is_open_to_all: &|_| false,
         base_dir: Path::new("/etc/clerk-mcp"),
         tools,
     })

@@ -12,6 +12,22 @@ pub const CLERK_MCP_LOG: &str = "CLERK_MCP_LOG";
 /// private metadata. The names also cover what begins with them, such as `hyper_util`.
 const TOO_TALKATIVE: [&str; 5] = ["rmcp", "hyper", "h2", "rustls", "reqwest"];
 
+/// The level that `CLERK_MCP_LOG` names.
+///
+/// # Errors
+/// When it names none.
+pub(super) fn level() -> Result<LevelFilter, StartError> {
+    let given = std::env::var_os(CLERK_MCP_LOG).unwrap_or_default();
+    match given.to_string_lossy().trim() {
+        "" => Ok(LevelFilter::WARN),
+        text => text.parse().map_err(|_| {
+            StartError::usage(format!(
+                "{CLERK_MCP_LOG}={text:?} is no level\nhint: off, error, warn, info, debug or trace"
+            ))
+        }),
+    }
+}
+
 /// Sends log lines to standard error, from `CLERK_MCP_LOG` upwards (default `warn`). Audit rows are
 /// logged as well unless they go to a file. Of libraries that would log secrets, nothing below `warn`
 /// is logged, whatever the level.
@@ -19,16 +35,7 @@ const TOO_TALKATIVE: [&str; 5] = ["rmcp", "hyper", "h2", "rustls", "reqwest"];
 /// # Errors
 /// When the variable holds no level.
 pub fn start(audit_to_stderr: bool) -> Result<(), StartError> {
-    let given = std::env::var_os(CLERK_MCP_LOG).unwrap_or_default();
-    let text = given.to_string_lossy();
-    let level = match text.trim() {
-        "" => LevelFilter::WARN,
-        text => text.parse::<LevelFilter>().map_err(|_| {
-            StartError::usage(format!(
-                "{CLERK_MCP_LOG}={text:?} is no level\nhint: off, error, warn, info, debug or trace"
-            ))
-        })?,
-    };
+    let level = level()?;
     let capped = level.min(LevelFilter::WARN);
     let mut targets = Targets::new()
         .with_default(level)

@@ -1,0 +1,95 @@
+//! A database is one server's at a time.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::serve_check::Clerk;
+
+/// Longer than a start waits for the server before it to end.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CONFIG: &str = "";
+
+/// A `serve` that has said that it serves.
+struct Serving(Child);
+
+impl Serving {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let serves = lines.any(|line| line.unwrap().contains("serving "));
+        assert!(serves, "it does not start");
+        std::thread::spawn(move || lines.for_each(drop));
+        Self(child)
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The same file by another way.
+fn by_a_link(folder: &Path) -> PathBuf {
+    let link = folder.join("linked");
+    std::os::unix::fs::symlink(folder, &link).unwrap();
+    link.join("clerk-mcp.db")
+}
+
+#[test]
+fn a_second_server_does_not_start_on_the_same_database() {
+    let clerk = Clerk::start();
+    let first = Serving::start(&mut clerk.serve(CONFIG));
+    let linked = by_a_link(&clerk.folder);
+    for database in [Path::new("clerk-mcp.db"), &linked] {
+        let mut second = clerk.serve(CONFIG);
+        let begun = Instant::now();
+        let refused = second.arg("--database").arg(database).output().unwrap();
+        assert!(begun.elapsed() < PATIENCE);
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        for word in ["clerk-mcp.db", "another server", "hint:", "--database"] {
+            assert!(said.contains(word), "no {word:?} in: {said}");
+        }
+    }
+    // What only looks is let.
+    let (code, said) = clerk.check(CONFIG, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("a server is running on it"), "{said}");
+    // Another database is another server's.
+    let mut other = clerk.serve(CONFIG);
+    drop(Serving::start(other.args(["--database", "other.db"])));
+    // A killed one holds nothing.
+    first.signal("KILL");
+    drop(first);
+    let (_, said) = clerk.check(CONFIG, &[]);
+    assert!(!said.contains("is running"), "{said}");
+    drop(Serving::start(&mut clerk.serve(CONFIG)));
+}
+
+#[test]
+fn a_server_that_starts_while_the_one_before_it_ends_waits_for_it() {
+    let clerk = Clerk::start();
+    let address = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap()
+    };
+    let config = format!("bind = \"{address}\"\n");
+    let mut running = Serving::start(&mut clerk.serve(&config));
+    for _ in 0..3 {
+        let mut next = clerk.serve(&config);
+        running.signal("TERM");
+        let next = Serving::start(&mut next);
+        running = next;
+    }
+}
