@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { until } from '../support/until.mjs';
 import { CLIENTS, connect, SSE_CLIENT } from './support/remote-clients.mjs';
-import { folder, startDev, until } from './support/remote.mjs';
+import { folder, startDev } from './support/remote.mjs';
 import { NOAH } from './support/seed.mjs';
 
 const MINUTE = 60_000;
