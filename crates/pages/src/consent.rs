@@ -30,6 +30,8 @@ pub struct ConsentPage<'a> {
     /// Whether "do not ask again" is offered. Never for loopback and private-use redirects: the page
     /// leaves it out there whatever is passed.
     pub remembered_note: bool,
+    /// Whether it was approved with nothing ticked: it says so then, and asks again.
+    pub nothing_ticked: bool,
 }
 
 /// A client as its registration or its metadata document describes it. All of it is the client's word

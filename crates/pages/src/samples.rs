@@ -82,6 +82,7 @@ impl ConsentPage<'static> {
             ],
             person: None,
             remembered_note: true,
+            nothing_ticked: false,
         }
     }
 
@@ -139,8 +140,13 @@ impl ConsentPage<'static> {
             remembered_note: false,
             ..Self::sample()
         };
+        let nothing_ticked = Self {
+            nothing_ticked: true,
+            ..Self::sample()
+        };
         vec![
             ("consent-verified", Self::sample()),
+            ("consent-nothing-ticked", nothing_ticked),
             ("consent-loopback", loopback),
             ("consent-private-use", private_use),
             ("consent-signed-in", signed_in),

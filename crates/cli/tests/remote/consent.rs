@@ -8,7 +8,7 @@ use crate::support::actors::{
     CONSENT, Client, HTTPS_CALLBACK, LOOPBACK_CALLBACK, NOAH, PRIYA, at_clerk, borrowed,
     consent_page, decision, press, register, sign_in, tokens,
 };
-use crate::support::browser::{Browser, origin};
+use crate::support::browser::{Browser, Page, origin};
 use crate::support::http::{Response, encode, get, parameter, post};
 use crate::support::server::{CONFIG, Server, shared};
 
@@ -540,4 +540,35 @@ fn nothing_of_the_way_lives_longer_than_ten_minutes() {
     refused(&second.get(&callback), 400);
     let back = sign_in(&server, &mut browser, &client.authorize_url(), NOAH);
     assert!(parameter(&back, "code").is_some());
+}
+
+#[test]
+fn who_approves_with_nothing_ticked_is_asked_again() {
+    let server = shared();
+    let client = Client::public(server, HTTPS_CALLBACK);
+    for button in ["approve", "deny"] {
+        let mut browser = client.browser();
+        let page = consent_page(server, &mut browser, &client.authorize_url());
+        let mut fields = decision(&page, "approve");
+        fields.retain(|(name, _)| name != "scope");
+        let url = server.at(CONSENT);
+        let asked = browser.post(&url, &borrowed(&fields), &server.url);
+        assert_eq!(asked.status, 400, "{}", asked.brief());
+        let again = Page {
+            url: page.url,
+            response: asked,
+        };
+        assert!(
+            again
+                .words()
+                .contains("Nothing that it asks for was ticked.")
+        );
+        assert_eq!(again.count("input[name=scope][checked]"), 2);
+        // The page goes on from there.
+        let next = press(server, &mut browser, &again, button).location();
+        match button {
+            "approve" => assert!(next.starts_with(&server.clerk), "{next}"),
+            _ => assert_eq!(parameter(&next, "error").as_deref(), Some("access_denied")),
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::{body::Body, extract::State};
 use http::{HeaderMap, Request, Response, StatusCode, header};
 use oauth::{
-    Answer, AuthorizeFault, Next, Parameters, PlainToken, RedirectKind, ShownFault, TokenKind,
+    Answer, AuthorizationFault, AuthorizeFault, Next, Parameters, PlainToken, RedirectKind,
+    ShownFault, StepFault, TokenKind,
 };
 use pages::{
     AuthorizeErrorPage, ClientView, ClientsOnlyPage, ConsentPage, LinkProblem, Outcome,
@@ -92,30 +93,25 @@ pub(super) async fn show_consent(State(app): Shared, request: Request<Body>) -> 
     let Some(browser) = app.cookies.browser(request.headers()) else {
         return link_problem(&app, LinkProblem::OtherBrowser);
     };
-    match app
-        .oauth
-        .authorization_for_page(handle, &browser, app.now())
-        .await
-    {
-        Ok(authorization) => consent_page(&app, &authorization, request.headers()).await,
-        Err(fault) => step_fault(&app, &fault),
-    }
+    consent_page(&app, handle, &browser, request.headers(), Asked::First).await
 }
 
 /// `POST /authorize/consent`: the decision.
 pub(super) async fn decide(State(app): Shared, request: Request<Body>) -> Response<Body> {
-    let headers = request.headers();
-    let is_own = app.allowed.host(request.uri(), headers) && app.allowed.is_own_form(headers);
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
+    let is_own = app.allowed.host(&parts.uri, &headers) && app.allowed.is_own_form(&headers);
     if !is_own {
         return foreign_form(&app);
     }
-    let Some(browser) = app.cookies.browser(request.headers()) else {
+    let Some(browser) = app.cookies.browser(&headers) else {
         return link_problem(&app, LinkProblem::OtherBrowser);
     };
-    let form = match collect(request.into_body(), MAX_FORM_BYTES).await {
+    let form = match collect(body, MAX_FORM_BYTES).await {
         Ok(form) => Parameters::parse(&form),
         Err(status) => return answer::status(status),
     };
+    let handle = form.get("handle").ok().flatten().unwrap_or_default();
     let only = |name| form.get(name).ok().flatten().unwrap_or_default();
     let decision = match only("decision") {
         "approve" => Answer::Approve {
@@ -131,16 +127,14 @@ pub(super) async fn decide(State(app): Shared, request: Request<Body>) -> Respon
     };
     let decided = app
         .oauth
-        .decide(
-            only("handle"),
-            &browser,
-            decision,
-            app.now(),
-            app.random.as_ref(),
-        )
+        .decide(handle, &browser, decision, app.now(), app.random.as_ref())
         .await;
     match decided {
         Ok(next) => follow(&app, next).await,
+        // Nothing is decided: whoever unticked everything can still choose.
+        Err(StepFault::Authorization(AuthorizationFault::OtherScopes)) => {
+            consent_page(&app, handle, &browser, &headers, Asked::Again).await
+        }
         Err(fault) => step_fault(&app, &fault),
     }
 }
@@ -182,16 +176,35 @@ pub(super) async fn follow(app: &AuthorizationApp, next: Next) -> Response<Body>
     }
 }
 
+/// Why the page is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// Nobody has answered yet.
+    First,
+    /// It was approved with nothing ticked.
+    Again,
+}
+
 /// The page, with what is new to the person whom the browser's cookie names.
 async fn consent_page(
     app: &App,
-    authorization: &oauth::Authorization,
+    handle: &str,
+    browser: &PlainToken,
     headers: &HeaderMap,
+    asked: Asked,
 ) -> Response<Body> {
+    let found = app
+        .oauth
+        .authorization_for_page(handle, browser, app.now())
+        .await;
+    let authorization = match found {
+        Ok(authorization) => authorization,
+        Err(fault) => return step_fault(app, &fault),
+    };
     let person = person(app, headers);
     let view = app
         .oauth
-        .consent_page(authorization, person.as_deref(), app.now())
+        .consent_page(&authorization, person.as_deref(), app.now())
         .await;
     let view = match view {
         Ok(view) => view,
@@ -221,8 +234,13 @@ async fn consent_page(
         scopes: views::scopes(&view.scopes, &view.new_scopes),
         person: view.person.as_deref(),
         remembered_note: view.can_remember,
+        nothing_ticked: asked == Asked::Again,
     };
-    answer::page(StatusCode::OK, page.render())
+    let status = match asked {
+        Asked::First => StatusCode::OK,
+        Asked::Again => StatusCode::BAD_REQUEST,
+    };
+    answer::page(status, page.render())
 }
 
 /// Whom the browser's sealed cookie names: whoever signed in here last.
