@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::api_credentials::{asked, forget};
 use crate::support::actors::{AVA, LUCAS, NOAH, PRIYA};
 use crate::support::clerk::{
-    Application, CONFIG, api_key, machine, machine_token, session_token, sign_tokens, text,
+    Application, CONFIG, MACHINES, api_key, machine, machine_token, session_token, sign_tokens,
+    text,
 };
 use crate::support::http::{Response, get, post, request};
 use crate::support::mcp::{
@@ -497,22 +498,6 @@ id = "user_2EmuNoahTanaka0000000000000"
 email_addresses = ["noah@example.com"]
 
 [[machines]]
-id = "mch_2EmuServer00000000000000000"
-name = "server"
-
-[[machines]]
-id = "mch_2EmuOrders00000000000000000"
-name = "orders"
-secret_key = "ak_orders"
-scopes = ["server"]
-
-[[machines]]
-id = "mch_2EmuBilling0000000000000000"
-name = "billing"
-secret_key = "ak_billing"
-scopes = ["server"]
-
-[[machines]]
 name = "stranger"
 secret_key = "ak_stranger"
 scopes = ["orders"]
@@ -525,7 +510,7 @@ clerk = "instance"
 "#;
     let sign_in = "audience = \"resource\"\nmachine = \"mch_2EmuServer00000000000000000\"";
     let folder = folder("clerk-machines");
-    std::fs::write(folder.join("seed.toml"), SEED).unwrap();
+    std::fs::write(folder.join("seed.toml"), format!("{MACHINES}{SEED}")).unwrap();
     let server = Server::start_in(folder, &config(sign_in, rules), "warn");
     for format in ["opaque", "jwt"] {
         let token = machine_token(&server, "ak_orders", format);

@@ -192,23 +192,6 @@ fn a_person_has_so_many_sessions_through_whatever_clients() {
 
 #[test]
 fn a_machine_that_calls_too_often_slows_no_other() {
-    const SEED: &str = r#"
-[[machines]]
-id = "mch_2EmuServer00000000000000000"
-name = "server"
-
-[[machines]]
-id = "mch_2EmuOrders00000000000000000"
-name = "orders"
-secret_key = "ak_orders"
-scopes = ["server"]
-
-[[machines]]
-id = "mch_2EmuBilling0000000000000000"
-name = "billing"
-secret_key = "ak_billing"
-scopes = ["server"]
-"#;
     const MORE: &str = r#"
 [[access]]
 machine = ["mch_2EmuOrders00000000000000000", "mch_2EmuBilling0000000000000000"]
@@ -221,7 +204,7 @@ calls_per_second = 1
     let machine = format!("{audience}\nmachine = \"mch_2EmuServer00000000000000000\"");
     let config = format!("{}{MORE}", clerk::CONFIG.replace(audience, &machine));
     let folder = folder("machines-rate");
-    std::fs::write(folder.join("seed.toml"), SEED).unwrap();
+    std::fs::write(folder.join("seed.toml"), clerk::MACHINES).unwrap();
     let server = Server::start_in(folder, &config, "warn");
     let [noisy, quiet] = ["ak_orders", "ak_billing"].map(|key| Tokens {
         access: machine_token(&server, key, "jwt"),

@@ -10,7 +10,7 @@ use crate::api_credentials::{
 };
 use crate::support::actors::{AVA, LUCAS, NOAH, PRIYA};
 use crate::support::api::Api;
-use crate::support::clerk::{Application, CONFIG, machine_token, sign_tokens};
+use crate::support::clerk::{Application, CONFIG, MACHINES, machine_token, sign_tokens};
 use crate::support::http::get;
 use crate::support::server::{Server, folder};
 
@@ -118,20 +118,10 @@ fn a_jwt_template_is_minted_for_a_person_and_a_machine_gets_none() {
 [[users]]
 id = "user_2EmuNoahTanaka0000000000000"
 email_addresses = ["noah@example.com"]
-
-[[machines]]
-id = "mch_2EmuServer00000000000000000"
-name = "server"
-
-[[machines]]
-id = "mch_2EmuOrders00000000000000000"
-name = "orders"
-secret_key = "ak_orders"
-scopes = ["server"]
 "#;
     let api = Api::start();
     let folder = folder("token-template");
-    std::fs::write(folder.join("seed.toml"), SEED).unwrap();
+    std::fs::write(folder.join("seed.toml"), format!("{SEED}{MACHINES}")).unwrap();
     let config = config(
         &api,
         "{ jwt_template = \"orders\" }",

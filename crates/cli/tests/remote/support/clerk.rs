@@ -11,6 +11,25 @@ use super::browser::Browser;
 use super::http::{encode, parameter, post, request};
 use super::server::Server;
 
+/// A seed: machines that may ask for tokens for the first one.
+pub(crate) const MACHINES: &str = r#"
+[[machines]]
+id = "mch_2EmuServer00000000000000000"
+name = "server"
+
+[[machines]]
+id = "mch_2EmuOrders00000000000000000"
+name = "orders"
+secret_key = "ak_orders"
+scopes = ["server"]
+
+[[machines]]
+id = "mch_2EmuBilling0000000000000000"
+name = "billing"
+secret_key = "ak_billing"
+scopes = ["server"]
+"#;
+
 /// A server that takes Clerk's tokens, if they are for it.
 pub(crate) const CONFIG: &str = r#"
 name = "Attacked"
