@@ -118,6 +118,12 @@ impl Error {
         self.status() == Some(403) && self.code() == "organization_not_enabled_in_instance"
     }
 
+    /// Whether Clerk says that there is no such thing. Any other 404 is of something on the way, or of an
+    /// address that is not Clerk's.
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(404) && self.code() == "resource_not_found"
+    }
+
     /// Clerk's name for the request.
     pub fn trace_id(&self) -> Option<&str> {
         match self {

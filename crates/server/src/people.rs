@@ -1,9 +1,16 @@
 //! What Clerk says of the person who is signed in: whether they may go on, and the facts that access
 //! rules look at.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use clerk::{Client, Request};
+use clerk::{Client, Request, Transport};
 use http::Method;
 use moka::future::Cache;
 use oauth::Store;
@@ -12,6 +19,7 @@ use store::tool_state::ToolStateStore;
 
 use crate::{
     access::{MembershipFacts, PersonFacts},
+    check::instance,
     tool_lists::ToolLists,
 };
 
@@ -68,6 +76,16 @@ pub struct People {
     kept: Option<(Arc<dyn ToolStateStore>, Arc<dyn Store>)>,
     /// Whose clients listen for changes.
     lists: Option<Arc<ToolLists>>,
+    /// Whether the client asks the instance that people sign in at.
+    confirmed: Option<Arc<Confirmed>>,
+}
+
+/// Whether the secret key is that of the instance whose Frontend API people sign in at, looked at when it
+/// first matters.
+struct Confirmed {
+    frontend_api: String,
+    transport: Arc<dyn Transport>,
+    is_so: AtomicBool,
 }
 
 impl fmt::Debug for People {
@@ -102,6 +120,22 @@ impl People {
                 .build(),
             kept: None,
             lists: None,
+            confirmed: None,
+        }
+    }
+
+    /// Believes that there is no such person only once it is sure that Clerk's answers are those of the
+    /// instance that people sign in at: a key of another one knows nobody.
+    #[must_use]
+    pub fn of_instance(self, frontend_api: &str, transport: Arc<dyn Transport>) -> Self {
+        let confirmed = Confirmed {
+            frontend_api: frontend_api.to_owned(),
+            transport,
+            is_so: AtomicBool::new(false),
+        };
+        Self {
+            confirmed: Some(Arc::new(confirmed)),
+            ..self
         }
     }
 
@@ -197,7 +231,8 @@ impl People {
             futures_util::future::join(self.client.send(&user), self.memberships(user_id)).await;
         let user = match user {
             Ok(user) => user.body,
-            Err(error) if error.status() == Some(404) => {
+            Err(error) if error.is_not_found() => {
+                self.confirm().await?;
                 self.forget(user_id).await;
                 return Ok(gone);
             }
@@ -209,6 +244,24 @@ impl People {
             person: Some(Arc::new(person(user_id, &user, &memberships))),
             at,
         })
+    }
+
+    /// Makes sure, once, that nobody is taken for deleted by another instance.
+    async fn confirm(&self) -> Result<(), PersonError> {
+        let Some(confirmed) = &self.confirmed else {
+            return Ok(());
+        };
+        if confirmed.is_so.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (frontend_api, transport) = (&confirmed.frontend_api, &confirmed.transport);
+        let compared = instance::compare(frontend_api, &self.client, transport, None).await;
+        compared.map_err(|problem| {
+            tracing::error!(problem, "that Clerk knows no such person is not believed");
+            PersonError::Unavailable { retry_after: None }
+        })?;
+        confirmed.is_so.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Clerk's page of somebody's memberships; without rows on an instance without organizations.
@@ -368,7 +421,8 @@ mod tests {
     use super::*;
 
     /// A Clerk that knows nobody, or cannot be asked.
-    struct Clerk(Option<u16>);
+    /// Answers with this status and code; nothing answers when there is none.
+    struct Clerk(Option<(u16, &'static str)>);
 
     impl Transport for Clerk {
         fn send(
@@ -376,13 +430,14 @@ mod tests {
             _: http::Request<Bytes>,
         ) -> BoxFuture<'_, Result<http::Response<Bytes>, TransportError>> {
             let answer = match self.0 {
-                Some(status) => Ok(http::Response::builder()
-                    .status(status)
-                    .header("content-type", "application/json")
-                    .body(Bytes::from_static(
-                        b"{\"errors\": [{\"code\": \"c\", \"message\": \"m\"}]}",
-                    ))
-                    .unwrap()),
+                Some((status, code)) => {
+                    let body = json!({"errors": [{"code": code, "message": "m"}], "keys": []});
+                    let answer = http::Response::builder()
+                        .status(status)
+                        .header("content-type", "application/json")
+                        .body(Bytes::from(body.to_string()));
+                    Ok(answer.unwrap())
+                }
                 None => Err(TransportError {
                     kind: TransportErrorKind::Connect,
                     message: "nobody answers".to_owned(),
@@ -458,7 +513,14 @@ mod tests {
 
     #[tokio::test]
     async fn what_tools_keep_goes_with_the_person_and_only_then() {
-        for (status, left) in [(Some(404), 0), (Some(500), 1), (Some(403), 1), (None, 1)] {
+        for (answer, left) in [
+            (Some((404, "resource_not_found")), 0),
+            // Of a gateway, say.
+            (Some((404, "unexpected_answer")), 1),
+            (Some((500, "c")), 1),
+            (Some((403, "c")), 1),
+            (None, 1),
+        ] {
             let kept = Arc::new(MemoryToolState::new());
             for user_id in ["user_1", "user_2"] {
                 let owner = Owner {
@@ -471,12 +533,23 @@ mod tests {
                 changed.unwrap().unwrap();
             }
             let store = Arc::new(MemoryStore::new());
-            let people = people(Clerk(status)).forgetting(kept.clone(), store);
+            let people = people(Clerk(answer)).forgetting(kept.clone(), store);
             people.recent("user_1").await.unwrap_err();
             people.now("user_1").await.unwrap_err();
-            assert_eq!(kept.forget_values("user_1").await, Ok(left), "{status:?}");
+            assert_eq!(kept.forget_values("user_1").await, Ok(left), "{answer:?}");
             assert_eq!(kept.forget_values("user_2").await, Ok(1));
         }
+    }
+
+    #[tokio::test]
+    async fn another_instance_knows_nobody_and_is_not_believed() {
+        let unknown = || Clerk(Some((404, "resource_not_found")));
+        let gone = people(unknown()).recent("user_1").await;
+        assert_eq!(gone, Err(PersonError::Deleted));
+        let unsure =
+            people(unknown()).of_instance("https://clerk.example.com", Arc::new(unknown()));
+        let unsure = unsure.recent("user_1").await;
+        assert!(matches!(unsure, Err(PersonError::Unavailable { .. })));
     }
 
     fn user(more: Value) -> Value {

@@ -184,6 +184,10 @@ impl Server {
                 SignInConfig::ClerkTokens(_) => SignInMode::ClerkTokens,
             },
             people: People::new(client)
+                .of_instance(
+                    config.clerk.frontend_api.as_str(),
+                    Arc::clone(&around.clerk),
+                )
                 .forgetting(Arc::clone(&around.tool_state), Arc::clone(&around.store))
                 .telling(Arc::clone(&lists)),
             tool_state: around.tool_state,

@@ -22,7 +22,7 @@ pub(super) async fn metadata(
     config: &Config,
     transport: &Arc<dyn Transport>,
 ) -> Result<(Value, ProviderMetadata), String> {
-    let frontend_api = frontend_api(config)?;
+    let frontend_api = parsed(config.clerk.frontend_api.as_str())?;
     let document = get_json(transport, &format!("{frontend_api}{METADATA}")).await?;
     let metadata =
         ProviderMetadata::from_json(&document, &frontend_api).map_err(|error| error.to_string())?;
@@ -31,8 +31,8 @@ pub(super) async fn metadata(
 
 /// Compares them; the fault if they are not one instance's. `keys` is where they are published, if
 /// that was said.
-pub(super) async fn compare(
-    config: &Config,
+pub(crate) async fn compare(
+    frontend_api: &str,
     client: &Client,
     transport: &Arc<dyn Transport>,
     keys: Option<String>,
@@ -42,7 +42,7 @@ pub(super) async fn compare(
     let read = async {
         let address = match keys {
             Some(address) => address,
-            None => format!("{}{KEYS}", frontend_api(config)?),
+            None => format!("{}{KEYS}", parsed(frontend_api)?),
         };
         get_json(transport, &address).await
     };
@@ -57,12 +57,12 @@ pub(super) async fn compare(
         "Clerk's keys: {} has none of those that the Backend API has\n\
          hint: CLERK_PUBLISHABLE_KEY (or CLERK_FRONTEND_API) and CLERK_SECRET_KEY are of different \
          instances; copy both from the same one in https://dashboard.clerk.com (API keys)",
-        config.clerk.frontend_api
+        frontend_api
     ))
 }
 
-fn frontend_api(config: &Config) -> Result<FrontendApi, String> {
-    FrontendApi::parse(config.clerk.frontend_api.as_str()).map_err(|error| error.to_string())
+fn parsed(frontend_api: &str) -> Result<FrontendApi, String> {
+    FrontendApi::parse(frontend_api).map_err(|error| error.to_string())
 }
 
 async fn get_json(transport: &Arc<dyn Transport>, address: &str) -> Result<Value, String> {

@@ -1,7 +1,7 @@
 //! What only shows once Clerk and the database are asked: `clerk-mcp serve --check`, and
 //! [`Serve::check`](crate::Serve::check).
 
-mod instance;
+pub(crate) mod instance;
 mod people;
 
 use std::{fmt, sync::Arc};
@@ -245,7 +245,7 @@ async fn same_instance(
     transport: &Arc<dyn Transport>,
     report: &mut Checked,
 ) {
-    match instance::compare(config, client, transport, None).await {
+    match instance::compare(config.clerk.frontend_api.as_str(), client, transport, None).await {
         Ok(()) => {
             report.good("Clerk's keys: the Frontend API has those of the instance".to_owned())
         }
@@ -265,7 +265,8 @@ async fn authorization_server(
     let compared = match read {
         Ok((document, metadata)) => {
             let keys = Some(metadata.jwks_uri);
-            let compared = instance::compare(config, client, transport, keys).await;
+            let frontend_api = config.clerk.frontend_api.as_str();
+            let compared = instance::compare(frontend_api, client, transport, keys).await;
             compared.map(|()| document)
         }
         Err(problem) => Err(format!("Clerk's Frontend API: {problem}")),

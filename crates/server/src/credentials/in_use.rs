@@ -180,6 +180,10 @@ impl SignInUse {
                     Some(SignIn::ClerkOauth(clerk)) => clerk.hold(&access.grant, renewed.to_vec()),
                     _ => None,
                 };
+                // Somebody else keeps trying with what is held already.
+                let Some(held) = held else {
+                    return Ok(token);
+                };
                 let this = Arc::clone(self);
                 tokio::spawn(async move {
                     for pause in pauses() {

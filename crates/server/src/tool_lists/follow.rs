@@ -13,6 +13,10 @@ use crate::people::{Person, PersonError};
 /// How long Clerk is left alone that could not say who somebody is (429, 5xx, nobody there), unless it
 /// names a longer time itself.
 const PAUSE: Duration = Duration::from_secs(30);
+/// The longest of such times: who names a longer one is asked then all the same.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
+/// How long Clerk has to say who somebody is. Whoever is to be told of what is known waits meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait at most before looking again whose turn it is: the clock may be set.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -58,7 +62,9 @@ pub(crate) async fn follow(
             Reading::Of(user_id) => {
                 let rest = may_ask_at.saturating_duration_since(Instant::now());
                 if rest.is_zero() {
-                    let asked = tools.ask(&user_id).await;
+                    let asked = tokio::time::timeout(PATIENCE, tools.ask(&user_id)).await;
+                    let too_late = PersonError::Unavailable { retry_after: None };
+                    let asked = asked.unwrap_or(Err(too_late));
                     lists.asked(&user_id, env.now());
                     may_ask_at = Instant::now() + after(pace, asked);
                     continue;
@@ -78,7 +84,8 @@ fn after(pace: Duration, asked: Result<(), PersonError>) -> Duration {
     match asked {
         Ok(()) | Err(PersonError::Deleted) => pace,
         Err(PersonError::Unavailable { retry_after }) => {
-            retry_after.unwrap_or(PAUSE).max(PAUSE).max(pace)
+            let pause = retry_after.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE);
+            pause.max(pace)
         }
     }
 }
@@ -306,5 +313,18 @@ mod tests {
         clerk.lists.seen("ava", &Arc::new(person(3)), now);
         pass(1).await;
         assert_eq!(ava.0.lock().unwrap().last(), Some(&3));
+    }
+
+    #[test]
+    fn however_long_clerk_wants_to_be_left_alone_it_is_asked_again() {
+        let pause = |seconds: Option<u64>| {
+            let retry_after = seconds.map(Duration::from_secs);
+            let answer = Err(PersonError::Unavailable { retry_after });
+            after(Duration::from_secs(1), answer).as_secs()
+        };
+        assert_eq!(pause(None), 30);
+        assert_eq!(pause(Some(5)), 30);
+        assert_eq!(pause(Some(90)), 90);
+        assert_eq!(pause(Some(u64::MAX)), 600);
     }
 }

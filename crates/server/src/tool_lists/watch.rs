@@ -183,7 +183,8 @@ impl ToolLists {
         let known = watched.person.replace(Arc::clone(person));
         let is_first = known.is_none();
         let has_changed = known.is_some_and(|known| known != *person);
-        watched.has_changed |= has_changed;
+        // What was made before somebody listened may be of something else, too.
+        watched.has_changed |= has_changed || is_first;
         if is_first || has_changed || std::mem::take(&mut watched.looks_again) {
             state.make_due(&user_id);
             drop(guard);
@@ -355,7 +356,7 @@ mod tests {
         let _stream = watch(&lists, "ava", NOW);
         assert_eq!(due(&lists).len(), 1);
         lists.seen("ava", &person("admin"), NOW + 1);
-        assert_eq!(due(&lists), [("ava".to_owned(), false)]);
+        assert_eq!(due(&lists), [("ava".to_owned(), true)]);
         lists.seen("ava", &person("admin"), NOW + 2);
         assert_eq!(due(&lists), []);
     }
