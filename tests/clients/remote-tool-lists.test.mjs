@@ -28,6 +28,12 @@ for (const each of [...CLIENTS, SSE_CLIENT]) {
       return { ...connection, lists };
     };
 
+    /** Whether the last list is as it is to be, or none but an error. The client may hear of one change twice. */
+    const hasListed = (lists, draws) => {
+      const last = lists.at(-1);
+      return Array.isArray(last) ? last.includes(DRAWS) === draws : last !== undefined;
+    };
+
     /** A role, once the server may know: what it knows of a person is a minute old at most. */
     const setRole = async (dev, role) => {
       await dev.clerk.users.updateUserMetadata(NOAH, { publicMetadata: { role } });
@@ -37,11 +43,10 @@ for (const each of [...CLIENTS, SSE_CLIENT]) {
     test('sees the tools of a role that its person was given, and loses them with it', async (t) => {
       const dev = await startDev(t);
       const { client, lists } = await listening(t, dev);
-      for (const [count, role, draws] of [[1, 'premium', true], [2, null, false]]) {
+      for (const [role, draws] of [['premium', true], [null, false]]) {
         await setRole(dev, role);
-        await until(`it has listed anew: ${role}`, () => lists.length === count);
+        await until(`it has listed anew: ${role}`, () => hasListed(lists, draws));
         assert.ok(Array.isArray(lists.at(-1)), String(lists.at(-1)));
-        assert.equal(lists.at(-1).includes(DRAWS), draws, role);
         if (draws) {
           const image = await client.callTool({ name: DRAWS, arguments: { prompt: 'a lighthouse' } });
           assert.equal(image.content[0].type, 'image');
@@ -61,8 +66,9 @@ for (const each of [...CLIENTS, SSE_CLIENT]) {
         const session = transport.sessionId;
         rules(['userInfo', 'add', DRAWS]);
         await dev.killAndStartAgain();
-        await until('it has listed anew', () => lists.length === 1);
-        assert.deepEqual(lists[0].toSorted(), ['add', DRAWS, 'userInfo']);
+        await until('it has listed anew', () => hasListed(lists, true));
+        assert.ok(Array.isArray(lists.at(-1)), String(lists.at(-1)));
+        assert.deepEqual(lists.at(-1).toSorted(), ['add', DRAWS, 'userInfo']);
         assert.equal(transport.sessionId, session);
       });
     }

@@ -10,6 +10,9 @@ use crate::serve_check::Clerk;
 /// Longer than a start waits for the server before it to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A start is refused no sooner.
+const WAITS: Duration = Duration::from_secs(5);
+
 const CONFIG: &str = "";
 
 /// A `serve` that has said that it serves.
@@ -17,12 +20,38 @@ struct Serving(Child);
 
 impl Serving {
     fn start(command: &mut Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|said| panic!("it does not start: {said}"))
+    }
+
+    /// When it does not start: what it said.
+    fn try_start(command: &mut Command) -> Result<Self, String> {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let serves = lines.any(|line| line.unwrap().contains("serving "));
-        assert!(serves, "it does not start");
-        std::thread::spawn(move || lines.for_each(drop));
-        Self(child)
+        let started = Self(child);
+        let mut said = String::new();
+        for line in lines.by_ref().map(Result::unwrap) {
+            if line.contains("serving ") {
+                std::thread::spawn(move || lines.for_each(drop));
+                return Ok(started);
+            }
+            said += &(line + "\n");
+        }
+        Err(said)
+    }
+
+    /// Starts while another one ends. That may take longer than a start waits for it.
+    fn start_after(command: impl Fn() -> Command) -> Self {
+        for _ in 0..5 {
+            let begun = Instant::now();
+            match Self::try_start(&mut command()) {
+                Ok(started) => return started,
+                Err(said) => assert!(
+                    said.contains("another server") && begun.elapsed() >= WAITS,
+                    "it does not start: {said}"
+                ),
+            }
+        }
+        panic!("the server before it does not end");
     }
 
     fn signal(&self, name: &str) {
@@ -87,9 +116,7 @@ fn a_server_that_starts_while_the_one_before_it_ends_waits_for_it() {
     let config = format!("bind = \"{address}\"\n");
     let mut running = Serving::start(&mut clerk.serve(&config));
     for _ in 0..3 {
-        let mut next = clerk.serve(&config);
         running.signal("TERM");
-        let next = Serving::start(&mut next);
-        running = next;
+        running = Serving::start_after(|| clerk.serve(&config));
     }
 }

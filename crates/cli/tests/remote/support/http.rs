@@ -77,7 +77,8 @@ impl Request {
         drop(self.write());
     }
 
-    fn write(self) -> TcpStream {
+    /// The connection on which the answer will come: who lets go of it wants none any more.
+    pub(crate) fn write(self) -> TcpStream {
         let address = format!(
             "{}:{}",
             self.url.host_str().unwrap(),
