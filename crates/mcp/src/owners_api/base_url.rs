@@ -103,9 +103,7 @@ impl BaseUrl {
             Some((segments, query)) => (segments, Some(query)),
             None => (below, None),
         };
-        // One slash may stand at the end.
-        let named = segments.strip_suffix('/').unwrap_or(segments);
-        if !named.is_empty() && !named.split('/').all(is_segment) || segments == "/" {
+        if !are_segments(segments) {
             return Err(PathError(
                 "has an empty segment, dots, or characters that an address has not",
             ));
@@ -145,19 +143,30 @@ impl BaseUrl {
     pub fn follow(&self, from: &Uri, location: &str) -> Option<Uri> {
         let mut to = Url::parse(&from.to_string()).ok()?.join(location).ok()?;
         to.set_fragment(None);
-        // What stands behind the API may decode the path once more.
-        let path = to.path().to_ascii_lowercase();
-        let is_hidden = ["%2e", "%2f", "%5c"].iter().any(|code| path.contains(code));
-        if is_hidden || !self.contains_url(&to) {
+        if !self.contains_url(&to) {
             return None;
         }
-        to.as_str().parse().ok()
+        // What stands behind the API may decode the path again, or read more into it.
+        let below = to.path().strip_prefix(self.path.as_str())?;
+        match are_segments(below.strip_prefix('/').unwrap_or(below)) {
+            true => to.as_str().parse().ok(),
+            false => None,
+        }
     }
 }
 
 impl std::fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}{}", self.origin, self.path)
+    }
+}
+
+/// Whether what comes after a base and its slash is segments of a path; one slash may stand at the end.
+fn are_segments(below: &str) -> bool {
+    let named = below.strip_suffix('/').unwrap_or(below);
+    match named.is_empty() {
+        true => below.is_empty(),
+        false => named.split('/').all(is_segment),
     }
 }
 
@@ -241,12 +250,26 @@ mod tests {
     fn no_redirect_hides_a_way_out_in_its_encoding() {
         let base = BaseUrl::parse("https://api.example.com/v1").unwrap();
         let from: Uri = "https://api.example.com/v1/orders".parse().unwrap();
-        assert!(base.follow(&from, "/v1/orders/1?next=%2fhome").is_some());
+        for open in [
+            "/v1",
+            "/v1/",
+            "/v1/orders/",
+            "/v1/orders;v=2/a%20b",
+            "/v1/orders/1?next=%2fhome",
+        ] {
+            assert!(base.follow(&from, open).is_some(), "{open}");
+        }
         for hidden in [
             "/v1/..%2fadmin",
             "/v1/%2e%2e/admin",
             "/v1/a%5C..%5cb",
             "/v1/%2E%2E%2Fadmin",
+            "/v1/..;/admin",
+            "/v1/..;x=1/admin",
+            "/v1/%252e%252e/admin",
+            "/v1/..%252fadmin",
+            "/v1/a%255cb",
+            "/v1//admin",
         ] {
             assert!(base.follow(&from, hidden).is_none(), "{hidden}");
         }
