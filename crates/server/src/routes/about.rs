@@ -48,8 +48,7 @@ pub(super) async fn readiness(State(app): Shared) -> Response<Body> {
     if app.stop.is_cancelled() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "shutting down\n");
     }
-    let store = app.oauth.store().as_ref();
-    match app.readiness.of(store, app.now()).await {
+    match app.readiness.of(app.oauth.store(), &app.env).await {
         true => text(StatusCode::OK, "ready\n"),
         false => text(
             StatusCode::SERVICE_UNAVAILABLE,
