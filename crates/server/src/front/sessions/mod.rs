@@ -6,6 +6,8 @@ mod news;
 mod places;
 mod stored;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::{
     cell::Cell,
@@ -453,17 +455,18 @@ impl SessionManager for OwnedSessions {
         let first = channel.inner.recv().await;
         let mut first = first.ok_or(SessionError::SessionServiceTerminated)?;
         // Before the request is on its way: then it is known whose the messages are.
-        if self.streams.begin(id, &message, &mut first).is_err() {
+        let Ok(begun) = self.streams.begin(id, &message, &mut first) else {
             if let Some(channel) = channel.http_request_id {
                 handle.close_request_wise_channel(channel).await?;
             }
             let _ = HANDLED.try_with(|handled| handled.repeats_id.set(true));
             return Err(SessionFault::RepeatedId);
-        }
+        };
         let delivery = self.streams.deliver(first, channel.inner);
         handle
             .push_message(message, channel.http_request_id)
             .await?;
+        begun.pushed();
         Ok(delivery)
     }
 

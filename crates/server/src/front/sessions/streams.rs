@@ -83,19 +83,23 @@ impl Streams {
     }
 
     /// A request of the session begins, if `message` is one; `first` is the event that opened its
-    /// stream, and names the request from now on.
+    /// stream, and names the request from now on. It is forgotten unless it [was pushed](Begun::pushed).
     ///
     /// # Errors
     /// [`RepeatedId`].
     pub(super) fn begin(
-        &self,
+        self: &Arc<Self>,
         session: &SessionId,
         message: &ClientJsonRpcMessage,
         first: &mut ServerSseMessage,
-    ) -> Result<(), RepeatedId> {
+    ) -> Result<Begun, RepeatedId> {
+        let mut begun = Begun {
+            streams: Arc::clone(self),
+            stream: None,
+        };
         let place = first.event_id.as_deref().and_then(Place::parse);
         let (Some(place), Some(asked)) = (place, Asked::of(self.process, session, message)) else {
-            return Ok(());
+            return Ok(begun);
         };
         let asked = Arc::new(asked);
         let stream = RequestStream {
@@ -116,9 +120,10 @@ impl Streams {
                 return Err(RepeatedId);
             }
             open.requests.insert(place.stream.clone(), stream);
+            begun.stream = Some(place.stream.clone());
         }
         first.event_id = Some(Place::begin(place.stream, Some(asked)).to_string());
-        Ok(())
+        Ok(begun)
     }
 
     /// The client does not wait for the answer to this request any more.
@@ -501,6 +506,30 @@ impl Drop for Following {
     fn drop(&mut self) {
         if let Some(known) = self.streams.open().requests.get_mut(&self.stream) {
             known.followers = known.followers.saturating_sub(1);
+        }
+    }
+}
+
+/// A request that is known, and not on its way yet. Its client may hang up before it is: then nobody
+/// will ever answer it, and its id is free again.
+pub(super) struct Begun {
+    streams: Arc<Streams>,
+    stream: Option<String>,
+}
+
+impl Begun {
+    /// rmcp has it: it stays until its answer was taken, and its client may come back for that.
+    pub(super) fn pushed(mut self) {
+        self.stream = None;
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream
+            && let Some(over) = self.streams.open().requests.remove(stream)
+        {
+            over.changed.notify_waiters();
         }
     }
 }
