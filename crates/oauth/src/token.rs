@@ -125,3 +125,24 @@ impl fmt::Debug for TokenHash {
         formatter.write_str("TokenHash(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is compared in constant time is compared whole: no part of a secret is enough.
+    #[test]
+    fn hashes_are_equal_in_every_bit_or_not_at_all() {
+        let hash = PlainToken::presented("cma_token").hash();
+        assert_eq!(hash, PlainToken::presented("cma_token").hash());
+        for byte in 0..32 {
+            for bit in 0..8 {
+                let mut other = *hash.as_bytes();
+                if let Some(byte) = other.get_mut(byte) {
+                    *byte ^= 1 << bit;
+                }
+                assert_ne!(hash, TokenHash::from_bytes(other), "{byte} {bit}");
+            }
+        }
+    }
+}
