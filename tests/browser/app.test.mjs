@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startDev } from '../conformance/support/dev.mjs';
-import { launch } from './support/chromium.mjs';
+import { launch, launchWithoutCookies } from './support/chromium.mjs';
 import { callTool, startClient } from './support/client.mjs';
-import { DESKTOP, fits, PHONE, visitorOf } from './support/visitor.mjs';
+import { DESKTOP, fits, PHONE, visitorIn, visitorOf } from './support/visitor.mjs';
 
 let browser;
 let dev;
@@ -105,16 +105,11 @@ test('an address that asks for the session of somebody else is refused', async (
 });
 
 test('a browser without cookies is told so, in place of being sent around', async (t) => {
-  const { page, context, picture } = await visitor(t, { viewport: PHONE, name: 'cookies' });
-  await context.route('**/*', async (route) => {
-    const headers = { ...route.request().headers() };
-    delete headers.cookie;
-    await route.continue({ headers });
-  });
-  await page.addInitScript(() => Object.defineProperty(document, 'cookie', { get: () => '', set: () => {} }));
-  page.on('response', () => context.clearCookies());
+  const context = await launchWithoutCookies(t, { viewport: PHONE });
+  const { page, picture } = await visitorIn(context, { viewport: PHONE, name: 'cookies' });
   const answer = await page.goto(dev.app);
   assert.equal(answer.status(), 400);
   await page.getByRole('heading', { name: 'Your browser keeps no cookies for this site' }).waitFor();
+  assert.deepEqual(await context.cookies(), []);
   await picture('none');
 });

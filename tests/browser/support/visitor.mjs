@@ -11,6 +11,11 @@ export const DESKTOP = { width: 1280, height: 900 };
 export async function visitorOf(browser, t, { colorScheme = 'light', viewport = DESKTOP, name = t.name } = {}) {
   const context = await browser.newContext({ colorScheme, viewport });
   t.after(() => context.close());
+  return visitorIn(context, { colorScheme, viewport, name });
+}
+
+/** A visitor with a context of their own. */
+export async function visitorIn(context, { colorScheme = 'light', viewport = DESKTOP, name }) {
   const page = await context.newPage();
   const complaints = [];
   page.on('console', (message) => {
