@@ -106,7 +106,9 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
         }
     }
     let app = Arc::new(application(&emulator, &given.secret_key, addresses)?);
-    let people = people(&emulator);
+    // Tools over the API are then called in sessions that Clerk does not start for everybody.
+    let by_ticket = config.sign_in.ticket_sessions() && config.http_tools.is_some();
+    let people = people(&emulator, by_ticket);
     let neighbours = Neighbours {
         env: Arc::new(EmulatedClock(Arc::clone(&emulator))),
         clerk: Arc::new(EmulatedClerk(Arc::clone(&emulator))),
@@ -263,7 +265,8 @@ impl Folder {
     }
 }
 
-fn people(emulator: &Emulator) -> Vec<EmulatedPerson> {
+/// Whom to sign in as: those first who show something; `by_ticket`, those last who have a second factor.
+fn people(emulator: &Emulator, by_ticket: bool) -> Vec<EmulatedPerson> {
     let people = emulator
         .people()
         .into_iter()
@@ -273,16 +276,22 @@ fn people(emulator: &Emulator) -> Vec<EmulatedPerson> {
             name: person.name,
             email: person.email_address.unwrap_or_default(),
             role: person.role.unwrap_or_default(),
+            without_session: by_ticket && person.second_factor,
         })
         .collect();
-    // Those who show something first.
     people.sort_by_key(|person| person.role.is_empty());
     people.truncate(MOST_NAMED);
+    people.sort_by_key(|person| person.without_session);
     people
 }
 
 /// The most people that the banner and the home page name.
 const MOST_NAMED: usize = 8;
+
+/// What those have to know who pick somebody with a second factor.
+const SECOND_FACTOR: &str = "\x20 (second factor): tools over the API refuse them. They are called in a \
+    session that this server starts, and Clerk starts\n  none for people with a second factor. To try \
+    those tools, sign in as one of the others.\n\n";
 
 fn banner(
     addresses: Addresses<'_>,
@@ -290,7 +299,8 @@ fn banner(
     people: &[EmulatedPerson],
     folder: &Path,
 ) -> Result<String, Failure> {
-    let mut table = Table::new(&["", "PERSON", "E-MAIL", "ROLE"]);
+    let mut table = Table::new(&["", "PERSON", "E-MAIL", "ROLE", ""]);
+    let mut note = "";
     for person in people {
         let role = if person.role.is_empty() {
             "-"
@@ -302,7 +312,14 @@ fn banner(
             person.name.clone(),
             person.email.clone(),
             role.to_owned(),
+            match person.without_session {
+                true => "(second factor)".to_owned(),
+                false => String::new(),
+            },
         ]);
+        if person.without_session {
+            note = SECOND_FACTOR;
+        }
     }
     let Addresses {
         mcp: url,
@@ -315,7 +332,7 @@ fn banner(
          Local Clerk   {clerk}   (its mail: {clerk}/_emulator/inbox)\n\
          Demo shop     {app}   (signs people in with that Clerk; its API, for tools: {app}/openapi.yaml)\n\
          Kept in       {folder}   (--fresh begins anew)\n\n\
-         Sign in as one of these, or of more\n{table}\n\
+         Sign in as one of these, or of more\n{table}\n{note}\
          Connect\n\
          \x20 Claude Code     claude mcp add --transport http clerk {mcp}\n\
          \x20 VS Code         code --add-mcp '{{\"name\":\"clerk\",\"type\":\"http\",\"url\":\"{mcp}\"}}'\n\

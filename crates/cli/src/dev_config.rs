@@ -76,7 +76,7 @@ organizations = true
 session = "ticket"
 
 # The API of the demonstration's application, called in a session that this server starts for whoever is
-# signed in. Not for Ava and others with a second factor: Clerk starts none for them.
+# signed in; not for people with a second factor, for whom Clerk starts none.
 [api]
 credential = "session"
 "#;

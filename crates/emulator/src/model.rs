@@ -98,6 +98,11 @@ impl User {
         self.locked_until.is_some_and(|until| now < until)
     }
 
+    /// Whether a ticket, or a first factor alone, does not sign them in.
+    pub(crate) fn has_second_factor(&self) -> bool {
+        self.totp_enabled || self.backup_codes_enabled
+    }
+
     pub(crate) fn has_email(&self, address: &str) -> bool {
         self.emails
             .iter()

@@ -15,6 +15,8 @@ pub struct Person {
     pub role: Option<String>,
     /// Banned or locked: they cannot sign in.
     pub barred: bool,
+    /// Whether they have a second factor: a ticket alone signs them in nowhere.
+    pub second_factor: bool,
 }
 
 impl Person {
@@ -25,6 +27,7 @@ impl Person {
             email_address: user.email().map(str::to_owned),
             role: user.role().map(str::to_owned),
             barred: user.banned || user.is_locked(now),
+            second_factor: user.has_second_factor(),
         }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn user(user: &User, instance_id: &str, now: u64) -> Value {
         .iter()
         .map(external_account)
         .collect();
-    let second_factor = user.totp_enabled || user.backup_codes_enabled;
+    let second_factor = user.has_second_factor();
     json!({
         "id": user.id,
         "object": "user",

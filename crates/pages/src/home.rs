@@ -42,9 +42,17 @@ pub struct EmulatedPerson<'a> {
     pub email: &'a str,
     /// What this person can show: a role, or a few words.
     pub role: &'a str,
+    /// Whether the server's tools over the API refuse them, for they have a second factor.
+    pub without_session: bool,
 }
 
 impl HomePage<'_> {
+    /// Whether somebody of the list cannot use every tool.
+    fn some_without_session(&self) -> bool {
+        let mut people = self.emulated.iter().flatten();
+        people.any(|person| person.without_session)
+    }
+
     /// The page as HTML.
     pub fn render(&self) -> String {
         crate::render(&HomeTemplate {

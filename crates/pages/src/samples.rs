@@ -335,7 +335,12 @@ impl HomePage<'static> {
 
     /// Every way to sign in, and the emulator.
     pub fn samples() -> Vec<(&'static str, Self)> {
-        let person = |name, email, role| EmulatedPerson { name, email, role };
+        let person = |name, email, role| EmulatedPerson {
+            name,
+            email,
+            role,
+            without_session: false,
+        };
         let emulated = Self {
             server_name: "clerk-mcp dev",
             mcp_url: "http://127.0.0.1:8788/mcp",
@@ -346,6 +351,14 @@ impl HomePage<'static> {
             ]),
             ..Self::sample()
         };
+        // The first of them has a second factor.
+        let with_sessions = |mut page: Self| {
+            let first = page.emulated.iter_mut().flatten().next();
+            first
+                .into_iter()
+                .for_each(|person| person.without_session = true);
+            page
+        };
         let page = |sign_in_mode| Self {
             sign_in_mode,
             ..Self::sample()
@@ -354,7 +367,8 @@ impl HomePage<'static> {
             ("home", Self::sample()),
             ("home-app", page(SignInMode::App)),
             ("home-clerk-tokens", page(SignInMode::ClerkTokens)),
-            ("home-emulated", emulated),
+            ("home-emulated", emulated.clone()),
+            ("home-emulated-sessions", with_sessions(emulated)),
         ]
     }
 }

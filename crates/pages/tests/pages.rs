@@ -359,6 +359,7 @@ fn hostile_others(text: &'static str, url: &'static str) -> Vec<String> {
                 name: text,
                 email: text,
                 role: text,
+                without_session: true,
             }]),
         }
         .render(),

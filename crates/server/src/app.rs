@@ -73,6 +73,9 @@ pub struct EmulatedPerson {
     pub email: String,
     /// The role in public metadata, if any.
     pub role: String,
+    /// Whether this server can start no session for them, which its tools over the API need: they
+    /// have a second factor.
+    pub without_session: bool,
 }
 
 impl fmt::Debug for App {

@@ -120,11 +120,37 @@ fn people_with_tokens_of_clerks_shop_in_sessions_of_their_own() {
     // She has a second factor, which this server cannot give.
     let ava = ask(&client.connect(AVA), "getProfile");
     assert!(is_refused(&ava), "{}", ava.brief());
-    assert!(
-        ava.text().contains("second_factor_needed"),
-        "{}",
-        ava.brief()
-    );
+    for said in [
+        "second_factor_needed",
+        "this person has a second factor",
+        "sign in as one of those",
+    ] {
+        assert!(ava.text().contains(said), "{said}: {}", ava.brief());
+    }
+}
+
+/// Wherever somebody is picked, it is told whom the shop's tools refuse, and they are not the first.
+#[test]
+fn whom_the_shop_refuses_is_told_before_anybody_is_picked() {
+    let told = "with a second factor";
+    let lent = Server::start_with(folder("told"), &["--sign-in", "clerk-tokens"], "warn");
+    let home = get(&lent.at("/")).send().text();
+    for (place, text) in [("banner", lent.log()), ("home page", home)] {
+        let ava = text.lines().position(|line| line.contains("Ava Mitchell"));
+        let noah = text.lines().position(|line| line.contains("Noah Tanaka"));
+        assert!(noah < ava, "{place}: {text}");
+        let ava = text.lines().nth(ava.unwrap()).unwrap();
+        assert!(ava.contains("(second factor)"), "{place}: {ava}");
+        assert!(text.contains(told), "{place}: {text}");
+    }
+    let page = get(&format!("{}/sign-in", lent.clerk)).send().text();
+    assert!(page.contains("admin · second factor"), "{page}");
+    // Elsewhere her session is her own, or none is needed.
+    let own = start("not-told");
+    let home = get(&own.at("/")).send().text();
+    for text in [own.log(), home] {
+        assert!(!text.contains("second factor"), "{text}");
+    }
 }
 
 #[test]

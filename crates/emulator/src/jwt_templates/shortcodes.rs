@@ -57,7 +57,7 @@ fn of_user(state: &State, user: &User) -> Value {
         "image_url": image,
         "profile_image_url": image,
         "has_image": false,
-        "two_factor_enabled": user.totp_enabled || user.backup_codes_enabled,
+        "two_factor_enabled": user.has_second_factor(),
         "public_metadata": user.public_metadata,
         "unsafe_metadata": user.unsafe_metadata,
         "organizations": organizations,

@@ -75,6 +75,9 @@ fn person(user: &User, now: u64) -> String {
     if user.is_locked(now) {
         details.push("locked");
     }
+    if user.has_second_factor() {
+        details.push("second factor");
+    }
     format!(
         "<li><button name=\"user_id\" value=\"{}\">{}<small>{}</small></button></li>",
         escape(&user.id),

@@ -379,7 +379,9 @@ fn more_than_a_ticket(status: &str) -> CredentialFault {
     let (code, message) = if status == "needs_second_factor" {
         (
             "second_factor_needed",
-            "Clerk asks this person for a second factor, which this server cannot give".to_owned(),
+            "this person has a second factor, and this server calls the API in a session of theirs \
+             that it starts, which Clerk starts for nobody with a second factor"
+                .to_owned(),
         )
     } else {
         let status: String = status.chars().take(40).collect();
@@ -392,8 +394,9 @@ fn more_than_a_ticket(status: &str) -> CredentialFault {
         code: code.into(),
         message,
         hint: Some(
-            "this tool cannot be used by this person here: tell whoever runs this server that it \
-             would work with sign_in.mode = \"app\""
+            "do not try again: this tool is only for people without one here (to try it out, sign \
+             in as one of those); tell whoever runs this server that it works for everybody with \
+             sign_in.mode = \"app\""
                 .to_owned(),
         ),
     }

@@ -67,6 +67,7 @@ pub(super) async fn home(State(app): Shared, request: Request<Body>) -> Response
         name: &person.name,
         email: &person.email,
         role: &person.role,
+        without_session: person.without_session,
     });
     let page = HomePage {
         server_name: &app.name,
