@@ -27,6 +27,16 @@ pub enum CredentialKind {
     None,
 }
 
+impl CredentialKind {
+    /// Whether the API learns from it who the person is.
+    pub(crate) fn is_persons(&self) -> bool {
+        match self {
+            Self::Session | Self::JwtTemplate(_) | Self::Oauth => true,
+            Self::M2m | Self::Header(_) | Self::None => false,
+        }
+    }
+}
+
 impl fmt::Display for CredentialKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -17,8 +17,10 @@ use toolkit::{
 
 use super::{
     credential::{Credential, CredentialKind},
-    fault::ToolFault,
-    shape::{judge, retry_after},
+    fault::{Told, ToolFault},
+    pagination::Page,
+    retry_after,
+    shape::judge,
     template::Values,
     tool::HttpTool,
     transport::{Transport, TransportFault},
@@ -140,8 +142,13 @@ impl ApiTool {
         progress: &dyn Progress,
     ) -> Result<ToolResult, OwnToolError> {
         self.tool.check(arguments)?;
+        let of = Told {
+            writes: !self.tool.definition().hints.read_only,
+            as_person: self.tool.credential.is_persons(),
+        };
+        let told = |fault: ToolFault| fault.told(of);
         let saved = &self.surroundings.saved;
-        let state = saved.load(&self.tool, caller).await?;
+        let state = saved.load(&self.tool, caller).await.map_err(told)?;
         let values = Values {
             arguments,
             state: &state,
@@ -150,8 +157,9 @@ impl ApiTool {
         let limit = self.tool.timeout;
         let calling = self.calls(request, caller, progress);
         let called = tokio::time::timeout(limit, calling).await;
-        let (result, values) = called.unwrap_or(Err(ToolFault::Timeout { after: limit }))?;
-        saved.save(caller, values).await?;
+        let called = called.unwrap_or(Err(ToolFault::Timeout { after: limit }));
+        let (result, values) = called.map_err(told)?;
+        saved.save(caller, values).await.map_err(told)?;
         Ok(result)
     }
 
@@ -177,7 +185,10 @@ impl ApiTool {
             may_renew &= !renewed;
             self.accepted(&response)?;
             judge(&response)?;
-            let page = pagination.read(request.uri(), self.tool.json(&response)?)?;
+            let page = match response.body().is_empty() {
+                true => Page::default(),
+                false => pagination.read(request.uri(), self.tool.json(&response)?)?,
+            };
             size += page.items.iter().map(json_size).sum::<usize>();
             items.extend(page.items);
             let next = page.next;
@@ -202,15 +213,13 @@ impl ApiTool {
 
     /// A 401 is the person's to mend only where the credential is theirs.
     fn accepted(&self, response: &Response<Bytes>) -> Result<(), ToolFault> {
-        let message = match self.tool.credential {
-            _ if response.status() != 401 => return Ok(()),
-            CredentialKind::Session | CredentialKind::JwtTemplate(_) | CredentialKind::Oauth => {
-                return Ok(());
-            }
-            CredentialKind::M2m | CredentialKind::Header(_) => {
-                "the API does not accept this server's credential (401)"
-            }
+        let credential = &self.tool.credential;
+        if response.status() != 401 || credential.is_persons() {
+            return Ok(());
+        }
+        let message = match credential {
             CredentialKind::None => "the API wants a credential, and this tool has none (401)",
+            _ => "the API does not accept this server's credential (401)",
         };
         Err(ToolFault::Credential {
             code: "credential_refused".into(),
@@ -312,7 +321,10 @@ impl ApiTool {
             });
         }
         let transport = &self.surroundings.transport;
-        transport.send(request, self.tool.max_response).await
+        let mut response = transport.send(request, self.tool.max_response).await?;
+        let now = self.surroundings.env.now();
+        retry_after::to_seconds(response.headers_mut(), now);
+        Ok(response)
     }
 
     fn told(&self, fault: TransportFault) -> ToolFault {
@@ -320,9 +332,17 @@ impl ApiTool {
             TransportFault::TooLarge => ToolFault::TooLarge {
                 limit: self.tool.max_response,
             },
-            TransportFault::Connect { cause } | TransportFault::Interrupted { cause } => {
+            TransportFault::Connect { cause } => {
                 tracing::warn!(tool = self.tool.name(), cause, "the API cannot be reached");
                 ToolFault::Unreachable
+            }
+            TransportFault::Interrupted { cause } => {
+                tracing::warn!(
+                    tool = self.tool.name(),
+                    cause,
+                    "the connection to the API broke"
+                );
+                ToolFault::Interrupted
             }
         }
     }
@@ -341,7 +361,7 @@ fn wait(
             if !matches!(response.status().as_u16(), 429 | 500 | 502 | 503 | 504) {
                 return None;
             }
-            if let Some(seconds) = retry_after(response.headers()) {
+            if let Some(seconds) = retry_after::seconds(response.headers()) {
                 let asked = Duration::from_secs(seconds);
                 return (asked <= LONGEST_RETRY_AFTER).then_some(asked);
             }

@@ -128,6 +128,8 @@ pub enum ToolFault {
     },
     /// 404 or 410.
     NotFound {
+        /// Which.
+        status: u16,
         /// What the API said, cut and escaped.
         said: String,
     },
@@ -140,6 +142,8 @@ pub enum ToolFault {
     Refused {
         /// The status.
         status: u16,
+        /// Seconds, from `Retry-After`.
+        retry_after: Option<u64>,
         /// What the API said, cut and escaped.
         said: String,
     },
@@ -170,8 +174,10 @@ pub enum ToolFault {
         /// Why.
         problem: String,
     },
-    /// No connection, or one that broke.
+    /// No connection: nothing was sent.
     Unreachable,
+    /// The connection broke before the whole answer was there.
+    Interrupted,
     /// There is no credential for this call.
     Credential {
         /// Lower snake case: `sign_in_again`.
@@ -198,7 +204,32 @@ pub enum ToolFault {
     },
 }
 
+/// What of a tool decides how a fault of its call is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Whether the call may change something: then whoever calls again has to know that it may have been
+    /// done.
+    pub(crate) writes: bool,
+    /// Whether the API was told who the person is.
+    pub(crate) as_person: bool,
+}
+
+const DISAGREE: &str =
+    "the tool's definition and the API do not agree; tell whoever runs this server";
+const LOOK: &str = "it may have been done all the same: look before you call again";
+const DONE: &str = "the API has taken the call: do not call again blindly. The tool's definition and the \
+                    API do not agree about its answer; tell whoever runs this server";
+
 impl ToolFault {
+    /// What the model is told of it.
+    pub(crate) fn told(&self, told: Told) -> OwnToolError {
+        OwnToolError {
+            code: self.code().to_owned(),
+            message: self.message(told),
+            hint: self.hint(told),
+        }
+    }
+
     /// The code that the model and the audit see.
     #[must_use]
     pub fn code(&self) -> &str {
@@ -215,6 +246,7 @@ impl ToolFault {
             Self::ContentType { .. } => "unexpected_content_type",
             Self::InvalidAnswer { .. } => "invalid_response",
             Self::Unreachable => "unreachable",
+            Self::Interrupted => "connection_lost",
             Self::Credential { code, .. } => code,
             Self::State { .. } => "state_unavailable",
             Self::StateMissing { .. } => "state_missing",
@@ -222,32 +254,47 @@ impl ToolFault {
         }
     }
 
-    fn message(&self) -> String {
+    fn message(&self, told: Told) -> String {
         let with = |text: String, said: &str| match said {
             "" => text,
             said => format!("{text}. It said: {said}"),
         };
         match self {
             Self::SignInAgain => "the API does not accept the sign-in (401)".to_owned(),
-            Self::Forbidden { said } => with(
-                "the API does not allow this person to do that (403)".into(),
-                said,
-            ),
-            Self::NotFound { said } => with("the API found nothing there (404)".into(), said),
+            Self::Forbidden { said } => {
+                let whom = if told.as_person {
+                    "this person"
+                } else {
+                    "this server"
+                };
+                let text = format!("the API does not allow {whom} to do that (403)");
+                with(text, said)
+            }
+            Self::NotFound { status, said } => {
+                with(format!("the API found nothing there ({status})"), said)
+            }
             Self::RateLimited {
                 retry_after: Some(seconds),
             } => format!("the API gets too many requests (429); it asks to wait {seconds} s"),
             Self::RateLimited { retry_after: None } => {
                 "the API gets too many requests (429)".to_owned()
             }
-            Self::Refused { status, said } if *status >= 500 => {
-                with(format!("the API failed ({status})"), said)
-            }
-            Self::Refused { status, said } => {
-                with(format!("the API refused the request ({status})"), said)
+            Self::Refused {
+                status,
+                retry_after,
+                said,
+            } => {
+                let what = if *status >= 500 {
+                    "failed"
+                } else {
+                    "refused the request"
+                };
+                let wait = retry_after.map(|seconds| format!("; it asks to wait {seconds} s"));
+                let text = format!("the API {what} ({status}){}", wait.unwrap_or_default());
+                with(text, said)
             }
             Self::Redirect { status } => {
-                format!("the API redirects elsewhere ({status}), which is not followed")
+                format!("the API answered with a redirect ({status}) that is not followed")
             }
             Self::Timeout { after } => {
                 format!("the API did not answer within {} s", after.as_secs_f32())
@@ -260,6 +307,9 @@ impl ToolFault {
                 format!("the API's answer cannot be used: {problem}")
             }
             Self::Unreachable => "the API cannot be reached".to_owned(),
+            Self::Interrupted => {
+                "the connection to the API broke before its answer was whole".to_owned()
+            }
             Self::Credential { message, .. } => message.clone(),
             Self::State { problem } => format!("saved values cannot be read: {problem}"),
             Self::StateMissing { names } => {
@@ -275,24 +325,37 @@ impl ToolFault {
         }
     }
 
-    fn hint(&self) -> Option<String> {
+    fn hint(&self, told: Told) -> Option<String> {
         let text = match self {
+            Self::Refused { status, .. } if told.writes && *status >= 500 => LOOK,
+            Self::Timeout { .. }
+            | Self::Interrupted
+            | Self::TooLarge { .. }
+            | Self::Redirect { .. }
+                if told.writes =>
+            {
+                LOOK
+            }
+            Self::ContentType { .. } | Self::InvalidAnswer { .. } if told.writes => DONE,
             Self::SignInAgain => {
                 "ask the person to sign in again; if that does not help, the API may check \
                  `authorizedParties`: tokens that a backend mints may carry no `azp`"
             }
-            Self::Forbidden { .. } => "the person lacks the permission; do not try again",
+            Self::Forbidden { .. } if told.as_person => {
+                "the person lacks the permission; do not try again"
+            }
+            Self::Forbidden { .. } => "do not try again; tell whoever runs this server",
             Self::NotFound { .. } => "check the ids",
             Self::RateLimited { .. } => "wait, then try again",
             Self::Refused { status, .. } if *status >= 500 => "try again later",
             Self::Refused { .. } => "check the arguments",
-            Self::Timeout { .. } => "try again later, or ask for less; it may have been done",
+            Self::Timeout { .. } => "try again later, or ask for less",
             Self::TooLarge { .. } => "ask for less: a filter, a smaller page",
-            Self::Unreachable | Self::State { .. } => "try again later",
+            Self::Unreachable | Self::Interrupted | Self::State { .. } => "try again later",
             Self::StateMissing { names } => return Some(what_saves(names)),
             Self::NotSaved { .. } => "do not call again blindly: the API has done its part",
             Self::Redirect { .. } | Self::ContentType { .. } | Self::InvalidAnswer { .. } => {
-                "the tool's definition and the API do not agree; tell whoever runs this server"
+                DISAGREE
             }
             Self::Credential { hint, .. } => return hint.clone(),
         };
@@ -308,10 +371,20 @@ fn what_saves(names: &[(String, Vec<String>)]) -> String {
     hints.collect::<Vec<_>>().join("; ")
 }
 
+impl Default for Told {
+    /// A call that only reads, as a person.
+    fn default() -> Self {
+        Self {
+            writes: false,
+            as_person: true,
+        }
+    }
+}
+
 impl fmt::Display for ToolFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message())?;
-        match self.hint() {
+        f.write_str(&self.message(Told::default()))?;
+        match self.hint(Told::default()) {
             Some(hint) => write!(f, "\nhint: {hint}"),
             None => Ok(()),
         }
@@ -319,13 +392,3 @@ impl fmt::Display for ToolFault {
 }
 
 impl std::error::Error for ToolFault {}
-
-impl From<ToolFault> for OwnToolError {
-    fn from(fault: ToolFault) -> Self {
-        Self {
-            code: fault.code().to_owned(),
-            message: fault.message(),
-            hint: fault.hint(),
-        }
-    }
-}

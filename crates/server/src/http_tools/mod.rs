@@ -27,6 +27,7 @@ mod openapi;
 mod pagination;
 mod path;
 mod reader;
+mod retry_after;
 pub(crate) mod schema;
 mod shape;
 mod source;
@@ -34,7 +35,6 @@ mod template;
 mod tool;
 mod transport;
 
-pub(crate) use self::tool::title_of;
 pub use self::{
     build::{LARGEST_REQUEST, LONGEST_ADDRESS},
     credential::{
@@ -51,3 +51,4 @@ pub use self::{
     tool::{Api, DEFAULT_MAX_RESPONSE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, HttpTool, OutputKind},
     transport::{HttpTransport, Transport, TransportFault},
 };
+pub(crate) use self::{fault::Told, tool::title_of};

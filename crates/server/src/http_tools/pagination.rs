@@ -28,8 +28,8 @@ pub(crate) enum PageKind {
     Page { first: u64, size: Option<usize> },
 }
 
-/// One page.
-#[derive(Clone, Debug, PartialEq)]
+/// One page. The default is what an API means that answers with nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Page {
     pub(crate) items: Vec<Value>,
     pub(crate) next: Option<Value>,

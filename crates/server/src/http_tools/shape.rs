@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use http::{
     HeaderMap, Response,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use mcp::{Content, ToolResult};
 use serde_json::{Map, Value};
@@ -16,10 +16,13 @@ use toolkit::{
 
 use super::{
     fault::ToolFault,
+    retry_after,
     schema::RESULT,
     tool::{HttpTool, OutputKind},
 };
 
+/// What some servers begin UTF-8 with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Most characters of an API's own words that an error repeats.
 const MOST_SAID: usize = 300;
 
@@ -49,6 +52,7 @@ impl HttpTool {
                 let kind = content_type(response.headers());
                 let is_text = kind.is_empty() || is_text(&kind);
                 self.expect(is_text, &kind, "text")?;
+                let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
                 Ok(text(&String::from_utf8_lossy(body)))
             }
             kind => self.binary(kind, response),
@@ -59,12 +63,12 @@ impl HttpTool {
     pub(crate) fn json(&self, response: &Response<Bytes>) -> Result<Value, ToolFault> {
         let kind = content_type(response.headers());
         self.expect(is_json(&kind), &kind, "JSON")?;
-        serde_json::from_slice(response.body()).map_err(|error| ToolFault::InvalidAnswer {
-            problem: format!(
-                "it is no JSON (line {}, column {})",
-                error.line(),
-                error.column()
-            ),
+        // RFC 8259 section 8.1: a byte order mark may be ignored.
+        let body = response.body();
+        let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+        serde_json::from_slice(body).map_err(|error| ToolFault::InvalidAnswer {
+            // No part of the answer is in that.
+            problem: format!("as JSON it has a fault: {error}"),
         })
     }
 
@@ -222,27 +226,27 @@ pub(crate) fn judge(response: &Response<Bytes>) -> Result<(), ToolFault> {
             let problem = "it is compressed, though that was not asked for".to_owned();
             ToolFault::InvalidAnswer { problem }
         }
-        300..=399 => ToolFault::Redirect { status },
+        301 | 302 | 303 | 307 | 308 => ToolFault::Redirect { status },
+        100..=399 => ToolFault::InvalidAnswer {
+            problem: format!("its status is {status}"),
+        },
         401 => ToolFault::SignInAgain,
         403 => ToolFault::Forbidden {
             said: said(response),
         },
         404 | 410 => ToolFault::NotFound {
-            said: said(response),
-        },
-        429 => ToolFault::RateLimited {
-            retry_after: retry_after(response.headers()),
-        },
-        _ => ToolFault::Refused {
             status,
             said: said(response),
         },
+        429 => ToolFault::RateLimited {
+            retry_after: retry_after::seconds(response.headers()),
+        },
+        _ => ToolFault::Refused {
+            status,
+            retry_after: retry_after::seconds(response.headers()),
+            said: said(response),
+        },
     })
-}
-
-/// Seconds of a `Retry-After`; a date (RFC 9110 section 10.2.3) is not read.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// An API's own words, cut and escaped: data, not instructions. A page is none.
@@ -273,7 +277,7 @@ fn content_type(headers: &HeaderMap) -> String {
 }
 
 fn is_json(kind: &str) -> bool {
-    kind == "application/json" || kind.ends_with("+json")
+    kind == "application/json" || kind == "text/json" || kind.ends_with("+json")
 }
 
 fn is_text(kind: &str) -> bool {

@@ -7,7 +7,7 @@ use toolkit::Progress;
 
 use super::registered::Surroundings;
 use crate::{
-    http_tools::{CredentialFault, CredentialHeader, CredentialKind, ToolFault},
+    http_tools::{CredentialFault, CredentialHeader, CredentialKind, Told, ToolFault},
     tool_state::StateError,
 };
 
@@ -89,7 +89,7 @@ impl<'a> Context<'a> {
         let header = credentials
             .header(self.caller, self.credential, refused)
             .await;
-        header.map_err(|fault: CredentialFault| ToolFault::from(fault).into())
+        header.map_err(|fault: CredentialFault| ToolFault::from(fault).told(Told::default()))
     }
 
     /// Tells the client how far the call is.

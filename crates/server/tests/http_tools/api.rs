@@ -179,6 +179,24 @@ async fn answer(State(asked): State<Arc<Mutex<Vec<Asked>>>>, request: Request) -
             let response = Response::builder().status(429).header("retry-after", "120");
             response.body(Body::empty()).unwrap()
         }
+        "/limited-to-a-date" => {
+            // The clock of these tests stands at the epoch.
+            let until = "Thu, 01 Jan 1970 00:01:30 GMT";
+            let response = Response::builder().status(429).header("retry-after", until);
+            response.body(Body::empty()).unwrap()
+        }
+        "/busy" => {
+            let response = Response::builder().status(503).header("retry-after", "30");
+            response.body(Body::empty()).unwrap()
+        }
+        "/breaks" => {
+            let broken = [Ok("{"), Err(std::io::Error::other("broken"))];
+            let response = Response::builder().header("content-type", "application/json");
+            let body = Body::from_stream(futures_util::stream::iter(broken));
+            response.body(body).unwrap()
+        }
+        "/deep" => respond(200, "application/json", &"[".repeat(200)),
+        "/marked" => respond(200, "text/json", "\u{feff}{\"ok\": true}"),
         "/flaky" if count < 3 => respond(503, "text/plain", "not now"),
         "/redirect-in" => redirect(302, "/v1/echo?followed=1"),
         "/redirect-out" => redirect(302, "/admin"),

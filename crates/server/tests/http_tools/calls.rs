@@ -6,6 +6,7 @@ use std::{
 };
 
 use clerk_mcp_server::http_tools::{FixedCredentials, Surroundings};
+use mcp::Content;
 use serde_json::{Value, json};
 
 use super::{
@@ -41,11 +42,17 @@ async fn what_goes_wrong_has_a_code_of_its_own() {
         ("/status/400", "api_refused", "(400)"),
         ("/status/403", "forbidden", "(403)"),
         ("/status/404", "not_found", "(404)"),
+        ("/status/410", "not_found", "(410)"),
+        ("/status/304", "invalid_response", "its status is 304"),
+        ("/busy", "api_failed", "(503); it asks to wait 30 s"),
+        ("/limited-to-a-date", "rate_limited", "90 s"),
+        ("/breaks", "connection_lost", "broke"),
+        ("/deep", "invalid_response", "recursion limit exceeded"),
         ("/status/500", "api_failed", "(500)"),
         ("/status/302", "redirect_refused", "(302)"),
         ("/limited", "rate_limited", "120 s"),
-        ("/redirect-out", "redirect_refused", "elsewhere"),
-        ("/redirect-away", "redirect_refused", "elsewhere"),
+        ("/redirect-out", "redirect_refused", "not followed"),
+        ("/redirect-away", "redirect_refused", "not followed"),
         ("/redirect-loop", "redirect_refused", "(302)"),
     ] {
         let error = api.call(&get(path), json!({})).await.unwrap_err();
@@ -58,6 +65,71 @@ async fn what_goes_wrong_has_a_code_of_its_own() {
     }
     // After all that, calls go on as before.
     assert!(api.call(&get("/echo"), json!({})).await.is_ok());
+}
+
+/// Whoever reads may call again. Whoever wrote must not, before they have looked.
+#[tokio::test]
+async fn what_may_have_been_done_is_told_of_writes_alone() {
+    let api = Api::start().await;
+    for (path, hint) in [
+        ("/trickle", "it may have been done"),
+        ("/breaks", "it may have been done"),
+        ("/huge", "it may have been done"),
+        ("/redirect-out", "it may have been done"),
+        ("/status/500", "it may have been done"),
+        ("/busy", "it may have been done"),
+        ("/html", "the API has taken the call"),
+        ("/deep", "the API has taken the call"),
+    ] {
+        let post = get(path).replace("GET", "POST");
+        let read = api.call(&get(path), json!({})).await.unwrap_err();
+        let write = api.call(&post, json!({})).await.unwrap_err();
+        assert_eq!(read.code, write.code, "{path}");
+        let told = |error: clerk_mcp_server::ToolError| error.hint.unwrap();
+        let (read, write) = (told(read), told(write));
+        assert!(write.contains(hint), "{path}: {write}");
+        assert!(!read.contains(hint), "{path}: {read}");
+    }
+    // What the API refused, or never got, was not done.
+    for path in ["/status/422", "/status/404", "/limited"] {
+        let post = get(path).replace("GET", "POST");
+        let hint = api.call(&post, json!({})).await.unwrap_err().hint.unwrap();
+        assert!(
+            !hint.contains("done") && !hint.contains("taken"),
+            "{path}: {hint}"
+        );
+    }
+    // A POST that its owner says only reads is a read.
+    let search = format!("{}\nannotations = {{ read_only = true }}", get("/breaks"));
+    let search = search.replace("GET", "POST");
+    let hint = api
+        .call(&search, json!({}))
+        .await
+        .unwrap_err()
+        .hint
+        .unwrap();
+    assert_eq!(hint, "try again later");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_not_part_of_an_answer() {
+    let api = Api::start().await;
+    let json = api.call(&get("/marked"), json!({})).await.unwrap();
+    assert_eq!(json.structured, Some(object(json!({"ok": true}))));
+    let entry = format!("{}\noutput = {{ kind = \"text\" }}", get("/marked"));
+    let text = api.call(&entry, json!({})).await.unwrap();
+    assert_eq!(text.content, [Content::Text(r#"{"ok": true}"#.to_owned())]);
+}
+
+#[tokio::test]
+async fn whom_an_api_does_not_allow_it_is_told_as_it_is() {
+    let api = Api::start().await;
+    let refused = api.call(&get("/status/403"), json!({})).await.unwrap_err();
+    assert!(refused.message.contains("this person"), "{refused}");
+    let entry = format!("{}\ncredential = \"none\"", get("/status/403"));
+    let refused = api.call_with(&entry, json!({}), fixed()).await.unwrap_err();
+    assert!(refused.message.contains("this server"), "{refused}");
+    assert!(!refused.to_string().contains("person"), "{refused}");
 }
 
 #[tokio::test]
@@ -224,6 +296,10 @@ async fn pages_are_gathered_up_to_a_bound() {
         Value::Object(part),
         json!({"items": [0, 1, 2, 3], "more": true, "next": "4"})
     );
+    // Some answer an empty list with nothing.
+    let empty = entry(9).replace("/pages", "/empty");
+    let empty = api.call(&empty, json!({})).await.unwrap().structured;
+    assert_eq!(empty, Some(object(json!({"items": [], "more": false}))));
 }
 
 #[tokio::test]
