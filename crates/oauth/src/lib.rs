@@ -84,9 +84,9 @@ pub use server_key::{ServerKey, ServerKeyError, ServerKeys};
 pub use settings::{KNOWN_PRIVATE_USE_SCHEMES, Settings, SettingsError};
 pub use sign_in_state::UpstreamRequest;
 pub use store::{
-    AUTHORIZATION_KEPT, AuditRecord, CODE_KEPT, ClientDocument, ConsentKey, DOCUMENT_KEPT,
-    FinishSignIn, Refused, Registered, RememberedConsent, Store, StoreError, StoreResult, Swept,
-    UpstreamUpdate,
+    AUTHORIZATION_KEPT, AuditRecord, CODE_KEPT, CONSENT_KEPT, ClientDocument, ConsentKey,
+    DOCUMENT_KEPT, FinishSignIn, Refused, Registered, RememberedConsent, Store, StoreError,
+    StoreResult, Swept, UpstreamUpdate,
 };
 pub use time::Timestamp;
 pub use token::{PlainToken, TokenHash, TokenKind};

@@ -482,6 +482,7 @@ impl Tables {
                 code.expires_at.after(CODE_KEPT).has_passed(now)
             }),
             assertions: sweep(&mut self.assertions, |until| until.has_passed(now)),
+            consents: sweep(&mut self.consents, |consent| !consent.counts(now)),
             authorizations: sweep(&mut self.authorizations, |authorization| {
                 authorization
                     .expires_at

@@ -21,6 +21,8 @@ pub const AUTHORIZATION_KEPT: Duration = Duration::from_secs(60 * 60);
 pub const CODE_KEPT: Duration = Duration::from_secs(60 * 60);
 /// How long a client's metadata document stays after it went stale: as long as any grant lives.
 pub const DOCUMENT_KEPT: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+/// How long a remembered consent counts: by default no grant lives longer either.
+pub const CONSENT_KEPT: Duration = Duration::from_secs(180 * 24 * 60 * 60);
 
 /// The result of a store's method; refusals are part of `T`.
 pub type StoreResult<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -99,7 +101,8 @@ pub trait Store: Send + Sync {
 
     // --- Remembered consent ----------------------------------------------------------------------
 
-    /// What a person has consented to before, for exactly this client, redirect URI and resource.
+    /// What a person has consented to before, for exactly this client, redirect URI and resource, whether
+    /// it still [counts](RememberedConsent::counts) or not.
     fn remembered_consent<'a>(
         &'a self,
         key: &'a ConsentKey,
@@ -236,7 +239,9 @@ pub trait Store: Send + Sync {
     /// * authorizations that expired [`AUTHORIZATION_KEPT`] ago;
     /// * registered clients that have expired, with the consents remembered for them;
     /// * metadata documents that went stale [`DOCUMENT_KEPT`] ago, with the consents remembered for
-    ///   their clients.
+    ///   their clients;
+    /// * consents that were remembered [`CONSENT_KEPT`] ago: people and clients who never come back leave
+    ///   none.
     ///
     /// A call may delete a part only, to be short; then it says so, and the next one goes on.
     fn sweep(&self, now: Timestamp) -> StoreResult<'_, Swept>;
@@ -320,6 +325,19 @@ pub struct RememberedConsent {
     pub remembered_at: Timestamp,
 }
 
+impl RememberedConsent {
+    /// Whether it counts `now`: not for longer than [`CONSENT_KEPT`].
+    #[must_use]
+    pub fn counts(&self, now: Timestamp) -> bool {
+        !self.remembered_at.after(CONSENT_KEPT).has_passed(now)
+    }
+
+    /// Whether these scopes need no further question `now`.
+    pub(crate) fn covers(&self, scopes: &ScopeSet, now: Timestamp) -> bool {
+        self.counts(now) && self.scopes.covers(scopes)
+    }
+}
+
 /// Why a store refused, and the grant that ended by it, if one did. Whoever holds streams or caches
 /// for that grant is to be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -388,6 +406,8 @@ pub struct Swept {
     pub refresh_tokens: u64,
     /// Used assertions.
     pub assertions: u64,
+    /// Consents whose own time was over.
+    pub consents: u64,
     /// Grants.
     pub grants: u64,
     /// Whether there is more to delete.

@@ -147,7 +147,7 @@ async fn a_newer_schema_is_refused_and_left_alone() {
     let before = fs::read(place.file()).unwrap();
     let text = refusal(&place).await;
     assert!(
-        text.contains("has schema version 77, this program knows up to 7"),
+        text.contains("has schema version 77, this program knows up to 8"),
         "{text}"
     );
     assert_eq!(fs::read(place.file()).unwrap(), before);

@@ -135,7 +135,7 @@ impl AuthorizationServer {
                 &request.resource,
             );
             let remembered = self.store.remembered_consent(&key).await?;
-            if remembered.is_some_and(|consent| consent.scopes.covers(&request.scope)) {
+            if remembered.is_some_and(|consent| consent.covers(&request.scope, now)) {
                 let by = ApprovedBy::Remembered {
                     user_id: user_id.to_owned(),
                 };

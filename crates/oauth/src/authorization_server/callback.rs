@@ -153,7 +153,7 @@ impl AuthorizationServer {
             ApprovedBy::Remembered { .. } => {
                 let key = consent_key(authorization, &person.user_id);
                 let remembered = self.store.remembered_consent(&key).await?;
-                if !remembered.is_some_and(|consent| consent.scopes.covers(&approval.scopes)) {
+                if !remembered.is_some_and(|consent| consent.covers(&approval.scopes, now)) {
                     let visit = Visit {
                         browser,
                         now,

@@ -166,7 +166,8 @@ impl AuthorizationServer {
     /// # Errors
     /// [`StoreError`].
     pub async fn allowed(&self, user_id: &str, now: Timestamp) -> Result<Vec<Allowed>, StoreError> {
-        let consents = self.store.remembered_consents(user_id).await?;
+        let mut consents = self.store.remembered_consents(user_id).await?;
+        consents.retain(|consent| consent.counts(now));
         let grants = self.store.grants_of_user(user_id, now).await?;
         let mut clients = Clients::default();
         let mut all = Vec::with_capacity(consents.len());

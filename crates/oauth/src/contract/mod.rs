@@ -217,6 +217,7 @@ cases! { $
         sweeping_deletes_expired_clients_and_their_consents,
         sweeping_keeps_stale_documents_a_while,
         sweeping_deletes_stale_documents_with_their_consents,
+        sweeping_deletes_old_consents,
         audit_records_are_appended_in_batches,
         old_audit_records_go_and_the_others_stay,
     }

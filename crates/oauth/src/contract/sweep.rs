@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::grant::{CodeFault, RedeemCode, RefreshFault};
 use crate::store::{
-    AUTHORIZATION_KEPT, AuditRecord, CODE_KEPT, ClientDocument, DOCUMENT_KEPT, Store, Swept,
+    AUTHORIZATION_KEPT, AuditRecord, CODE_KEPT, CONSENT_KEPT, ClientDocument, DOCUMENT_KEPT,
+    RememberedConsent, Store, Swept,
 };
 use crate::time::Timestamp;
 
@@ -31,6 +32,7 @@ pub(super) async fn sweep(store: &dyn Store, now: Timestamp) -> Swept {
         all.access_tokens += swept.access_tokens;
         all.refresh_tokens += swept.refresh_tokens;
         all.assertions += swept.assertions;
+        all.consents += swept.consents;
         all.grants += swept.grants;
         if !swept.more {
             return all;
@@ -255,6 +257,7 @@ pub(super) async fn sweeping_deletes_stale_documents_with_their_consents(subject
     for (name, of_client) in [("a", &*gone), ("b", &kept), ("c", "configured elsewhere")] {
         let mut consent = consent("user_1", "tools:read");
         consent.key.client_id = client_id(of_client);
+        consent.remembered_at = later;
         remember(store, name, &consent).await;
     }
     let clients = async || {
@@ -269,6 +272,22 @@ pub(super) async fn sweeping_deletes_stale_documents_with_their_consents(subject
     assert_eq!(clients().await.len(), 3);
     assert_eq!(sweep(store, end).await.client_documents, 1);
     assert_eq!(clients().await, ["configured elsewhere", &*kept]);
+}
+
+pub(super) async fn sweeping_deletes_old_consents(subject: &Subject) {
+    let store = &*subject.store;
+    let aged = |user: &str, remembered_at| RememberedConsent {
+        remembered_at,
+        ..consent(user, "tools:read")
+    };
+    let later = aged("user_2", START.after(INSTANT));
+    remember(store, "old", &aged("user_1", START)).await;
+    remember(store, "later", &later).await;
+    let end = START.after(CONSENT_KEPT);
+    assert_eq!(sweep(store, end.before(INSTANT)).await.consents, 0);
+    assert_eq!(sweep(store, end).await.consents, 1);
+    assert_eq!(store.remembered_consents("user_1").await, Ok(Vec::new()));
+    assert_eq!(store.remembered_consents("user_2").await, Ok(vec![later]));
 }
 
 pub(super) async fn audit_records_are_appended_in_batches(subject: &Subject) {

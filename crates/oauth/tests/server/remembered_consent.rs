@@ -1,9 +1,13 @@
 //! Remembered consent: for the same person, client, redirect URI, resource and scopes alone.
 
+use std::time::Duration;
+
 use clerk_mcp_oauth::{
-    Answer, AuthorizationFault, ConsentKey, Next, Resource, StepFault, Store as _,
+    Answer, AuthorizationFault, CONSENT_KEPT, ClientAuthMethod, ConsentKey, Next, Resource,
+    StepFault, Store as _,
 };
 
+use crate::token_endpoint::world_with;
 use crate::world::{
     CALLBACK, DAY, RESOURCE, World, approve, approve_and_remember, finished, handle, query,
     upstream,
@@ -203,4 +207,24 @@ async fn the_cookie_that_names_a_person_is_sealed_and_ends() {
     ] {
         assert_eq!(server.open_person_cookie(wrong, now), None);
     }
+}
+
+#[tokio::test]
+async fn a_consent_is_remembered_for_half_a_year() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let (world, client) = world_with(ClientAuthMethod::ClientSecretBasic);
+    remembered(&world, &client, "tools:read").await;
+    let request = World::request(&client, &[("scope", Some("tools:read"))]);
+    let allowed = async || world.server.allowed("user_1", world.now()).await.unwrap();
+    world.wait(CONSENT_KEPT - MINUTE);
+    let before = allowed().await.len();
+    let begun = world.authorize_as(&request, Some("user_1")).await.unwrap();
+    let begun = upstream(begun);
+    // It ends while they are at Clerk.
+    world.wait(MINUTE);
+    let next = world.sign_in(&begun, "user_1").await.unwrap();
+    assert!(matches!(next, Next::Consent(_)), "{next:?}");
+    let next = world.authorize_as(&request, Some("user_1")).await.unwrap();
+    assert!(matches!(next, Next::Consent(_)), "{next:?}");
+    assert_eq!(allowed().await.len(), before - 1);
 }

@@ -40,7 +40,8 @@ fn basic(id: &str, secret: &str) -> String {
     )
 }
 
-fn world_with(auth: ClientAuthMethod) -> (World, ClientId) {
+/// With a client that its owner configured, which never ends.
+pub(crate) fn world_with(auth: ClientAuthMethod) -> (World, ClientId) {
     let client = configured(auth);
     let id = client.id.clone();
     let mut settings = settings();

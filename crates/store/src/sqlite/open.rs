@@ -32,7 +32,7 @@ const OPENING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Every change of the schema, the one to version 1 first. The file's version (`PRAGMA
 /// user_version`) says how many of them it has. What was released is never edited.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/0001_oauth_state.sql"),
     include_str!("../../migrations/0002_tool_state.sql"),
     include_str!("../../migrations/0003_used_assertions.sql"),
@@ -40,6 +40,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/0005_instance.sql"),
     include_str!("../../migrations/0006_started_sessions.sql"),
     include_str!("../../migrations/0007_tool_lists.sql"),
+    include_str!("../../migrations/0008_consents_by_age.sql"),
 ];
 
 /// Why a store cannot be opened.

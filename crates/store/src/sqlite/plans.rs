@@ -20,6 +20,7 @@ async fn frequent_queries_read_no_whole_table() {
         sweep::REFRESH_TOKENS,
         sweep::CODES,
         sweep::ASSERTIONS,
+        sweep::CONSENTS,
         sweep::WITHOUT_TOKENS,
         sweep::GRANTS,
         sweep::AUTHORIZATIONS,

@@ -1,7 +1,7 @@
 //! What nobody can use any more. Each part deletes at most [`BATCH`] rows of its kind in a
 //! transaction of its own, so that nobody waits for long.
 
-use oauth::{AUTHORIZATION_KEPT, CODE_KEPT, DOCUMENT_KEPT, Swept, Timestamp};
+use oauth::{AUTHORIZATION_KEPT, CODE_KEPT, CONSENT_KEPT, DOCUMENT_KEPT, Swept, Timestamp};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
@@ -23,6 +23,11 @@ pub(super) const CODES: &str = "DELETE FROM codes WHERE hash IN
 pub(super) const ASSERTIONS: &str = "DELETE FROM used_assertions WHERE hash IN
              (SELECT hash FROM used_assertions WHERE until <= ? ORDER BY until LIMIT ?)
          RETURNING hex(hash)";
+pub(super) const CONSENTS: &str = "DELETE FROM consents
+         WHERE (user_id, client_id, redirect_uri, resource) IN
+             (SELECT user_id, client_id, redirect_uri, resource FROM consents
+              WHERE remembered_at <= ? ORDER BY remembered_at LIMIT ?)
+         RETURNING client_id";
 pub(super) const WITHOUT_TOKENS: &str =
     "DELETE FROM grants WHERE id IN (SELECT value FROM json_each(?))
              AND NOT EXISTS (SELECT 1 FROM codes WHERE grant_id = grants.id)
@@ -48,6 +53,7 @@ pub(super) enum Part {
     RefreshTokens,
     Codes,
     Assertions,
+    Consents,
     Grants,
     Authorizations,
     Clients,
@@ -55,11 +61,12 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::AccessTokens,
         Self::RefreshTokens,
         Self::Codes,
         Self::Assertions,
+        Self::Consents,
         Self::Grants,
         Self::Authorizations,
         Self::Clients,
@@ -77,6 +84,7 @@ pub(super) async fn sweep(
         Part::RefreshTokens => refresh_tokens(connection, now).await,
         Part::Codes => codes(connection, now).await,
         Part::Assertions => assertions(connection, now).await,
+        Part::Consents => consents(connection, now).await,
         Part::Grants => grants(connection, now).await,
         Part::Authorizations => authorizations(connection, now).await,
         Part::Clients => clients(connection, now).await,
@@ -94,6 +102,7 @@ pub(super) fn add(total: Swept, part: Swept) -> Swept {
         access_tokens: total.access_tokens + part.access_tokens,
         refresh_tokens: total.refresh_tokens + part.refresh_tokens,
         assertions: total.assertions + part.assertions,
+        consents: total.consents + part.consents,
         grants: total.grants + part.grants,
         more: total.more || part.more,
     }
@@ -133,6 +142,15 @@ async fn assertions(connection: &mut SqliteConnection, now: Timestamp) -> Outcom
     let deleted = delete(connection, ASSERTIONS, now).await?;
     Ok(Swept {
         assertions: count(&deleted),
+        more: is_full(&deleted),
+        ..Swept::default()
+    })
+}
+
+async fn consents(connection: &mut SqliteConnection, now: Timestamp) -> Outcome<Swept> {
+    let deleted = delete(connection, CONSENTS, now.before(CONSENT_KEPT)).await?;
+    Ok(Swept {
+        consents: count(&deleted),
         more: is_full(&deleted),
         ..Swept::default()
     })
