@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    config::TrustedProxies, ended::GrantEnds, front::origin::Allowed, people::People,
-    rate_limit::RateLimits, readiness::Readiness, routes::Cookies, sign_in::SignIn,
+    clerk_pace::ClerkPace, config::TrustedProxies, ended::GrantEnds, front::origin::Allowed,
+    people::People, rate_limit::RateLimits, readiness::Readiness, routes::Cookies, sign_in::SignIn,
 };
 
 /// What every part of the server stands on.
@@ -36,6 +36,8 @@ pub struct App {
     pub sign_in: Option<Arc<SignIn>>,
     /// What Clerk says of people.
     pub people: People,
+    /// How often Clerk is asked for those who only wait.
+    pub pace: Arc<ClerkPace>,
     /// Whether the database works.
     pub readiness: Readiness,
     /// Grants that end while they are used.

@@ -18,6 +18,7 @@ use store::sessions::ListDigest;
 
 use crate::{
     app::App,
+    clerk_pace::ASKED_EVERY,
     clerk_tokens::{ClerkTokenFault, ClerkTokens},
     client_address,
     credentials::{SignInsInUse, TokenInUse},
@@ -27,7 +28,7 @@ use crate::{
     people::{Person, PersonError, Standing},
     principals::Principals,
     rate_limit::Limited,
-    token_ends::{LookAgain, TokenEnds},
+    token_ends::{InUse, Known as KnownEnd, LookAgain, TokenEnds},
     tool_lists::ListsTools,
 };
 
@@ -272,7 +273,12 @@ impl Checker {
         token: &PlainToken,
     ) -> Result<Admitted, Refusal> {
         let holder = tokens.holder(token).await?;
-        let ended = self.ends.of(token, Weak::clone(&self.weak));
+        let ended = self.ends.of(
+            token,
+            (holder.caller.user_id.as_deref(), holder.expires_at),
+            self.app.now(),
+            (Weak::clone(&self.weak), &self.app.pace),
+        );
         let in_use = Arc::new(TokenInUse::new(Arc::clone(&ended)));
         Ok(Admitted {
             caller: Caller {
@@ -282,6 +288,21 @@ impl Checker {
             ended,
             expires_at: holder.expires_at,
         })
+    }
+
+    /// Whether a token in use has ended by itself, whoever its person is now.
+    async fn verify(&self, tokens: &ClerkTokens, in_use: &InUse) -> Result<bool, PersonError> {
+        let now = self.app.now();
+        match tokens.holder(&in_use.token).await {
+            Ok(_) => {
+                in_use.looked_at(now);
+                Ok(false)
+            }
+            Err(ClerkTokenFault::Refused) => Ok(true),
+            Err(ClerkTokenFault::Unavailable { retry_after }) => {
+                Err(PersonError::Unavailable { retry_after })
+            }
+        }
     }
 
     fn answer(&self, refusal: Refusal, path: &str) -> Response<Body> {
@@ -329,11 +350,7 @@ impl ListsTools for Checker {
     fn ask<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<(), PersonError>> {
         Box::pin(async move {
             let asked = self.app.people.recent(user_id).await;
-            let may_go_on = match &asked {
-                Ok(person) => person.standing != Standing::Banned,
-                Err(error) => *error != PersonError::Deleted,
-            };
-            if !may_go_on && matches!(self.source, TokenSource::Grants) {
+            if is_over(&asked) && matches!(self.source, TokenSource::Grants) {
                 // What is open is closed, as when they had called something.
                 self.app.end_grants_of(user_id).await;
             }
@@ -343,23 +360,65 @@ impl ListsTools for Checker {
 }
 
 impl LookAgain for Checker {
-    fn has_ended<'a>(&'a self, token: &'a PlainToken) -> BoxFuture<'a, bool> {
+    fn known<'a>(&'a self, in_use: &'a InUse) -> BoxFuture<'a, KnownEnd> {
         Box::pin(async move {
             // What is no longer kept lets go of its end.
             self.known.run_pending_tasks().await;
-            let TokenSource::Clerk(tokens) = &self.source else {
-                return false;
+            let now = self.app.now();
+            if in_use.expires_at.is_some_and(|at| at.has_passed(now)) {
+                return KnownEnd::Over;
+            }
+            let of_token = match (in_use.fresh_for(now), &self.source) {
+                (Some(rest), _) => rest,
+                (None, TokenSource::Clerk(tokens)) if !tokens.asks_clerk(&in_use.token) => {
+                    match self.verify(tokens, in_use).await {
+                        Ok(true) => return KnownEnd::Over,
+                        Ok(false) => ASKED_EVERY,
+                        Err(_) => return KnownEnd::Old,
+                    }
+                }
+                (None, _) => return KnownEnd::Old,
             };
-            let looked = match tokens.holder(token).await {
-                Ok(holder) => self.person(&holder.caller).await.map(drop),
-                Err(fault) => Err(fault.into()),
+            let Some(user_id) = &in_use.user_id else {
+                return KnownEnd::Good(of_token);
             };
-            matches!(looked, Err(Refusal::Bearer(_)))
+            match self.app.people.known_for_waiting(user_id).await {
+                Some((person, _)) if is_over(&person) => KnownEnd::Over,
+                Some((_, of_person)) => KnownEnd::Good(of_token.min(of_person)),
+                None => KnownEnd::Old,
+            }
+        })
+    }
+
+    fn ask<'a>(&'a self, in_use: &'a InUse) -> BoxFuture<'a, Result<bool, PersonError>> {
+        Box::pin(async move {
+            if let TokenSource::Clerk(tokens) = &self.source
+                && in_use.fresh_for(self.app.now()).is_none()
+                && self.verify(tokens, in_use).await?
+            {
+                return Ok(true);
+            }
+            let Some(user_id) = &in_use.user_id else {
+                return Ok(false);
+            };
+            let person = self.app.people.for_waiting(user_id).await;
+            match person {
+                Err(unavailable @ PersonError::Unavailable { .. }) => Err(unavailable),
+                person => Ok(is_over(&person)),
+            }
         })
     }
 
     fn ends(&self) -> &TokenEnds {
         &self.ends
+    }
+}
+
+/// Whether nobody is served any more who was this person.
+fn is_over(person: &Result<Arc<Person>, PersonError>) -> bool {
+    match person {
+        Ok(person) => person.standing == Standing::Banned,
+        Err(error) => *error == PersonError::Deleted,
     }
 }
 

@@ -9,6 +9,7 @@ pub mod app;
 pub mod audit_batch;
 pub mod authenticate;
 mod check;
+pub mod clerk_pace;
 pub mod clerk_tokens;
 pub mod client_address;
 pub mod client_documents;

@@ -20,12 +20,15 @@ use store::tool_state::ToolStateStore;
 use crate::{
     access::{MembershipFacts, PersonFacts},
     check::instance,
+    clerk_pace::{ASKED_EVERY, fresh_for},
     tool_lists::ToolLists,
 };
 
 /// How long facts about a person are believed. Together with how long what follows from them is kept
 /// (`authenticate`), a role that was taken away ends within a minute.
 const FACTS_LIFETIME: Duration = Duration::from_secs(30);
+/// How long they are kept for those who only wait (`token_ends`).
+const FACTS_KEPT: Duration = ASKED_EVERY;
 /// The most people whose facts are kept.
 const MOST_PEOPLE: u64 = 20_000;
 /// The most memberships that are read: Clerk's largest page.
@@ -106,6 +109,11 @@ impl Known {
     fn into_person(self) -> Result<Arc<Person>, PersonError> {
         self.person.ok_or(PersonError::Deleted)
     }
+
+    /// How old it is; `None` when the clock was set back since.
+    fn age(&self, now: u64) -> Option<Duration> {
+        now.checked_sub(self.at).map(Duration::from_millis)
+    }
 }
 
 impl People {
@@ -116,7 +124,7 @@ impl People {
             client,
             known: Cache::builder()
                 .max_capacity(MOST_PEOPLE)
-                .time_to_live(FACTS_LIFETIME)
+                .time_to_live(FACTS_KEPT)
                 .build(),
             kept: None,
             lists: None,
@@ -170,8 +178,19 @@ impl People {
     /// # Errors
     /// [`PersonError`].
     pub async fn recent(&self, user_id: &str) -> Result<Arc<Person>, PersonError> {
-        let lifetime = u64::try_from(FACTS_LIFETIME.as_millis()).unwrap_or(u64::MAX);
-        let is_old = |known: &Known| self.time().saturating_sub(known.at) >= lifetime;
+        self.as_of(user_id, FACTS_LIFETIME).await
+    }
+
+    /// A person, or that there is none, as of at most a minute ago: for those who only wait.
+    ///
+    /// # Errors
+    /// [`PersonError`].
+    pub(crate) async fn for_waiting(&self, user_id: &str) -> Result<Arc<Person>, PersonError> {
+        self.as_of(user_id, FACTS_KEPT).await
+    }
+
+    async fn as_of(&self, user_id: &str, oldest: Duration) -> Result<Arc<Person>, PersonError> {
+        let is_old = |known: &Known| known.age(self.time()).is_none_or(|age| age >= oldest);
         if self.known.get(user_id).await.as_ref().is_some_and(is_old) {
             self.known.invalidate(user_id).await;
         }
@@ -189,7 +208,22 @@ impl People {
 
     /// A person as Clerk has said within the last half minute, if it was asked.
     pub async fn known(&self, user_id: &str) -> Option<Arc<Person>> {
-        self.known.get(user_id).await?.person
+        let known = self.known.get(user_id).await?;
+        let is_recent = known
+            .age(self.time())
+            .is_some_and(|age| age < FACTS_LIFETIME);
+        known.person.filter(|_| is_recent)
+    }
+
+    /// What Clerk has said of a person within the last minute, if it was asked, and for how long that is
+    /// enough for those who only wait.
+    pub(crate) async fn known_for_waiting(
+        &self,
+        user_id: &str,
+    ) -> Option<(Result<Arc<Person>, PersonError>, Duration)> {
+        let known = self.known.get(user_id).await?;
+        let rest = fresh_for(known.at, self.time())?;
+        Some((known.into_person(), rest))
     }
 
     /// A person as of now, past what is known.

@@ -28,6 +28,7 @@ pub use self::parts::{frontend, machine, provider};
 use crate::{
     app::{App, EmulatedPerson},
     authenticate::BearerTokens,
+    clerk_pace::ClerkPace,
     config::{Config, SignIn as SignInConfig},
     connections::ConnectionBounds,
     credentials::Credentials,
@@ -102,7 +103,6 @@ pub struct Server {
     sessions: Arc<OwnedSessions>,
     lists: Arc<ToolLists>,
     lists_tools: Arc<dyn ListsTools>,
-    people_per_second: Option<u32>,
     stop: Arc<CancellationToken>,
     grace: std::time::Duration,
     connections: ConnectionBounds,
@@ -193,6 +193,7 @@ impl Server {
             tool_state: around.tool_state,
             tool_state_kept: config.oauth.refresh_total_lifetime,
             audit_kept: config.audit.keep,
+            pace: Arc::new(ClerkPace::new(config.limits.people_per_second)),
             readiness: Readiness::default(),
             ends: Arc::new(GrantEnds::default()),
             allowed: allowed.clone(),
@@ -232,7 +233,6 @@ impl Server {
             sessions,
             lists,
             lists_tools,
-            people_per_second: config.limits.people_per_second,
             app,
             credentials,
             stop,
@@ -258,7 +258,7 @@ impl Server {
             self.lists,
             self.lists_tools,
             Arc::clone(&self.app.env),
-            self.people_per_second,
+            Arc::clone(&self.app.pace),
         ));
         let until = CancellationToken::clone(&self.stop);
         let serving = listen::serve(listener, self.router, self.connections, until, self.grace);

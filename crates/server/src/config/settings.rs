@@ -312,8 +312,9 @@ settings! {
         "Streams that one person has open through one client, 429 beyond; 1 to 1000000").default("200");
     PEOPLE_PER_SECOND = Setting::new("limits.people_per_second", Kind::Integer,
         "About how many people Clerk is asked in a second, two requests each, whose clients only wait to hear \
-         that their tools have changed; each is asked about once a minute at most. 0 asks about nobody who \
-         calls nothing; at most 1000")
+         that their tools have changed; each is asked about once a minute at most. Where Clerk is the \
+         authorization server, its tokens that clients wait with take turns with them, three requests each at \
+         most. 0 asks about nobody who calls nothing; at most 1000")
         .default("1");
     MAX_CONNECTIONS = Setting::new("limits.max_connections", Kind::Integer,
         "Connections open at the same time, 503 beyond; 1 to 1000000").default("30000");

@@ -40,7 +40,7 @@ const TICKET_LIFETIME: Duration = Duration::from_secs(60);
 /// How long a session is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(60 * 60);
 /// The same where Clerk issued the token: as long as there is a session, Clerk is asked about the token
-/// and the person every few seconds (`token_ends`).
+/// and the person now and then (`token_ends`).
 const IDLE_BY_TOKEN: Duration = Duration::from_secs(10 * 60);
 /// How long it is believed that Clerk asks somebody for a second factor, or refuses them.
 const REFUSAL_BELIEVED: Duration = Duration::from_secs(5 * 60);

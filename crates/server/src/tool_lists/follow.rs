@@ -5,18 +5,13 @@ use std::{sync::Arc, time::Duration};
 use clerk::{BoxFuture, Env};
 use mcp::Caller;
 use store::sessions::ListDigest;
-use tokio::time::Instant;
 
 use super::{Reading, ToolLists, watch::Due};
-use crate::people::{Person, PersonError};
+use crate::{
+    clerk_pace::{ClerkPace, Turn},
+    people::{Person, PersonError},
+};
 
-/// How long Clerk is left alone that could not say who somebody is (429, 5xx, nobody there), unless it
-/// names a longer time itself.
-const PAUSE: Duration = Duration::from_secs(30);
-/// The longest of such times: who names a longer one is asked then all the same.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
-/// How long Clerk has to say who somebody is. Whoever is to be told of what is known waits meanwhile.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait at most before looking again whose turn it is: the clock may be set.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -35,58 +30,37 @@ pub(crate) trait ListsTools: Send + Sync {
     fn ask<'a>(&'a self, user_id: &'a str) -> BoxFuture<'a, Result<(), PersonError>>;
 }
 
-/// Follows the people who listen, until it is dropped. For their streams alone Clerk is asked about at
-/// most `people_per_second` of them; `None`: about nobody.
+/// Follows the people who listen, until it is dropped. For their streams alone Clerk is asked at this pace.
 pub(crate) async fn follow(
     lists: Arc<ToolLists>,
     tools: Arc<dyn ListsTools>,
     env: Arc<dyn Env>,
-    people_per_second: Option<u32>,
+    pace: Arc<ClerkPace>,
 ) {
-    let pace = people_per_second.map(|people| Duration::from_secs(1) / people.max(1));
-    let mut may_ask_at = Instant::now();
     loop {
         while let Some(due) = lists.next_due() {
             tell(tools.as_ref(), &lists, due).await;
         }
-        let Some(pace) = pace else {
-            lists.work().await;
-            continue;
-        };
-        let wait = match lists.next_reading(env.now()) {
-            Reading::Nobody => {
-                lists.work().await;
-                continue;
-            }
-            Reading::In(rest) => rest.min(LOOK_EVERY),
-            Reading::Of(user_id) => {
-                let rest = may_ask_at.saturating_duration_since(Instant::now());
-                if rest.is_zero() {
-                    let asked = tokio::time::timeout(PATIENCE, tools.ask(&user_id)).await;
-                    let too_late = PersonError::Unavailable { retry_after: None };
-                    let asked = asked.unwrap_or(Err(too_late));
-                    lists.asked(&user_id, env.now());
-                    may_ask_at = Instant::now() + after(pace, asked);
-                    continue;
-                }
-                rest
-            }
-        };
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = lists.work() => {}
+        match lists.next_reading(env.now()) {
+            Reading::In(rest) if pace.asks() => tokio::select! {
+                () = tokio::time::sleep(rest.min(LOOK_EVERY)) => {}
+                () = lists.work() => {}
+            },
+            Reading::Of(_) if pace.asks() => tokio::select! {
+                turn = pace.turn() => ask(turn, &lists, tools.as_ref(), env.as_ref()).await,
+                () = lists.work() => {}
+            },
+            _ => lists.work().await,
         }
     }
 }
 
-/// How long not to ask after this answer.
-fn after(pace: Duration, asked: Result<(), PersonError>) -> Duration {
-    match asked {
-        Ok(()) | Err(PersonError::Deleted) => pace,
-        Err(PersonError::Unavailable { retry_after }) => {
-            let pause = retry_after.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE);
-            pause.max(pace)
-        }
+/// Asks about the person whose turn it is by now, if it is anybody's.
+async fn ask(turn: Turn<'_>, lists: &ToolLists, tools: &dyn ListsTools, env: &dyn Env) {
+    if let Reading::Of(user_id) = lists.next_reading(env.now()) {
+        // Whatever came of it is no news: whoever is heard of is seen.
+        let _ = turn.ask(tools.ask(&user_id)).await;
+        lists.asked(&user_id, env.now());
     }
 }
 
@@ -131,6 +105,8 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use std::sync::Mutex;
+
+    use tokio::time::Instant;
 
     use super::*;
     use crate::{
@@ -181,7 +157,8 @@ mod tests {
         fn follow(self: &Arc<Self>, people_per_second: Option<u32>) {
             let (lists, env) = (Arc::clone(&self.lists), Arc::clone(&self.env));
             let tools = Arc::clone(self) as Arc<dyn ListsTools>;
-            tokio::spawn(follow(lists, tools, env, people_per_second));
+            let pace = Arc::new(ClerkPace::new(people_per_second));
+            tokio::spawn(follow(lists, tools, env, pace));
         }
 
         fn watch(&self, user_id: &str) -> (crate::tool_lists::Watching, Arc<Client>) {
@@ -313,18 +290,5 @@ mod tests {
         clerk.lists.seen("ava", &Arc::new(person(3)), now);
         pass(1).await;
         assert_eq!(ava.0.lock().unwrap().last(), Some(&3));
-    }
-
-    #[test]
-    fn however_long_clerk_wants_to_be_left_alone_it_is_asked_again() {
-        let pause = |seconds: Option<u64>| {
-            let retry_after = seconds.map(Duration::from_secs);
-            let answer = Err(PersonError::Unavailable { retry_after });
-            after(Duration::from_secs(1), answer).as_secs()
-        };
-        assert_eq!(pause(None), 30);
-        assert_eq!(pause(Some(5)), 30);
-        assert_eq!(pause(Some(90)), 90);
-        assert_eq!(pause(Some(u64::MAX)), 600);
     }
 }

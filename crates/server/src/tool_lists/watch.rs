@@ -10,10 +10,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::Listener;
-use crate::people::Person;
-
-/// How old what is known of a person may be before Clerk is asked for their streams alone.
-pub(super) const ASKED_EVERY: Duration = Duration::from_secs(60);
+use crate::{clerk_pace::ASKED_EVERY, people::Person};
 
 /// The people whose clients listen for changes of their tool lists.
 #[derive(Default)]
