@@ -23,7 +23,8 @@ fn config(api: &Api, credential: &str, more: &str) -> String {
     rest + &order_tool(api, credential)
 }
 
-/// Waits for something that the server does by itself: it looks at tokens every 15 seconds.
+/// Waits for something that the server does by itself: every 15 seconds it looks whether what it knows of a
+/// token is a minute old.
 #[track_caller]
 fn by_itself(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
@@ -74,6 +75,7 @@ fn a_session_is_started_once_for_a_person_and_client_and_revoked_with_their_toke
     server.never_writes(&[&sent, &first, &second, &elsewhere]);
     // Nobody calls: the server looks.
     client.revoke(&second);
+    server.advance(Duration::from_secs(60));
     by_itself("the session is revoked with the token", || {
         sessions(&server, PRIYA, "revoked").contains(&session)
     });
