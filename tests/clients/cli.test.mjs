@@ -16,7 +16,7 @@ const KEY = 'sk_test_0123456789abcdefghij';
 /** Runs a command under a pseudo-terminal, with what a person types. */
 function onTerminal(args, input = '') {
   const quoted = [BINARY, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-  const ran = spawnSync('script', ['-qec', quoted, '/dev/null'], { env: environment(), input, encoding: 'utf8', timeout: 20_000 });
+  const ran = spawnSync('script', ['-qec', quoted, '/dev/null'], { env: environment(), input, encoding: 'utf8', timeout: 60_000 });
   return { code: ran.status, text: ran.stdout.replaceAll('\r', '') };
 }
 

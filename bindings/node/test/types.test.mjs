@@ -12,7 +12,7 @@ const BIN = resolve(import.meta.dirname, 'node_modules/.bin');
 const PACKAGE = resolve(import.meta.dirname, '..');
 
 for (const consumer of Object.keys(CONSUMERS)) {
-  test(`tsc over ${consumer}`, { timeout: 120_000 }, () => {
+  test(`tsc over ${consumer}`, { timeout: 600_000 }, () => {
     const folder = join(FOLDER, consumer);
     copyFileSync(join(import.meta.dirname, 'types', `${consumer}.ts`), join(folder, 'program.ts'));
     const compilerOptions = {
@@ -40,7 +40,7 @@ for (const consumer of Object.keys(CONSUMERS)) {
   });
 }
 
-test('attw finds nothing', { timeout: 120_000 }, (t) => {
+test('attw finds nothing', { timeout: 600_000 }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'attw-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   execFileSync('npm', ['pack', '--pack-destination', folder, '--loglevel=error'], { cwd: PACKAGE });

@@ -29,7 +29,7 @@ export function environment(extra = {}) {
  * @param {{env?: Record<string, string>, input?: string, timeoutMs?: number}} options
  * @returns {Promise<{code: number | null, signal: string | null, stdout: string, stderr: string}>}
  */
-export function run(args, { env = {}, input = '', timeoutMs = 20_000 } = {}) {
+export function run(args, { env = {}, input = '', timeoutMs = 60_000 } = {}) {
   return new Promise((done, fail) => {
     const child = spawn(BINARY, args, { env: environment(env) });
     const output = { stdout: '', stderr: '' };

@@ -11,7 +11,7 @@ export async function startEmulator(t, args = []) {
   let output = '';
   const ended = new Promise((done) => child.on('close', (code, signal) => done({ code, signal })));
   const url = await new Promise((done, fail) => {
-    const timer = setTimeout(() => fail(new Error(`the emulator named no address: ${output}`)), 30_000);
+    const timer = setTimeout(() => fail(new Error(`the emulator named no address: ${output}`)), 60_000);
     const look = (chunk) => {
       output += chunk;
       const address = output.match(/http:\/\/(?:127\.0\.0\.1|localhost):[1-9]\d*/);

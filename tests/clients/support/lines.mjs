@@ -65,7 +65,7 @@ class Lines {
     return this.next((message) => message.id === id && !message.method, options);
   }
 
-  next(wanted, { timeoutMs = 15_000 } = {}) {
+  next(wanted, { timeoutMs = 60_000 } = {}) {
     return new Promise((done, fail) => {
       const fault = (what) => {
         clearTimeout(timer);

@@ -84,7 +84,7 @@ async function start(t, dir, args, named, env = {}) {
     remove(dir);
   });
   const name = await new Promise((done, fail) => {
-    const timer = setTimeout(() => fail(new Error(`clerk-mcp ${args[0]} named no address: ${output}`)), 30_000);
+    const timer = setTimeout(() => fail(new Error(`clerk-mcp ${args[0]} named no address: ${output}`)), 60_000);
     const look = (chunk) => {
       output += chunk;
       const found = output.match(named);

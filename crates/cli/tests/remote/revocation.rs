@@ -127,7 +127,7 @@ fn revocation_ends_streams_that_are_open() {
         said.extend(piece);
     }
     assert!(
-        begun.elapsed() < Duration::from_secs(5),
+        begun.elapsed() < Duration::from_secs(30),
         "{:?}",
         begun.elapsed()
     );

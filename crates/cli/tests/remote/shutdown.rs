@@ -87,7 +87,7 @@ fn what_takes_longer_than_the_grace_is_cut_off() {
     server.terminate();
     assert!(server.wait().success());
     assert!(
-        begun.elapsed() < Duration::from_secs(8),
+        begun.elapsed() < Duration::from_secs(30),
         "{:?}",
         begun.elapsed()
     );
