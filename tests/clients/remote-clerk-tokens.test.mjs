@@ -77,7 +77,9 @@ for (const each of CLIENTS) {
       await dev.control('POST', 'clock', { advance_ms: DAY + 60_000 });
       assert.deepEqual((await client.callTool({ name: 'add', arguments: { a: 1, b: 2 } })).structuredContent, { sum: 3 });
       assert.notEqual(app.tokens().access_token, before);
-      assert.equal(wire.lines().filter((line) => line === 'POST /oauth/token 200').length, 2);
+      // At the sign-in and now; SDK 1 may refresh for its stream as well, which ended with the token.
+      const redeemed = wire.lines().filter((line) => line.startsWith('POST /oauth/token'));
+      assert.ok([2, 3].includes(redeemed.length) && redeemed.every((line) => line.endsWith(' 200')), wire.lines().join(', '));
     });
   });
 }
