@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     access,
-    http_tools::{CredentialKind, DefinitionFault, Definitions, HttpTools},
+    http_tools::{CredentialKind, DefinitionFault, Definitions, HttpTools, line_of},
 };
 
 /// The tools over the owner's API; `Some(None)` when there is no `[api]`.
@@ -49,19 +49,39 @@ pub(super) fn http_tools(
             return None;
         }
     };
+    let Some(tools) = tools else {
+        return Some(None);
+    };
     let mut whole = true;
-    for tool in tools.iter().flat_map(|tools| &tools.tools) {
+    for tool in &tools.tools {
         for scope in tool.scopes() {
             if scopes.is_some_and(|scopes| scopes.definition(scope).is_none()) {
                 let problem = format!("nobody can grant the scope {}", shown(scope));
                 let wrong = Wrong::new(problem, "define it in [[oauth.scopes]]");
-                let place = Place::Setting(format!("tools.{}.scopes", tool.name()));
-                reading.fault(wrong.at(place));
+                reading.fault(wrong.at(place(reading, &tools, tool.name(), "scopes")));
                 whole = false;
             }
         }
     }
-    whole.then_some(tools)
+    whole.then_some(Some(tools))
+}
+
+/// Where a key of a tool's entry is; the entry, for no key and one that is not there.
+fn place(reading: &Reading<'_>, tools: &HttpTools, tool: &str, key: &str) -> Place {
+    let key_of_tool = match key {
+        "" => format!("tools.{tool}"),
+        key => format!("tools.{tool}.{key}"),
+    };
+    let toml = reading.sources().toml;
+    let found = toml.and_then(|(name, text)| Some((name, line_of(tools, tool, key, text)?)));
+    match found {
+        Some((name, line)) => Place::File {
+            name: name.to_owned(),
+            line,
+            key: key_of_tool,
+        },
+        None => Place::Setting(key_of_tool),
+    }
 }
 
 /// Why a server where people sign in like this has no such credential, and what to do.
@@ -113,7 +133,7 @@ pub(super) fn check_state(reading: &Reading<'_>, tools: &HttpTools) {
     for tool in &tools.tools {
         for name in tool.state_read() {
             if !saved.contains(name.as_str()) {
-                let place = Place::Setting(format!("tools.{}", tool.name()));
+                let place = place(reading, tools, tool.name(), "");
                 let problem = format!("no tool saves the value of {{state.{name}}}");
                 let hint =
                     format!("add save = {{ {name} = \"/…\" }} to the tool that it comes from");

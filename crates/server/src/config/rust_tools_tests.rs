@@ -181,7 +181,7 @@ fn a_value_that_no_tool_saves_is_refused() {
     };
     let told = fault(&api(""), &[]);
     assert!(
-        told.contains("tools.show: no tool saves the value of {state.cart}"),
+        told.contains(" (tools.show): no tool saves the value of {state.cart}"),
         "{told}"
     );
     good(&api("save = { cart = \"/id\" }\n"), &[]);

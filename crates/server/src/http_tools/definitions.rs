@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue};
 use mcp::owners_api::BaseUrl;
 use serde_json::Value;
 use toml::de::DeTable;
+use toolkit::text::escape_str;
 
 use super::{
     credential::CredentialKind,
@@ -59,6 +60,8 @@ pub struct HttpTools {
     pub tools: Vec<Arc<HttpTool>>,
     /// Where machine-to-machine tokens come from, if it is said.
     pub machine: Option<MachineConfig>,
+    /// JSON pointers to the entries of those that have one, by name.
+    entries: BTreeMap<String, String>,
 }
 
 impl HttpTools {
@@ -92,6 +95,24 @@ impl HttpTools {
         }
     }
 }
+
+/// The line of a tool's entry in the text that it was read from, or of a key of that entry.
+pub(crate) fn line_of(tools: &HttpTools, tool: &str, key: &str, text: &str) -> Option<usize> {
+    let entry = tools.entries.get(tool)?;
+    let table = DeTable::parse(text).ok()?;
+    toml_line(text, table.get_ref(), &format!("{entry}/{key}"))
+}
+
+/// Whether a part of a tool, by its pointer, is the OpenAPI file's also where an entry changes the rest.
+fn is_of_file(pointer: &str) -> bool {
+    let part = pointer.split('/').nth(1).unwrap_or_default();
+    REQUEST_KEYS.contains(&part)
+}
+
+/// What makes a request.
+const REQUEST_KEYS: &[&str] = &[
+    "method", "path", "query", "headers", "body", "form", "input",
+];
 
 fn in_file(file: &str, line: Option<usize>, fault: Fault) -> DefinitionFault {
     DefinitionFault {
@@ -148,21 +169,25 @@ impl Reading<'_> {
         let imported = self.import(&table, api.as_deref());
         // A stand-in lets faults of the tools be found when the API has some itself.
         let known = api.clone().unwrap_or_else(stand_in);
-        let mut specs: BTreeMap<usize, ToolSpec> = BTreeMap::new();
+        let mut specs: BTreeMap<usize, (ToolSpec, String)> = BTreeMap::new();
         let mut tools = Vec::new();
         let mut names: Vec<(String, String)> = Vec::new();
-        let mut add = |spec: ToolSpec, pointer: &str, faults: &Faults| {
-            let at = format!("{pointer}/name");
-            if (self.definitions.is_taken)(&spec.name) {
-                let problem = format!("{} is the name of another tool here", shown(&spec.name));
-                faults.add(&at, problem, "give it another name");
-            } else if let Some((_, other)) = names.iter().find(|(name, _)| *name == spec.name) {
-                let problem = format!("{} is the name of {other} too", shown(&spec.name));
-                faults.add(&at, problem, "give one of them another name");
-            }
-            names.push((spec.name.clone(), pointer.to_owned()));
-            tools.extend(HttpTool::new(spec, &known, pointer, faults).map(Arc::new));
-        };
+        let mut entries_of = BTreeMap::new();
+        // `whole` is where the tool is, for who has the same name.
+        let mut add =
+            |spec: ToolSpec, whole: &str, pointer: &str, rename: &str, faults: &Faults| {
+                let at = format!("{pointer}/name");
+                if (self.definitions.is_taken)(&spec.name) {
+                    let problem = format!("{} is the name of another tool here", shown(&spec.name));
+                    faults.add(&at, problem, format!("give it another name{rename}"));
+                } else if let Some((_, other)) = names.iter().find(|(name, _)| *name == spec.name) {
+                    let problem = format!("{} is the name of {other} too", shown(&spec.name));
+                    let hint = format!("give one of them another name{rename}");
+                    faults.add(&at, problem, hint);
+                }
+                names.push((spec.name.clone(), whole.to_owned()));
+                tools.extend(HttpTool::new(spec, &known, pointer, faults).map(Arc::new));
+            };
         for (index, entry) in entries.iter().enumerate() {
             let pointer = format!("/tools/{index}");
             let Some(table) = Table::new(entry, &pointer, TOOL_KEYS, faults) else {
@@ -170,17 +195,36 @@ impl Reading<'_> {
             };
             if table.has("operation") {
                 if let Some((at, spec)) = self.overridden(&table, imported.as_ref(), &specs) {
-                    specs.insert(at, spec);
+                    specs.insert(at, (spec, pointer));
                 }
             } else if let Some(spec) = self.tool(&table, None) {
-                add(spec, &pointer, faults);
+                entries_of.insert(spec.name.clone(), pointer.clone());
+                add(spec, &pointer, &pointer, "", faults);
             }
         }
         if let Some(imported) = imported {
             let of_file = Faults::default();
             for (index, operation) in imported.operations.into_iter().enumerate() {
-                let spec = specs.remove(&index).unwrap_or(operation.spec);
-                add(spec, &operation.pointer, &of_file);
+                let at = operation.pointer;
+                let Some((spec, entry)) = specs.remove(&index) else {
+                    let rename = format!(
+                        ": add [[tools]] with operation = \"{}\" and name = \"…\"",
+                        escape_str(&operation.id)
+                    );
+                    add(operation.spec, &at, &at, &rename, &of_file);
+                    continue;
+                };
+                entries_of.insert(spec.name.clone(), entry.clone());
+                let found = Faults::default();
+                add(spec, &entry, "", "", &found);
+                for fault in found.into_vec() {
+                    let (holder, faults) = match is_of_file(&fault.pointer) {
+                        true => (&at, &of_file),
+                        false => (&entry, faults),
+                    };
+                    let pointer = format!("{holder}{}", fault.pointer);
+                    faults.add(pointer, fault.problem, fault.hint);
+                }
             }
             let found = of_file.into_vec();
             self.elsewhere(&imported.file, &imported.text, found);
@@ -197,6 +241,7 @@ impl Reading<'_> {
             api: api?,
             tools,
             machine,
+            entries: entries_of,
         })
     }
 
@@ -317,7 +362,7 @@ impl Reading<'_> {
         &self,
         table: &Table<'_>,
         imported: Option<&Imported>,
-        known: &BTreeMap<usize, ToolSpec>,
+        known: &BTreeMap<usize, (ToolSpec, String)>,
     ) -> Option<(usize, ToolSpec)> {
         let operation = table.text("operation")?;
         let Some(imported) = imported else {
@@ -328,9 +373,7 @@ impl Reading<'_> {
             );
             return None;
         };
-        for key in [
-            "method", "path", "query", "headers", "body", "form", "input",
-        ] {
+        for key in REQUEST_KEYS {
             if table.has(key) {
                 let hint = "remove it; or, for another request, remove `operation`";
                 table.fault(key, "the OpenAPI file says this of an operation", hint);
@@ -350,6 +393,18 @@ impl Reading<'_> {
             table.fault("operation", problem, hint);
             return None;
         };
+        let same = |other: &openapi::Operation| other.id == operation;
+        if let Some(other) = imported.operations.iter().skip(index + 1).find(|o| same(o)) {
+            let problem = format!(
+                "{} is the operationId of {} and {}",
+                shown(operation),
+                imported.operations[index].pointer,
+                other.pointer
+            );
+            let hint = "give each an operationId of its own in the OpenAPI file";
+            table.fault("operation", problem, hint);
+            return None;
+        }
         if known.contains_key(&index) {
             table.fault(
                 "operation",

@@ -7,12 +7,12 @@ use super::{
     body::{Body, JsonTemplate},
     definitions::Reading,
     fault::{Faults, shown},
-    fields::{Field, Header, header_name, is_secret_name},
+    fields::{Field, Header, header_name, is_of_value, is_secret_name},
     pagination::{MOST_PAGES, PageKind, Pagination},
     path::PathTemplate,
     reader::{Table, kind, token},
     source,
-    template::{Template, is_name},
+    template::{Part, Template, is_name},
     tool::{GivenHints, Input, OutputKind, ToolSpec},
 };
 
@@ -217,11 +217,24 @@ fn headers(table: &Table<'_>) -> Vec<Header> {
         .filter_map(|(name, text)| {
             let at = format!("{}/{}", table.at("headers"), token(name));
             let template = template(text, &at, table.faults)?;
+            if !template.parts().iter().all(is_of_header) {
+                let problem = format!("{} is no value of a header", shown(text));
+                let hint = "use visible ASCII characters and spaces";
+                table.faults.add(&at, problem, hint);
+            }
             let fixed = template.literal().is_some();
             let name = own_header(name, fixed, &at, table.faults)?;
             Some(Header { name, template })
         });
     headers.collect()
+}
+
+/// Whether a part that no argument decides can stand in a header; values are looked at in each call.
+fn is_of_header(part: &Part) -> bool {
+    match part {
+        Part::Literal(text) => text.bytes().all(is_of_value),
+        Part::Value(_) => true,
+    }
 }
 
 /// A header that a tool may set; a fixed value must not be a secret.

@@ -118,9 +118,8 @@ impl Header {
             return Ok(None);
         };
         // Without line breaks and other control characters no value ends its header.
-        let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
         let value = HeaderValue::from_str(&text).ok();
-        match value.filter(|_| text.bytes().all(plain)) {
+        match value.filter(|_| text.bytes().all(is_of_value)) {
             Some(value) => Ok(Some(value)),
             None => Err(ArgumentFault::new(
                 self.template
@@ -132,6 +131,11 @@ impl Header {
             )),
         }
     }
+}
+
+/// Whether a byte can stand in the value of a header, and end nothing.
+pub(crate) fn is_of_value(byte: u8) -> bool {
+    byte == b' ' || byte.is_ascii_graphic()
 }
 
 /// Reads a header's name: one that a tool may set. An error says why it may not, and what to do.

@@ -132,9 +132,17 @@ impl<'a> Table<'a> {
 
     pub(crate) fn integer(&self, key: &str, bounds: std::ops::RangeInclusive<u64>) -> Option<u64> {
         let expected = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-        self.typed(key, &expected, |value| {
-            value.as_u64().filter(|number| bounds.contains(number))
-        })
+        let value = self.get(key)?;
+        let number = value.as_u64().filter(|number| bounds.contains(number));
+        if number.is_none() {
+            let found = match value {
+                Value::Number(number) => format!("`{number}`"),
+                other => kind(other).to_owned(),
+            };
+            let problem = format!("{found} is not {expected}");
+            self.fault(key, problem, format!("write {expected}"));
+        }
+        number
     }
 
     pub(crate) fn texts(&self, key: &str) -> Option<Vec<String>> {
@@ -146,13 +154,16 @@ impl<'a> Table<'a> {
 
     /// A table of texts.
     pub(crate) fn text_map(&self, key: &str) -> Vec<(&'a str, &'a str)> {
-        let read = self.typed(key, "a table of texts", |value| {
-            let pairs = value.as_object()?.iter();
-            pairs
-                .map(|(name, text)| Some((name.as_str(), text.as_str()?)))
-                .collect()
+        let members = self.typed(key, "a table of texts", Value::as_object);
+        let pairs = members.into_iter().flatten().filter_map(|(name, value)| {
+            if value.as_str().is_none() {
+                let at = format!("{}/{}", self.at(key), token(name));
+                let problem = format!("this is {}, not a text, in quotes", kind(value));
+                self.faults.add(at, problem, "write it in quotes");
+            }
+            Some((name.as_str(), value.as_str()?))
         });
-        read.unwrap_or_default()
+        pairs.collect()
     }
 
     pub(crate) fn duration(&self, key: &str) -> Option<Duration> {

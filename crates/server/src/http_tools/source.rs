@@ -84,7 +84,7 @@ pub(crate) fn document(text: &str) -> Result<Value, NotReadable> {
             problem: format!("this is not JSON: {}", brief(&error.to_string())),
         });
     }
-    serde_saphyr::from_str(text).map_err(|error| NotReadable {
+    serde_saphyr::from_str_with_options(text, options()).map_err(|error| NotReadable {
         line: error
             .location()
             .and_then(|location| usize::try_from(location.line()).ok()),
@@ -92,13 +92,37 @@ pub(crate) fn document(text: &str) -> Result<Value, NotReadable> {
     })
 }
 
+/// How YAML is read: as version 1.2, so that `y` and `no` are texts and not truths. The file is its
+/// owner's and bounded as a whole, and so is what its anchors and aliases make of it.
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        strict_booleans: true,
+        budget: serde_saphyr::budget! {
+            max_events: MOST_EVENTS,
+            max_nodes: MOST_EVENTS,
+            max_depth: DEEPEST,
+            max_recorded_anchor_events: MOST_REPEATED,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: MOST_REPEATED,
+        },
+    }
+}
+
+/// More than a file of the largest size has, were it of nothing but short names and values.
+const MOST_EVENTS: usize = 8_000_000;
+/// What anchors name and aliases repeat, in names and values.
+const MOST_REPEATED: usize = 100_000;
+/// As deep as JSON may be (serde_json's own bound).
+const DEEPEST: usize = 128;
+
 /// The lines of a YAML or JSON file.
 pub(crate) struct DocumentLines(Option<Spanned<Node>>);
 
 impl DocumentLines {
     /// Reads a file once more, for its lines alone. One that is neither YAML nor JSON has none.
     pub(crate) fn read(text: &str) -> Self {
-        Self(serde_saphyr::from_str(text).ok())
+        Self(serde_saphyr::from_str_with_options(text, options()).ok())
     }
 
     /// The line of what a JSON pointer leads to, or of the last thing on the way.

@@ -1,6 +1,6 @@
 //! Texts with places for values: `/orders/{customerId}`.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::fault::{ArgumentFault, shown};
 
@@ -142,7 +142,7 @@ impl Template {
 pub(crate) fn scalar(source: &Source, value: &Value) -> Result<String, ArgumentFault> {
     match value {
         Value::String(text) => Ok(text.clone()),
-        Value::Number(number) => Ok(number.to_string()),
+        Value::Number(number) => Ok(plain(number)),
         Value::Bool(switch) => Ok(switch.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => Err(ArgumentFault::new(
             source.name(),
@@ -150,6 +150,20 @@ pub(crate) fn scalar(source: &Source, value: &Value) -> Result<String, ArgumentF
         )),
     }
 }
+
+/// A number as an address has it: JSON Schema takes `5.0` for an integer, and an API for none.
+fn plain(number: &Number) -> String {
+    let whole = number
+        .as_f64()
+        .filter(|value| number.is_f64() && value.fract() == 0.0 && value.abs() < WHOLE_TO);
+    match whole {
+        Some(whole) => format!("{whole:.0}"),
+        None => number.to_string(),
+    }
+}
+
+/// All whole numbers below are exact (2^53).
+const WHOLE_TO: f64 = 9_007_199_254_740_992.0;
 
 fn source(text: &str) -> Result<Source, String> {
     let of_state = text.strip_prefix("state.");

@@ -108,8 +108,19 @@ fn every_fault_has_its_line_and_a_hint() {
         ("path = \"/\"\nquery = { a = \"{a\" }", "is not closed", ""),
         (
             "path = \"/\"\nquery = { a = 1 }",
-            "not a table of texts",
+            "(/tools/0/query/a): this is a number, not a text",
+            "write it in quotes",
+        ),
+        ("path = \"/\"\nretries = 9", "`9` is not a whole number", ""),
+        (
+            "path = \"/\"\nheaders = { X = \"é\" }",
+            "`é` is no value",
             "",
+        ),
+        (
+            "path = \"/\"\nheaders = { X = \"a{id}\\r\\nB: c\" }",
+            "is no value of a header",
+            "visible ASCII",
         ),
         ("path = \"/\"\nbody = { a = 1 }", "a GET has no body", ""),
         (

@@ -430,3 +430,175 @@ fn two_hundred_operations_load() {
         );
     }
 }
+
+/// A file with these paths.
+fn paths(version: &str, paths: &str) -> String {
+    format!("openapi: {version}\ninfo: {{ title: T, version: \"1\" }}\npaths:\n{paths}")
+}
+
+#[test]
+fn names_that_clash_are_told_with_what_to_write() {
+    let file = paths(
+        "3.1.0",
+        "  /a: { get: { operationId: get.order } }\n  /b: { get: { operationId: get_order } }\n",
+    );
+    let faults = import("", &file).unwrap_err();
+    assert!(
+        faults[0].starts_with("openapi.yaml:5 ")
+            && faults[0].contains("`get_order` is the name of /paths/~1a/get too")
+            && faults[0].contains("[[tools]] with operation = \"get_order\" and name = "),
+        "{faults:?}"
+    );
+    let entry = "[[tools]]\noperation = \"get_order\"\nname = \"getB\"";
+    assert!(import(entry, &file).is_ok());
+    // Which of two is meant is nobody's guess.
+    let twice = file.replace("get_order", "get.order");
+    let entry = entry.replace("get_order", "get.order");
+    let faults = import(&entry, &twice).unwrap_err();
+    assert!(
+        faults[0].starts_with("clerk-mcp.toml:")
+            && faults[0].contains("is the operationId of /paths/~1a/get and /paths/~1b/get"),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn what_an_entry_says_wrongly_of_an_operation_is_the_entrys_fault() {
+    let file = paths("3.1.0", "  /a: { post: { operationId: a } }\n");
+    for (says, at, problem) in [
+        (
+            "output = { pointer = \"/x\" }\npagination = { kind = \"page\", parameter = \"p\", items = \"/i\" }",
+            "/output",
+            "cannot go with",
+        ),
+        ("retries = 2", "/retries", "may have run"),
+        ("name = \"getUser\"", "/name", "the name of another tool"),
+    ] {
+        let entry = format!("[[tools]]\noperation = \"a\"\n{says}");
+        let faults = import(&entry, &file).unwrap_err();
+        assert!(
+            faults[0].starts_with("clerk-mcp.toml:")
+                && faults[0].contains(&format!("(/tools/0{at}): "))
+                && faults[0].contains(problem),
+            "{faults:?}"
+        );
+    }
+    // What is wrong with the request is the file's.
+    let file = paths(
+        "3.1.0",
+        "  /a: { get: { operationId: a, parameters: [{ name: q, in: query, schema: { type: x } }] } }\n",
+    );
+    let entry = "[[tools]]\noperation = \"a\"\nname = \"b\"";
+    let faults = import(entry, &file).unwrap_err();
+    assert!(faults[0].starts_with("openapi.yaml:4 "), "{faults:?}");
+}
+
+#[test]
+fn yaml_is_that_of_version_1_2() {
+    let file = paths(
+        "3.1",
+        "  x-notes: { get: none }
+  /map:
+    get:
+      operationId: map
+      parameters:
+        - { name: y, in: query, schema: { type: string, enum: [no, yes, on, off] } }
+      responses: { 200: { content: { image/png: {} } } }
+",
+    );
+    let tools = import("", &file).unwrap().tools;
+    assert_eq!(tools.len(), 1);
+    let schema = &tools[0].definition().input_schema;
+    assert_eq!(
+        schema["properties"]["y"]["enum"],
+        json!(["no", "yes", "on", "off"])
+    );
+}
+
+/// Aliases that multiply are no way to keep the server busy; a large file without them is read.
+#[test]
+fn large_files_are_read_and_bombs_are_not() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..10 {
+        let below = format!("*a{}, ", level - 1).repeat(10);
+        bomb.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+    }
+    let faults = import("", &(bomb + &paths("3.1.0", "  /a: { get: {} }\n"))).unwrap_err();
+    assert!(faults[0].contains("budget"), "{faults:?}");
+    let examples = "{ a: 1, b: 2, c: 3 }, ".repeat(36_000);
+    let large = format!(
+        "{}x-examples: [{examples}]\n",
+        paths("3.1.0", "  /a: { get: {} }\n")
+    );
+    assert_eq!(import("", &large).unwrap().tools.len(), 1);
+}
+
+#[test]
+fn what_no_request_can_hold_is_left_out_or_refused() {
+    let with = |parameter: &str| {
+        paths(
+            "3.1.0",
+            &format!(
+                "  /a/{{id}}:\n    get:\n      operationId: a\n      parameters:\n        \
+                 - {{ name: id, in: path, required: true, schema: {{ type: string }} }}\n        \
+                 - {parameter}\n"
+            ),
+        )
+    };
+    for (parameter, problem) in [
+        (
+            "{ name: o, in: query, REQUIRED schema: { type: object } }",
+            "`deepObject` alone",
+        ),
+        (
+            "{ name: o, in: query, REQUIRED schema: { type: [object, 'null'] }, explode: false }",
+            "`deepObject` alone",
+        ),
+        (
+            "{ name: o, in: query, REQUIRED content: { application/json: {} } }",
+            "without `schema`",
+        ),
+        (
+            "{ name: X-O, in: header, REQUIRED schema: { type: array, items: { type: string } } }",
+            "an array cannot be sent in a header",
+        ),
+        (
+            "{ name: o, in: query, REQUIRED style: matrix, schema: { type: string } }",
+            "no style of a query",
+        ),
+    ] {
+        let file = with(&parameter.replace("REQUIRED", "required: true,"));
+        let faults = import("", &file).unwrap_err();
+        assert!(
+            faults.len() == 1
+                && faults[0].starts_with("openapi.yaml:9 ")
+                && faults[0].contains(problem),
+            "{faults:?}"
+        );
+        let tools = import("", &with(&parameter.replace("REQUIRED", ""))).unwrap();
+        let schema = &tools.tools[0].definition().input_schema;
+        let arguments = schema["properties"].as_object().unwrap();
+        assert_eq!(arguments.keys().collect::<Vec<_>>(), ["id"], "{parameter}");
+    }
+    for (schema, problem) in [
+        (
+            "schema: { type: array }",
+            "an array cannot be sent in a path",
+        ),
+        (
+            "style: matrix, schema: { type: string }",
+            "the style `matrix`",
+        ),
+        (
+            "style: label, schema: { type: string }",
+            "the style `label`",
+        ),
+    ] {
+        let file =
+            with("{ name: q, in: query, schema: {} }").replace("schema: { type: string }", schema);
+        let faults = import("", &file).unwrap_err();
+        assert!(faults[0].contains(problem), "{faults:?}");
+    }
+    let deep = "{ name: o, in: query, style: deepObject, schema: { type: object } }";
+    assert!(import("", &with(deep)).is_ok());
+}

@@ -35,6 +35,30 @@ fn build(tool: &HttpTool, arguments: &Value) -> Result<http::Request<Bytes>, Arg
     })
 }
 
+/// JSON Schema takes `5.0` for an integer; the API behind an address would not.
+#[test]
+fn whole_numbers_are_written_as_such() {
+    let tool = tool(
+        "[api]\nbase_url = \"https://api.example.com\"\ncredential = \"none\"\n[[tools]]\nname = \"t\"\n\
+         description = \"d\"\nmethod = \"GET\"\npath = \"/{n}\"\nquery = { n = \"{n}\" }\n\
+         input = { properties = { n = { type = \"number\" } }, required = [\"n\"] }\n",
+    );
+    for (number, text) in [
+        (json!(5.0), "5"),
+        (json!(-3.0), "-3"),
+        (json!(5.5), "5.5"),
+        (json!(1e21), "1e%2B21"),
+        (
+            json!(18_446_744_073_709_551_615_u64),
+            "18446744073709551615",
+        ),
+    ] {
+        let request = build(&tool, &json!({ "n": number })).unwrap();
+        let expected = format!("https://api.example.com/{text}?n={text}");
+        assert_eq!(request.uri().to_string(), expected);
+    }
+}
+
 #[test]
 fn every_place_is_filled() {
     let tool = tool(EVERYWHERE);

@@ -17,16 +17,22 @@ pub(super) struct Document<'a> {
 
 impl<'a> Document<'a> {
     pub(super) fn new(root: &'a Value, faults: &'a Faults) -> Option<Self> {
-        let version = root
-            .get("openapi")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let is_3_0 = version.starts_with("3.0.");
-        if !is_3_0 && !version.starts_with("3.1.") {
+        let version = match root.get("openapi") {
+            Some(Value::String(version)) => version.clone(),
+            // YAML takes `3.1` for a number.
+            Some(Value::Number(version)) => version.to_string(),
+            _ => String::new(),
+        };
+        let is = |minor: &str| {
+            let rest = version.strip_prefix(minor);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let is_3_0 = is("3.0");
+        if !is_3_0 && !is("3.1") {
             let problem = match root.get("swagger") {
                 Some(_) => "this is Swagger 2.0".to_owned(),
                 None if version.is_empty() => "this is no OpenAPI file".to_owned(),
-                None => format!("OpenAPI {} is not read", shown(version)),
+                None => format!("OpenAPI {} is not read", shown(&version)),
             };
             faults.add("/openapi", problem, "give a file of OpenAPI 3.0 or 3.1");
             return None;
@@ -57,6 +63,30 @@ impl<'a> Document<'a> {
         self.faults
             .add(at, "these references lead in a circle", hint);
         None
+    }
+
+    /// The type of a schema, where it has a single one besides null. What is wrong with its references
+    /// is found when it is converted.
+    pub(super) fn kind<'v>(&self, schema: &'v Value) -> Option<&'v str>
+    where
+        'a: 'v,
+    {
+        let mut found = schema;
+        for _ in 0..LONGEST_CHAIN {
+            let Some(reference) = found.get("$ref").and_then(Value::as_str) else {
+                break;
+            };
+            found = self.root.pointer(reference.strip_prefix('#')?)?;
+        }
+        match found.get("type")? {
+            Value::String(kind) => Some(kind),
+            Value::Array(kinds) => {
+                let mut kinds = kinds.iter().filter_map(Value::as_str);
+                let kind = kinds.find(|kind| *kind != "null")?;
+                kinds.all(|other| other == "null").then_some(kind)
+            }
+            _ => None,
+        }
     }
 
     /// The JSON pointer of a reference into this document.

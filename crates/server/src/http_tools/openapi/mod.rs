@@ -139,12 +139,16 @@ fn candidates<'a>(document: &Document<'a>) -> Vec<Candidate<'a>> {
     };
     let mut found = Vec::new();
     for (path, item) in paths {
+        // An extension, not a path (OpenAPI, "Specification Extensions").
+        if path.starts_with("x-") {
+            continue;
+        }
         let pointer = format!("/paths/{}", token(path));
         let Some((item, item_pointer)) = document.resolve(item, pointer) else {
             continue;
         };
         for method in METHODS {
-            let Some(operation) = item.get(method) else {
+            let Some(operation) = item.get(method).filter(|operation| operation.is_object()) else {
                 continue;
             };
             let id = operation.get("operationId").and_then(Value::as_str);

@@ -176,12 +176,14 @@ impl Reading<'_, '_, '_> {
                 return;
             }
         };
+        if let Some(problem) = self.unsendable(parameter, place) {
+            // What nobody needs is left out, as cookies are.
+            if required {
+                self.fault(pointer, format!("{}: {problem}", shown(name)), LEAVE_OUT);
+            }
+            return;
+        }
         let Some(schema) = parameter.get("schema") else {
-            self.fault(
-                pointer,
-                "a parameter without `schema` cannot be an argument",
-                LEAVE_OUT,
-            );
             return;
         };
         let mut schema = self.schemas.convert(schema, &format!("{pointer}/schema"));
@@ -196,13 +198,37 @@ impl Reading<'_, '_, '_> {
         match header {
             Some(name) => self.headers.push(Header { name, template }),
             None if place == "path" => drop(self.in_path.insert(name.to_owned(), argument)),
-            None => match style(parameter) {
-                Ok(style) => self.query.push(Field {
-                    style,
-                    ..Field::new(name, template)
-                }),
-                Err(problem) => self.fault(pointer, problem, LEAVE_OUT),
+            None => self.query.push(Field {
+                style: style(parameter).unwrap_or_default(),
+                ..Field::new(name, template)
+            }),
+        }
+    }
+
+    /// Why no request could hold a value of this parameter.
+    fn unsendable(&self, parameter: &Value, place: &str) -> Option<String> {
+        let Some(schema) = parameter.get("schema") else {
+            return Some("a parameter without `schema` cannot be an argument".to_owned());
+        };
+        let given = parameter.get("style").and_then(Value::as_str);
+        let kind = self.document.kind(schema);
+        match (place, kind) {
+            ("query", kind) => match style(parameter) {
+                Err(problem) => Some(problem),
+                Ok(Style::Deep) => None,
+                Ok(_) if kind == Some("object") => Some(
+                    "an object in a query is sent with the style `deepObject` alone".to_owned(),
+                ),
+                Ok(_) => None,
             },
+            (_, Some(kind @ ("object" | "array"))) => Some(format!(
+                "an {kind} cannot be sent in a {place}, only one value"
+            )),
+            ("path", _) if given.is_some_and(|style| style != "simple") => Some(format!(
+                "the style {} is not made in a path, only `simple`",
+                shown(given.unwrap_or_default())
+            )),
+            _ => None,
         }
     }
 
