@@ -328,13 +328,10 @@ impl ToolFault {
     fn hint(&self, told: Told) -> Option<String> {
         let text = match self {
             Self::Refused { status, .. } if told.writes && *status >= 500 => LOOK,
-            Self::Timeout { .. }
-            | Self::Interrupted
-            | Self::TooLarge { .. }
-            | Self::Redirect { .. }
-                if told.writes =>
-            {
-                LOOK
+            Self::Timeout { .. } | Self::Interrupted | Self::TooLarge { .. } if told.writes => LOOK,
+            Self::Redirect { .. } if told.writes => {
+                "it may have been done all the same: look before you call again; and tell whoever runs \
+                 this server"
             }
             Self::ContentType { .. } | Self::InvalidAnswer { .. } if told.writes => DONE,
             Self::SignInAgain => {

@@ -54,17 +54,22 @@ impl Field {
             (Some(Value::Array(items)), style) => {
                 let items = items.iter().map(|item| encoded(source, item));
                 let items = items.collect::<Result<Vec<_>, ArgumentFault>>()?;
-                let between = match style {
+                let (between, name) = match style {
                     Style::Repeated | Style::Deep => {
                         for item in &items {
                             push(text, &self.name, item);
                         }
                         return Ok(());
                     }
-                    Style::Comma => ",",
-                    Style::Space => "%20",
-                    Style::Pipe => "%7C",
+                    // A comma of an item is encoded.
+                    Style::Comma => (",", ""),
+                    Style::Space => ("%20", "spaces"),
+                    Style::Pipe => ("%7C", "`|`"),
                 };
+                if items.iter().any(|item| item.contains(between)) {
+                    let problem = format!("{name} are between the items, and cannot be in one");
+                    return Err(ArgumentFault::new(source.name(), problem));
+                }
                 if !items.is_empty() {
                     push(text, &self.name, &items.join(between));
                 }
@@ -226,7 +231,11 @@ mod tests {
             (Style::Repeated, json!("a&b=c"), "n=a%26b%3Dc"),
             (Style::Repeated, list(), "n=a%20b&n=1&n=x%2Cy"),
             (Style::Comma, list(), "n=a%20b,1,x%2Cy"),
-            (Style::Space, list(), "n=a%20b%201%20x%2Cy"),
+            (
+                Style::Space,
+                json!(["a|b", 1, "x,y"]),
+                "n=a%7Cb%201%20x%2Cy",
+            ),
             (Style::Pipe, list(), "n=a%20b%7C1%7Cx%2Cy"),
             (Style::Comma, json!([]), ""),
             (Style::Repeated, json!(null), ""),
@@ -238,6 +247,9 @@ mod tests {
         ] {
             assert_eq!(write(style, "{v}", value).unwrap(), expected);
         }
+        // There would be more items than there are.
+        assert!(write(Style::Space, "{v}", list()).is_err());
+        assert!(write(Style::Pipe, "{v}", json!(["a|b"])).is_err());
         assert!(write(Style::Repeated, "{v}", json!({"a": 1})).is_err());
         assert!(write(Style::Repeated, "{v}", json!([[1]])).is_err());
         assert!(write(Style::Deep, "{v}", json!({"a": {}})).is_err());

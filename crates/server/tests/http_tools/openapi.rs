@@ -602,3 +602,28 @@ fn what_no_request_can_hold_is_left_out_or_refused() {
     let deep = "{ name: o, in: query, style: deepObject, schema: { type: object } }";
     assert!(import("", &with(deep)).is_ok());
 }
+
+#[test]
+fn of_a_form_the_fields_that_can_be_sent_are_arguments() {
+    let form = |required: &str| {
+        paths(
+            "3.1.0",
+            &format!(
+                "  /a:\n    post:\n      operationId: a\n      requestBody:\n        content:\n          \
+                 application/x-www-form-urlencoded:\n            schema:\n              \
+                 required: [{required}]\n              \
+                 properties: {{ t: {{ type: string }}, id: {{ type: string, readOnly: true }}, o: {{ type: object }} }}\n"
+            ),
+        )
+    };
+    let tools = import("", &form("t, id")).unwrap().tools;
+    let schema = &tools[0].definition().input_schema;
+    let arguments = schema["properties"].as_object().unwrap();
+    assert_eq!(arguments.keys().collect::<Vec<_>>(), ["t"]);
+    assert_eq!(schema["required"], json!(["t"]));
+    let faults = import("", &form("o")).unwrap_err();
+    assert!(
+        faults[0].starts_with("openapi.yaml:12 ") && faults[0].contains("`o`: an object cannot be"),
+        "{faults:?}"
+    );
+}

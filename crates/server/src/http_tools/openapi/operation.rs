@@ -346,12 +346,22 @@ impl Reading<'_, '_, '_> {
         let required = schema.get("required").and_then(Value::as_array);
         let mut fields = Vec::new();
         for (name, property) in properties {
+            if property.get("readOnly") == Some(&Value::Bool(true)) {
+                continue;
+            }
             let at = format!(
                 "{pointer}/properties/{}",
                 crate::http_tools::reader::token(name)
             );
-            let property = self.schemas.convert(property, &at);
             let needed = required.is_some_and(|names| names.iter().any(|needed| needed == name));
+            if self.document.kind(property) == Some("object") {
+                if needed {
+                    let problem = format!("{}: an object cannot be a field of a form", shown(name));
+                    self.fault(at, problem, LEAVE_OUT);
+                }
+                continue;
+            }
+            let property = self.schemas.convert(property, &at);
             let argument = self.argument(name, "form", property, needed);
             fields.push(Field::new(name, Template::argument(&argument)));
         }
