@@ -112,6 +112,12 @@ impl std::error::Error for ArgumentFault {}
 
 impl From<ArgumentFault> for OwnToolError {
     fn from(fault: ArgumentFault) -> Self {
+        // No argument of the model's is wrong there.
+        if fault.argument.starts_with("state.") {
+            let hint = "what is saved does not fit into this request: call the tool that saves it again, \
+                        or tell whoever runs this server";
+            return Self::new("state_unusable", fault.to_string()).hint(hint);
+        }
         Self::invalid_arguments(fault.to_string())
     }
 }

@@ -352,6 +352,21 @@ async fn a_value_that_is_not_there_is_told_with_the_tool_that_saves_it() {
 }
 
 #[tokio::test]
+async fn a_saved_value_that_fits_into_no_path_is_not_the_models_fault() {
+    let api = Api::start().await;
+    let (around, ava) = (surroundings(), caller("user_1", "client"));
+    let saves = format!("{}\nsave = {{ cart = \"/id\" }}", get("/odd"));
+    let saved = api.call_as(&saves, json!({}), around.clone(), &ava).await;
+    saved.unwrap();
+    let uses = get("/carts/{state.cart}");
+    let error = api.call_as(&uses, json!({}), around, &ava).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.code, "state_unusable", "{error}");
+    assert!(error.message.contains("`state.cart`"), "{error}");
+    assert_eq!(api.asked().len(), 1);
+}
+
+#[tokio::test]
 async fn what_cannot_be_saved_is_told_after_the_call() {
     let api = Api::start().await;
     let entry = format!("{}\nsave = {{ all = \"\" }}", get("/long"));
