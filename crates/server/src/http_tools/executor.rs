@@ -115,6 +115,15 @@ impl fmt::Debug for Surroundings {
     }
 }
 
+/// One call of a tool.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    caller: &'a Caller,
+    progress: &'a dyn Progress,
+    /// When its time is up, milliseconds since the Unix epoch.
+    until: u64,
+}
+
 /// A tool over the owner's API, ready to be called.
 #[derive(Clone, Debug)]
 pub struct ApiTool {
@@ -155,7 +164,16 @@ impl ApiTool {
         };
         let request = self.tool.build(values)?;
         let limit = self.tool.timeout;
-        let calling = self.calls(request, caller, progress);
+        let call = Call {
+            caller,
+            progress,
+            until: self
+                .surroundings
+                .env
+                .now()
+                .saturating_add(milliseconds(limit)),
+        };
+        let calling = self.calls(request, call);
         let called = tokio::time::timeout(limit, calling).await;
         let called = called.unwrap_or(Err(ToolFault::Timeout { after: limit }));
         let (result, values) = called.map_err(told)?;
@@ -167,11 +185,10 @@ impl ApiTool {
     async fn calls(
         &self,
         request: Request<Bytes>,
-        caller: &Caller,
-        progress: &dyn Progress,
+        call: Call<'_>,
     ) -> Result<(ToolResult, Map<String, Value>), ToolFault> {
         let Some(pagination) = &self.tool.pagination else {
-            let (response, _) = self.authorized(request, caller, true).await?;
+            let (response, _) = self.authorized(request, call, true).await?;
             self.accepted(&response)?;
             let result = self.tool.shape(&response)?;
             return Ok((result, self.tool.saved(&response)?));
@@ -180,7 +197,7 @@ impl ApiTool {
         let (mut items, mut size) = (Vec::new(), 0);
         for number in 1..=pagination.max_pages {
             let asked = request.clone();
-            let (response, renewed) = self.authorized(asked, caller, may_renew).await?;
+            let (response, renewed) = self.authorized(asked, call, may_renew).await?;
             // A credential is renewed once in a call.
             may_renew &= !renewed;
             self.accepted(&response)?;
@@ -204,7 +221,7 @@ impl ApiTool {
                 }
             }
             let told = format!("{} items", items.len());
-            progress
+            call.progress
                 .report(number, Some(pagination.max_pages), told)
                 .await;
         }
@@ -233,19 +250,19 @@ impl ApiTool {
     async fn authorized(
         &self,
         request: Request<Bytes>,
-        caller: &Caller,
+        call: Call<'_>,
         may_renew: bool,
     ) -> Result<(Response<Bytes>, bool), ToolFault> {
-        let kind = &self.tool.credential;
+        let (kind, caller) = (&self.tool.credential, call.caller);
         let credentials = &self.surroundings.credentials;
         let Some(header) = credentials.header(caller, kind, None).await? else {
-            return Ok((self.repeated(request).await?, false));
+            return Ok((self.repeated(request, call).await?, false));
         };
         let mut first = request.clone();
         first
             .headers_mut()
             .insert(header.name.clone(), header.value.clone());
-        let response = hide(self.repeated(first).await?, header.value.as_bytes());
+        let response = hide(self.repeated(first, call).await?, header.value.as_bytes());
         if response.status() != 401 || !may_renew {
             return Ok((response, false));
         }
@@ -257,22 +274,29 @@ impl ApiTool {
         second
             .headers_mut()
             .insert(renewed.name.clone(), renewed.value.clone());
-        let response = self.repeated(second).await?;
+        let response = self.repeated(second, call).await?;
         Ok((hide(response, renewed.value.as_bytes()), true))
     }
 
     /// Sends, and again where that may help and cannot harm.
-    async fn repeated(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ToolFault> {
+    async fn repeated(
+        &self,
+        request: Request<Bytes>,
+        call: Call<'_>,
+    ) -> Result<Response<Bytes>, ToolFault> {
+        let env = &self.surroundings.env;
         let mut attempt = 0;
         loop {
             let sent = self.redirected(request.clone()).await;
             let wait = (attempt < self.tool.retries)
-                .then(|| wait(&sent, attempt, self.surroundings.env.random()))
-                .flatten();
+                .then(|| wait(&sent, attempt, env.random()))
+                .flatten()
+                // What was answered says more than that the time was up while we waited.
+                .filter(|wait| env.now().saturating_add(milliseconds(*wait)) < call.until);
             let Some(wait) = wait else {
                 return sent.map_err(|fault| self.told(fault));
             };
-            self.surroundings.env.sleep(wait).await;
+            env.sleep(wait).await;
             attempt += 1;
         }
     }
@@ -348,6 +372,10 @@ impl ApiTool {
     }
 }
 
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// How long to wait before the next attempt; `None` when another would not help.
 fn wait(
     sent: &Result<Response<Bytes>, TransportFault>,
@@ -369,7 +397,7 @@ fn wait(
     }
     // Full jitter: calls that failed together do not come back together.
     let longest = BASE_DELAY.saturating_mul(1 << attempt.min(16));
-    let longest = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+    let longest = milliseconds(longest);
     Some(Duration::from_millis(
         random % longest.saturating_add(1).max(1),
     ))

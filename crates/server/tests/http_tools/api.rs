@@ -185,6 +185,10 @@ async fn answer(State(asked): State<Arc<Mutex<Vec<Asked>>>>, request: Request) -
             let response = Response::builder().status(429).header("retry-after", until);
             response.body(Body::empty()).unwrap()
         }
+        "/busy-for-3-s" => {
+            let response = Response::builder().status(503).header("retry-after", "3");
+            response.body(Body::empty()).unwrap()
+        }
         "/odd" => respond(200, "application/json", r#"{"id": "../a"}"#),
         "/busy" => {
             let response = Response::builder().status(503).header("retry-after", "30");

@@ -267,6 +267,21 @@ async fn reads_are_repeated_and_writes_are_not() {
     assert_eq!(api.asked().len(), 4);
 }
 
+/// The time of the call would be over before the API takes another.
+#[tokio::test]
+async fn what_would_come_too_late_is_not_waited_for() {
+    let api = Api::start().await;
+    let entry = |timeout: &str| {
+        format!("method = \"GET\"\npath = \"/busy-for-3-s\"\ntimeout = \"{timeout}\"")
+    };
+    for timeout in ["2s", "3s"] {
+        let error = api.call(&entry(timeout), json!({})).await.unwrap_err();
+        assert_eq!(error.code, "api_failed", "{error}");
+        assert!(error.message.contains("it asks to wait 3 s"), "{error}");
+    }
+    assert_eq!(api.asked().len(), 2);
+}
+
 #[tokio::test]
 async fn pages_are_gathered_up_to_a_bound() {
     let api = Api::start().await;
