@@ -42,17 +42,16 @@ describe('tools', () => {
   });
 
   test('needs no key, takes every form of pattern, and a reader may leave', async () => {
-    for (const [patterns, count] of [
-      [['*'], 27],
-      [['users'], 10],
-      [['users.*'], 10],
-      [['users.getUserCount'], 1],
-      [['users invitations'], 13],
-      [['users', 'invitations'], 13],
-      [['users,invitations'], 13],
+    for (const [pattern, count] of [
+      ['*', 27],
+      ['users', 10],
+      ['users.*', 10],
+      ['users.getUserCount', 1],
+      ['users invitations', 13],
+      ['users,invitations', 13],
     ]) {
-      const { stdout } = await run(['tools', '--json', '--tools', ...patterns]);
-      assert.equal(JSON.parse(stdout).length, count, patterns.join(' '));
+      const { stdout } = await run(['tools', '--json', '--tools', pattern]);
+      assert.equal(JSON.parse(stdout).length, count, pattern);
     }
     const repeated = await run(['tools', '--json', '-t', 'users', '-t', 'invitations', '-t', 'users']);
     assert.equal(JSON.parse(repeated.stdout).length, 13);
@@ -62,6 +61,17 @@ describe('tools', () => {
 });
 
 describe('call', () => {
+  test('--tools takes one value, and leaves the tool its place', async () => {
+    for (const args of [['--tools', 'users', 'getUserCount'], ['getUserCount', '-t', 'users,invitations'], ['-t', 'users', '-t', 'invitations', 'getUserCount']]) {
+      const { code, stdout, stderr } = await run(['call', '--emulate', ...args]);
+      assert.equal(code, 0, stderr);
+      assert.ok(JSON.parse(stdout).total_count > 0, args.join(' '));
+    }
+    const { code, stderr } = await run(['call', '--emulate', '--tools', 'users', 'invitations', 'getUserCount']);
+    assert.equal(code, 2);
+    assert.match(stderr, /"getUserCount" is no argument\nhint: the tool comes first, and here that is "invitations"; .*--tools users,organizations/);
+  });
+
   test('prints JSON into a pipe', async () => {
     const { code, stdout } = await run(['call', 'getUserList', 'limit=3', '--emulate']);
     assert.equal(code, 0);
@@ -209,6 +219,8 @@ describe('flags', () => {
     [['stdio', '--api-url', 'https://x.example?y'], /query/],
     [['stdio', '--api-url', 'nonsense'], /--api-url: .*not a valid URL/],
     [['stdio', '--tool', 'users'], /--tools/],
+    [['stdio', '--tools', 'users', 'invitations'], /unexpected argument 'invitations'[^]*'--tools' takes one value; write several as '--tools users,invitations'/],
+    [['tools', '-t=users', 'invitations', '--json'], /write several as '--tools users,invitations'/],
     [['frobnicate'], /frobnicate/],
     [[], /Usage/],
   ]) {

@@ -1,5 +1,6 @@
 //! The command line of `@clerk/agent-toolkit`, so that an old client configuration needs only its
-//! command changed: `-p local-mcp` (npx's way to name the toolkit's binary) means `stdio`.
+//! command changed: `-p local-mcp` (npx's way to name the toolkit's binary) means `stdio`, and `--tools`
+//! may have several values there.
 
 use std::ffi::{OsStr, OsString};
 
@@ -43,10 +44,31 @@ pub(crate) fn translate(arguments: Vec<OsString>) -> Result<Vec<OsString>, Failu
             }
         }
     }
-    if is_old {
-        translated.insert(1.min(translated.len()), "stdio".into());
+    if !is_old {
+        return Ok(translated);
     }
-    Ok(translated)
+    let mut old = one_value_each(translated);
+    old.insert(1.min(old.len()), "stdio".into());
+    Ok(old)
+}
+
+/// `--tools users organizations`, as the toolkit's README had it, with the flag before each value.
+fn one_value_each(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut each = Vec::new();
+    let mut after_value = false;
+    for (place, argument) in arguments.iter().enumerate() {
+        let text = argument.to_string_lossy();
+        if text.starts_with('-') {
+            after_value = text.starts_with("--tools=") || text.starts_with("-t=");
+        } else if after_value {
+            each.push("--tools".into());
+        } else {
+            let before = place.checked_sub(1).and_then(|place| arguments.get(place));
+            after_value = before.is_some_and(|flag| flag == "--tools" || flag == "-t");
+        }
+        each.push(argument.clone());
+    }
+    each
 }
 
 #[cfg(test)]
@@ -75,6 +97,14 @@ mod tests {
                 "clerk-mcp -p local-mcp -t * --sk x",
                 "clerk-mcp stdio -t * --sk x",
             ),
+            (
+                "clerk-mcp -p local-mcp --tools users organizations --sk x",
+                "clerk-mcp stdio --tools users --tools organizations --sk x",
+            ),
+            (
+                "clerk-mcp --sk x -t=users.getUser a b -p=local-mcp",
+                "clerk-mcp stdio --sk x -t=users.getUser --tools a --tools b",
+            ),
         ] {
             assert_eq!(translated(old).as_deref(), Ok(new), "{old}");
         }
@@ -86,6 +116,7 @@ mod tests {
             "clerk-mcp",
             "clerk-mcp stdio --emulate",
             "clerk-mcp emulate -p 8789",
+            "clerk-mcp call --tools users getUserCount",
         ] {
             assert_eq!(translated(line).as_deref(), Ok(line));
         }

@@ -1,8 +1,11 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
 use crate::call_api_as::CallApiAsArguments;
 
@@ -12,6 +15,49 @@ use crate::call_api_as::CallApiAsArguments;
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl CommandLine {
+    /// Reads it. Where that fails, or help is asked for, clap prints and ends the process.
+    pub(crate) fn read(arguments: &[OsString]) -> Self {
+        Self::try_parse_from(arguments).unwrap_or_else(|mut error| {
+            if let Some(tip) = one_value_of_tools(&error, arguments) {
+                error.insert(
+                    ContextKind::Suggested,
+                    ContextValue::StyledStrs(vec![tip.into()]),
+                );
+            }
+            error.exit()
+        })
+    }
+}
+
+/// For a value too many right after `--tools`: how to write several.
+fn one_value_of_tools(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    if !matches!(
+        error.kind(),
+        ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand
+    ) {
+        return None;
+    }
+    let Some(ContextValue::String(unexpected)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    if unexpected.starts_with('-') {
+        return None;
+    }
+    let place = arguments.iter().position(|given| given == &**unexpected)?;
+    let before = |by: usize| arguments.get(place.checked_sub(by)?)?.to_str();
+    let joined = before(1).and_then(|given| {
+        given
+            .strip_prefix("--tools=")
+            .or_else(|| given.strip_prefix("-t="))
+    });
+    let apart = before(1).filter(|_| matches!(before(2), Some("--tools" | "-t")));
+    let value = joined.or(apart)?;
+    Some(format!(
+        "'--tools' takes one value; write several as '--tools {value},{unexpected}'"
+    ))
 }
 
 #[derive(Debug, Subcommand)]
@@ -54,8 +100,9 @@ pub(crate) struct ServiceArguments {
 /// Which tools.
 #[derive(Debug, Args)]
 pub(crate) struct Selection {
-    /// Tools to serve: `*`, `users`, `users.*`, `users.getUserCount`; several, or space-joined
-    #[arg(long, short = 't', value_name = "PATTERN", num_args = 1..)]
+    /// Tools to serve: `*`, `users`, `users.*`, `users.getUserCount`; several with commas, or with the
+    /// flag again
+    #[arg(long, short = 't', value_name = "PATTERNS")]
     pub(crate) tools: Vec<String>,
     /// Serve only tools that change nothing
     #[arg(long)]

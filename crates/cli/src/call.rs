@@ -146,8 +146,15 @@ fn parse_pairs(tool: &str, pairs: &[String]) -> Result<Map<String, Value>, Failu
     let mut arguments = Map::new();
     for pair in pairs {
         let Some((name, text)) = pair.split_once('=') else {
+            let hint = match operations::find(pair) {
+                Some(_) => format!(
+                    "the tool comes first, and here that is {tool:?}; several patterns of --tools are \
+                     joined by commas: --tools users,organizations"
+                ),
+                None => "write name=value, like userId=user_… or limit=5".to_owned(),
+            };
             return Err(Failure::usage(format!(
-                "{pair:?} is no argument\nhint: write name=value, like userId=user_… or limit=5"
+                "{pair:?} is no argument\nhint: {hint}"
             )));
         };
         let (name, value) = match name.strip_suffix(':') {

@@ -27,7 +27,6 @@ mod tools;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use server::process::{logging, signals};
 
 use crate::{
@@ -50,7 +49,7 @@ fn main() -> ExitCode {
 fn run(printer: &Printer) -> Result<(), Failure> {
     let arguments = agent_toolkit::translate(std::env::args_os().collect())?;
     // clap prints its own message, with usage, and exits with 2; --help and --version with 0.
-    let command_line = CommandLine::parse_from(arguments);
+    let command_line = CommandLine::read(&arguments);
     let mut builder = match &command_line.command {
         Command::Dev(_) | Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
         // One client at a time: a second thread would only cost memory.
