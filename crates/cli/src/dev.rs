@@ -337,7 +337,7 @@ fn banner(
          \x20 Claude Code     claude mcp add --transport http clerk {mcp}\n\
          \x20 VS Code         code --add-mcp '{{\"name\":\"clerk\",\"type\":\"http\",\"url\":\"{mcp}\"}}'\n\
          \x20 Cursor          {{\"mcpServers\":{{\"clerk\":{{\"url\":\"{mcp}\"}}}}}} in ~/.cursor/mcp.json\n\
-         \x20 MCP Inspector   npx @modelcontextprotocol/inspector --transport http --server-url {mcp}\n\n\
+         \x20 MCP Inspector   npx @modelcontextprotocol/inspector@latest --transport http --server-url {mcp}   (Node 22.19 or newer)\n\n\
          For other commands of clerk-mcp, such as impersonate\n\
          \x20 export CLERK_API_URL={clerk} CLERK_SECRET_KEY={key}\n\n\
          Stop with Ctrl-C.",

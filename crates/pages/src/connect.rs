@@ -108,8 +108,10 @@ pub fn connect_guides(mcp_url: &str) -> Vec<ConnectGuide> {
             "inspector",
             "MCP Inspector",
             [step(
-                "In a terminal:",
-                format!("npx @modelcontextprotocol/inspector --transport http --server-url {url}"),
+                "In a terminal, with Node 22.19 or newer:",
+                format!(
+                    "npx @modelcontextprotocol/inspector@latest --transport http --server-url {url}"
+                ),
             )],
         ),
         guide(
