@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use server::config::{Config, Flags};
 
-use crate::{environment, failure::Failure, printer::Printer, serve};
+use crate::{failure::Failure, printer::Printer, serve};
 
 /// The OAuth application that the server is at the emulated Clerk. It opens nothing else.
 pub(crate) const CLIENT_ID: &str = "clerk_mcp_emulated";
@@ -145,23 +145,26 @@ pub(crate) fn read(
     let app_url =
         (is_through_app && !names("sign_in", "app_url")).then(|| addresses.app.to_owned());
     let api = (!names("api", "base_url")).then(|| format!("{}/api", addresses.app));
-    let environment = |name: &str| match name {
-        "CLERK_SECRET_KEY" => Some(given.secret_key.clone()),
-        "CLERK_API_URL" | "CLERK_FRONTEND_API" => Some(addresses.clerk.to_owned()),
-        "CLERK_CLIENT_ID" => Some(CLIENT_ID.to_owned()),
-        "CLERK_CLIENT_SECRET" => Some(CLIENT_SECRET.to_owned()),
-        "APP_URL" => app_url.clone(),
-        "CLERK_MCP_API_BASE_URL" => api.clone(),
-        // A real instance in the environment is never reached from here; secrets of the owner's API,
-        // whatever they are called, are read.
-        name if ["CLERK_", "COOKIE_", "APP_URL"]
-            .iter()
-            .any(|of| name.starts_with(of)) =>
-        {
-            None
-        }
-        name => environment::read_any(name),
+    // A real instance in the environment is never reached from here; secrets of clients and of the owner's
+    // API, whatever they are called, are read.
+    let is_of_an_instance = |name: &str| {
+        let prefixes = ["CLERK_", "COOKIE_", "APP_URL"];
+        let is_clients = name.starts_with("CLERK_MCP_CLIENT_SECRET_");
+        prefixes.iter().any(|of| name.starts_with(of)) && !is_clients
     };
+    let mut environment = server::process::environment()
+        .without(is_of_an_instance)
+        .with("CLERK_SECRET_KEY", &given.secret_key)
+        .with("CLERK_API_URL", addresses.clerk)
+        .with("CLERK_FRONTEND_API", addresses.clerk)
+        .with("CLERK_CLIENT_ID", CLIENT_ID)
+        .with("CLERK_CLIENT_SECRET", CLIENT_SECRET);
+    let left_open = [("APP_URL", app_url), ("CLERK_MCP_API_BASE_URL", api)];
+    for (name, value) in left_open {
+        if let Some(value) = value {
+            environment = environment.with(name, value);
+        }
+    }
     let flags = Flags {
         public_url: Some(addresses.mcp.to_owned()),
         bind: addresses.mcp.strip_prefix("http://").map(str::to_owned),

@@ -40,8 +40,3 @@ pub(crate) fn read(name: &'static str) -> Result<Option<String>, Failure> {
         ))),
     }
 }
-
-/// The value of a variable that another crate declares, such as the configuration's.
-pub(crate) fn read_any(name: &str) -> Option<String> {
-    env::var(name).ok()
-}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use server::{
     Serve,
-    config::{Config, Flags, Sources, Warning},
+    config::{Config, Environment, Flags, Sources, Warning},
 };
 
 use crate::{failure::Failure, printer::Printer};
@@ -71,7 +71,7 @@ fn told((config, warnings): (Config, Vec<Warning>), printer: &Printer) -> Config
 /// Reads a configuration, prints its warnings, and fails with all of its faults.
 pub(crate) fn load(
     toml: Option<(&str, &str)>,
-    env: &dyn Fn(&str) -> Option<String>,
+    env: &Environment,
     flags: Flags,
     base_dir: &Path,
     read_file: &dyn Fn(&Path) -> std::io::Result<String>,

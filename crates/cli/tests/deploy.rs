@@ -12,7 +12,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use server::config::{Config, Flags, Sources};
+use server::config::{Config, Environment, Flags, Sources};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const KEY: &str = "9f2c1b7d4e8a605311f0c6d2b59ae874";
@@ -210,17 +210,15 @@ fn the_guides_show_configurations_that_load() {
         let text = std::fs::read_to_string(format!("{ROOT}/docs/guides/{guide}.md")).unwrap();
         for block in text.split("```toml\n").skip(1) {
             let (block, _) = block.split_once("\n```").unwrap();
-            let env = |name: &str| {
-                let value = match name {
-                    "CLERK_SECRET_KEY" => "sk_test_emulate",
-                    "CLERK_FRONTEND_API" => "https://clerk.example.com",
-                    "CLERK_CLIENT_ID" => "client",
-                    "CLERK_MCP_PUBLIC_URL" => "https://mcp.example.com",
-                    "COOKIE_ENCRYPTION_KEY" | "CLERK_MCP_CLIENT_SECRET_EXAMPLE_AGENT" => KEY,
-                    _ => return None,
-                };
-                Some(value.to_owned())
-            };
+            let mut env = Environment::empty()
+                .with("CLERK_SECRET_KEY", "sk_test_emulate")
+                .with("CLERK_FRONTEND_API", "https://clerk.example.com")
+                .with("CLERK_CLIENT_ID", "client")
+                .with("CLERK_MCP_PUBLIC_URL", "https://mcp.example.com")
+                .with("COOKIE_ENCRYPTION_KEY", KEY);
+            if block.contains("\"example-agent\"") {
+                env = env.with("CLERK_MCP_CLIENT_SECRET_EXAMPLE_AGENT", KEY);
+            }
             let sources = Sources {
                 toml: Some((guide, block)),
                 env: &env,

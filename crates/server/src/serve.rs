@@ -109,7 +109,7 @@ impl Serve {
         let name = path.display().to_string();
         let sources = Sources {
             toml: text.as_deref().map(|text| (name.as_str(), text)),
-            env: &|name| std::env::var(name).ok(),
+            env: &process::environment(),
             flags: self.flags.clone(),
             read_file: &|path| std::fs::read_to_string(path),
             is_open_to_all: &process::is_open_to_all,

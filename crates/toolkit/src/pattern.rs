@@ -275,12 +275,21 @@ fn words(input: &str) -> impl Iterator<Item = &str> {
 
 /// The candidate equal but for case, or else the first with the fewest edits, at most a few.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    nearest_within(name, NEAR, candidates)
+}
+
+/// The candidate equal but for case, or else the first with the fewest edits, at most so many.
+pub fn nearest_within<'a>(
+    name: &str,
+    most: usize,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     let distance = |candidate: &str| {
         if candidate.eq_ignore_ascii_case(name) {
             return Some(0);
         }
         // A name of three letters is within two edits of too much to be a guess.
-        edits(name, candidate).filter(|edits| *edits < candidate.chars().count().min(NEAR + 1))
+        edits(name, candidate, most).filter(|edits| *edits < candidate.chars().count())
     };
     candidates
         .filter_map(|candidate| Some((distance(candidate)?, candidate)))
@@ -289,9 +298,9 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 }
 
 /// The edits (insertion, deletion, substitution, swap of neighbours) from `a` to `b`, if they are
-/// at most [`NEAR`]. Long input costs no more than its first look: lengths too far apart are far.
-fn edits(a: &str, b: &str) -> Option<usize> {
-    if a.len().abs_diff(b.len()) > NEAR * char::MAX.len_utf8() {
+/// at most so many. Long input costs no more than its first look: lengths too far apart are far.
+fn edits(a: &str, b: &str, most: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > most * char::MAX.len_utf8() {
         return None;
     }
     let a: Vec<char> = a.chars().collect();
@@ -311,7 +320,7 @@ fn edits(a: &str, b: &str) -> Option<usize> {
         }
         before = std::mem::replace(&mut last, this);
     }
-    last.last().copied().filter(|edits| *edits <= NEAR)
+    last.last().copied().filter(|edits| *edits <= most)
 }
 
 /// The caller's text for a message: its first 80 characters, safe to print.
@@ -463,8 +472,8 @@ mod tests {
             ("", "abc", None),
             ("é", "e", Some(1)),
         ] {
-            assert_eq!(edits(a, b), expected, "{a} {b}");
-            assert_eq!(edits(b, a), expected, "{b} {a}");
+            assert_eq!(edits(a, b, NEAR), expected, "{a} {b}");
+            assert_eq!(edits(b, a, NEAR), expected, "{b} {a}");
         }
         assert_eq!(nearest("xy", ["ab", "x"].into_iter()), None);
     }
@@ -500,7 +509,7 @@ mod tests {
             let (_, tool) = CATALOGUE[index];
             let mut typed = tool.to_owned();
             typed.insert_str(at.min(tool.len()), &letter);
-            prop_assert!(edits(&typed, tool).is_some_and(|edits| edits <= 1));
+            prop_assert!(edits(&typed, tool, NEAR).is_some_and(|edits| edits <= 1));
         }
     }
 }

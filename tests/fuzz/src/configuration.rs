@@ -51,10 +51,7 @@ fn load(text: &str) -> Result<String, Vec<String>> {
     ];
     let read = Config::load(Sources {
         toml: Some(("clerk-mcp.toml", text)),
-        env: &|name| {
-            let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        },
+        env: &variables.into_iter().collect(),
         flags: Flags::default(),
         read_file: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
         is_open_to_all: &|_| false,

@@ -595,3 +595,59 @@ fn a_machines_key_and_the_way_of_tickets_are_tried_and_nothing_is_made() {
         &["ticket sessions"],
     );
 }
+
+/// A typing mistake in a variable's name must not change nothing in silence.
+#[test]
+fn a_variable_that_nothing_reads_is_told_at_the_start_and_by_the_check() {
+    let clerk = Clerk::start();
+    let warning = "warning: CLERK_MCP_TRUSTED_PROXY: no setting has this variable: it changes nothing\n\
+                   hint: did you mean CLERK_MCP_TRUSTED_PROXIES?";
+    let typo = ("CLERK_MCP_TRUSTED_PROXY", "10.0.0.2");
+    let (code, said) = clerk.check("", &[typo, ("CLERK_MCP_BIN", "/bin/clerk-mcp")]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(warning), "{said}");
+    assert_eq!(said.matches("no setting has").count(), 1, "{said}");
+
+    let mut server = clerk.serve("");
+    let server = server.env(typo.0, typo.1).stderr(Stdio::piped());
+    let mut server = server.spawn().unwrap();
+    let mut said = String::new();
+    for line in BufReader::new(server.stderr.take().unwrap()).lines() {
+        said.push_str(&format!("{}\n", line.unwrap()));
+        if said.contains("serving ") {
+            break;
+        }
+    }
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(said.contains(warning), "{said}");
+
+    // Where something is missing, that is why.
+    let meant = [("CLERK_CLIENT_ID", ""), ("CLERK_MCP_CLIENT_ID", "client_1")];
+    clerk.finds(
+        "",
+        &meant,
+        &[
+            "`client_id` is missing",
+            "hint: did you mean CLERK_CLIENT_ID?",
+        ],
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_a_fault_and_not_missing() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let clerk = Clerk::start();
+    let mut check = clerk.serve("");
+    let bytes = std::ffi::OsStr::from_bytes(&[0xfe; 32]);
+    check.arg("--check").env("COOKIE_ENCRYPTION_KEY", bytes);
+    let output = check.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("COOKIE_ENCRYPTION_KEY: its value is no text (UTF-8)\nhint: set it again"),
+        "{said}"
+    );
+}

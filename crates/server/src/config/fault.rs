@@ -68,6 +68,16 @@ pub struct Warning {
     pub hint: String,
 }
 
+impl From<Warning> for ConfigFault {
+    fn from(warning: Warning) -> Self {
+        Self {
+            place: warning.place,
+            problem: warning.problem,
+            hint: warning.hint,
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}\nhint: {}", self.place, self.problem, self.hint)

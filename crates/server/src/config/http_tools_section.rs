@@ -31,7 +31,7 @@ pub(super) fn http_tools(
         name,
         text,
         read_file: &|path: &Path| (sources.read_file)(&sources.base_dir.join(path)),
-        env: sources.env,
+        env: &|name| reading.variable(name),
         secret: &|name| reading.secret_variable(name),
         is_taken: &|name| {
             operations::find(name).is_some()

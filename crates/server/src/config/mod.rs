@@ -6,6 +6,7 @@
 
 mod clerk_section;
 mod document;
+mod environment;
 mod fault;
 mod http_tools_section;
 mod impersonation_section;
@@ -27,7 +28,9 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod tools_section;
+mod unknown_variables;
 
+pub use environment::Environment;
 pub use fault::{ConfigFault, Place, Warning};
 pub use keys::Keys;
 pub use model::{

@@ -2,16 +2,18 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, io,
     path::{Path, PathBuf},
 };
 
 use super::{
     document::{Document, Entry, Given, Raw, Values},
+    environment::{Environment, Value},
     fault::{ConfigFault, Place, Warning, Wrong, shown},
     secret::Secret,
     settings::{self, Kind, Setting},
+    unknown_variables::unknown_variables,
 };
 use crate::rust_tools::RustTool;
 
@@ -19,8 +21,8 @@ use crate::rust_tools::RustTool;
 pub struct Sources<'a> {
     /// The configuration file's name, as given, and its text; `None` when there is none.
     pub toml: Option<(&'a str, &'a str)>,
-    /// The value of an environment variable. An empty one counts as not set.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// The environment. A variable that is empty counts as not set.
+    pub env: &'a Environment,
     /// The command line's flags.
     pub flags: Flags,
     /// Reads a file that a setting names.
@@ -84,6 +86,8 @@ pub(super) struct Reading<'a> {
     tables: BTreeMap<String, Vec<Entry>>,
     /// Whether only the tools are wanted: then keys may be missing.
     only_tools: bool,
+    /// The names of all variables that were looked for.
+    asked: RefCell<BTreeSet<String>>,
     faults: RefCell<Vec<ConfigFault>>,
     warnings: RefCell<Vec<Warning>>,
 }
@@ -104,6 +108,7 @@ impl<'a> Reading<'a> {
             values: document.values,
             tables: document.tables,
             only_tools,
+            asked: RefCell::default(),
             faults: RefCell::new(faults),
             warnings: RefCell::default(),
         })
@@ -115,7 +120,16 @@ impl<'a> Reading<'a> {
     }
 
     pub(super) fn finish(self) -> (Vec<ConfigFault>, Vec<Warning>) {
-        (self.faults.into_inner(), self.warnings.into_inner())
+        let mut faults = self.faults.into_inner();
+        let mut warnings = self.warnings.into_inner();
+        let unknown = unknown_variables(self.sources.env, &self.asked.into_inner());
+        if faults.is_empty() {
+            warnings.extend(unknown);
+        } else {
+            // They may well be why something else is missing.
+            faults.extend(unknown.into_iter().map(ConfigFault::from));
+        }
+        (faults, warnings)
     }
 
     pub(super) fn fault(&self, fault: ConfigFault) {
@@ -158,7 +172,21 @@ impl<'a> Reading<'a> {
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<String> {
-        (self.sources.env)(name).filter(|value| !value.trim().is_empty())
+        self.asked.borrow_mut().insert(name.to_owned());
+        match self.sources.env.get(name)? {
+            Value::Text(text) => Some(text),
+            Value::NoText(rest) => {
+                let problem = "its value is no text (UTF-8)";
+                let hint =
+                    "set it again; bytes are written as base64, as by `openssl rand -base64 32`";
+                let fault = Wrong::new(problem, hint).at(Place::Variable(name.to_owned()));
+                // One may be looked for more than once.
+                if !self.faults.borrow().contains(&fault) {
+                    self.fault(fault);
+                }
+                Some(rest)
+            }
+        }
     }
 
     /// A text that may be absent: `Some(None)`. A faulty one is `None`.

@@ -42,11 +42,7 @@ pub(super) fn load_all(
     };
     Config::load(Sources {
         toml: toml.map(|text| ("clerk-mcp.toml", text)),
-        env: &|name| {
-            let mut pairs = env.iter().rev();
-            let (_, value) = pairs.find(|(known, _)| *known == name)?;
-            Some((*value).to_owned())
-        },
+        env: &env.iter().copied().collect(),
         flags,
         read_file: &read_file,
         is_open_to_all: &|_| false,

@@ -23,7 +23,7 @@ use super::{
 pub const MOST_TOOLS: usize = 500;
 
 /// The environment variable that names the API in place of `base_url`.
-const BASE_URL_VARIABLE: &str = "CLERK_MCP_API_BASE_URL";
+pub(crate) const BASE_URL_VARIABLE: &str = "CLERK_MCP_API_BASE_URL";
 
 /// What definitions are read from.
 #[derive(Clone, Copy)]

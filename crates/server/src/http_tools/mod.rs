@@ -51,4 +51,8 @@ pub use self::{
     tool::{Api, DEFAULT_MAX_RESPONSE, DEFAULT_RETRIES, DEFAULT_TIMEOUT, HttpTool, OutputKind},
     transport::{HttpTransport, Transport, TransportFault},
 };
-pub(crate) use self::{definitions::line_of, fault::Told, tool::title_of};
+pub(crate) use self::{
+    definitions::{BASE_URL_VARIABLE, line_of},
+    fault::Told,
+    tool::title_of,
+};

@@ -17,6 +17,16 @@ pub use self::{
     machine::Machine,
     start_error::StartError,
 };
+use crate::config::Environment;
+
+/// The environment of this process. What has no name in UTF-8 is nothing that is looked for.
+#[must_use]
+pub fn environment() -> Environment {
+    let variables = std::env::vars_os();
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .collect()
+}
 
 /// Whether every user of this machine may read a file, as far as its own mode tells.
 #[must_use]
