@@ -43,10 +43,16 @@ pub async fn bind(
 
 /// Why there is no socket at this address.
 pub(crate) fn cannot_bind(address: SocketAddr, flag: &str, error: &io::Error) -> StartError {
-    StartError::failed(format!(
-        "cannot listen on {address}: {error}\n\
-         hint: choose another port with {flag}; port 0 is a free one"
-    ))
+    let hint = match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine does not have that address; 127.0.0.1 is its own, and 0.0.0.0 stands for all".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => format!(
+            "ports below 1024 are the system's: choose another with {flag}, and let a proxy have that one"
+        ),
+        _ => format!("choose another port with {flag}; port 0 is a free one"),
+    };
+    StartError::failed(format!("cannot listen on {address}: {error}\nhint: {hint}"))
 }
 
 /// The address at the other end of the connection, as an extension of each request.

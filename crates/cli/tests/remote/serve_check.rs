@@ -379,7 +379,11 @@ fn clerk_as_the_authorization_server_is_checked() {
         &[("CLERK_FRONTEND_API", &nobody())],
         &["Frontend API"],
     );
-    clerk.finds(&any, &[("CLERK_API_URL", &nobody())], &["Clerk's keys"]);
+    clerk.finds(
+        &any,
+        &[("CLERK_API_URL", &nobody())],
+        &["fault  Clerk's Backend API", "skip   Clerk's keys"],
+    );
     // Another instance: its issuer is its own, and its keys are others.
     let other = Clerk::start();
     let misnamed = other.url.replace("127.0.0.1", "localhost");
@@ -649,5 +653,73 @@ fn a_variable_that_is_no_text_is_a_fault_and_not_missing() {
     assert!(
         said.contains("COOKIE_ENCRYPTION_KEY: its value is no text (UTF-8)\nhint: set it again"),
         "{said}"
+    );
+}
+
+/// A wrong key, an address where nobody is: each is one fault, and what could not be tried is no other.
+#[test]
+fn one_cause_is_one_fault() {
+    let clerk = Clerk::start();
+    let nobody = nobody();
+    let app = "[sign_in]\nmode = \"app\"\napp_url = \"http://127.0.0.1:1\"";
+    let tokens = "[sign_in]\nmode = \"clerk-tokens\"\naudience = \"resource\"\nmachine = \"mch_a\"";
+    let keys = "skip   Clerk's keys: Clerk's Backend API has to answer first";
+    let wrong_key = ("CLERK_SECRET_KEY", "sk_test_of_another_instance");
+    let no_backend = ("CLERK_API_URL", &*nobody);
+    let no_frontend = ("CLERK_FRONTEND_API", &*nobody);
+    for (config, change, count, words) in [
+        ("", wrong_key, 1, [keys, "skip   OAuth application: "]),
+        ("", no_backend, 1, [keys, "hint: nothing was sent"]),
+        (
+            "",
+            no_frontend,
+            1,
+            [
+                "skip   Clerk's keys: Clerk's Frontend API has",
+                "skip   the OAuth application's secret: ",
+            ],
+        ),
+        // The application cannot be reached either.
+        (app, wrong_key, 2, [keys, "fault  application: "]),
+        (
+            tokens,
+            wrong_key,
+            1,
+            [keys, "skip   sign_in.client_ids, sign_in.machine: "],
+        ),
+        (
+            tokens,
+            no_frontend,
+            2,
+            ["fault  sign_in.machine: ", "fault  Clerk's Frontend API"],
+        ),
+        (
+            "",
+            ("CLERK_CLIENT_SECRET", ""),
+            1,
+            ["CLERK_CLIENT_SECRET is not set", "confidential"],
+        ),
+    ] {
+        clerk.finds(config, &[change], &words);
+        let (code, said) = clerk.check(config, &[change]);
+        assert_eq!(code, Some(1), "{said}");
+        assert_eq!(said.matches("fault  ").count(), count, "{said}");
+    }
+}
+
+#[test]
+fn an_address_that_is_not_this_machines_is_told_from_a_port_that_is_taken() {
+    let clerk = Clerk::start();
+    // TEST-NET-1 (RFC 5737): nobody's.
+    let config = "bind = \"192.0.2.1:8788\"\npublic_url = \"http://127.0.0.1:8788\"";
+    finds_and_refuses(
+        &clerk,
+        config,
+        &["hint: this machine does not have that address"],
+    );
+    clerk.finds(
+        "[storage]\npath = \"clerk-mcp.toml\"",
+        &[],
+        &["not a database", "hint: name the server's own file"],
     );
 }

@@ -9,7 +9,9 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use clerk::{
     Client, HttpTransport, Request, Transport,
-    oauth::{OAuthApplication, OAuthError, Provider, Secret, list_oauth_applications},
+    oauth::{
+        ApplicationFault, OAuthApplication, OAuthError, Provider, Secret, list_oauth_applications,
+    },
 };
 use http::Method;
 
@@ -23,12 +25,14 @@ use crate::{
 
 /// What was found: each a text for a person. A fault may have a hint on lines of its own.
 ///
-/// `Display` has a line `ok     …` or `fault  …` for each, the faults last.
+/// `Display` has a line `ok     …`, `skip   …` or `fault  …` for each, the faults last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Checked {
     /// What is in order.
     pub good: Vec<String>,
+    /// What could not be tried because of one of the faults.
+    pub skipped: Vec<String>,
     /// What is not.
     pub faults: Vec<String>,
 }
@@ -52,6 +56,67 @@ pub async fn check(config: &Config) -> Checked {
     .api_url(config.clerk.api_url.clone())
     .api_version(config.clerk.api_version.clone())
     .build();
+    let backend = backend(config, &client, &mut report).await;
+    let frontend = match &config.sign_in {
+        SignIn::ClerkOauth(application) => {
+            let frontend = provider(config, application, &transport, &mut report).await;
+            if report.after(&[backend, frontend], "Clerk's keys") {
+                same_instance(config, &client, &transport, &mut report).await;
+            }
+            if report.after(&[backend], "OAuth application") {
+                let at = (&client, &transport);
+                oauth_application(config, application, at, frontend, &mut report).await;
+            }
+            frontend
+        }
+        SignIn::App(app) => {
+            if report.after(&[backend], "Clerk's keys") {
+                same_instance(config, &client, &transport, &mut report).await;
+            }
+            app_route(config, app, &transport, &mut report).await;
+            FRONTEND
+        }
+        SignIn::ClerkTokens(tokens) => {
+            let frontend =
+                authorization_server(config, &client, backend, &transport, &mut report).await;
+            let named = !tokens.client_ids.is_empty() || tokens.machine.is_some();
+            if named && report.after(&[backend], "sign_in.client_ids, sign_in.machine") {
+                clients_and_machine(tokens, &client, &mut report).await;
+            }
+            frontend
+        }
+    };
+    credentials(config, frontend, &transport, &mut report).await;
+    report
+}
+
+/// What others are tried at, and whether it answers.
+#[derive(Clone, Copy)]
+struct Basis {
+    name: &'static str,
+    answers: bool,
+}
+
+const BACKEND: Basis = Basis {
+    name: "Clerk's Backend API",
+    answers: true,
+};
+const FRONTEND: Basis = Basis {
+    name: "Clerk's Frontend API",
+    answers: true,
+};
+
+impl Basis {
+    fn broken(self) -> Self {
+        Self {
+            answers: false,
+            ..self
+        }
+    }
+}
+
+/// With the secret key, and what is read of people with it.
+async fn backend(config: &Config, client: &Client, report: &mut Checked) -> Basis {
     let instance = Request::new("GetInstance", Method::GET, "/instance");
     match client.send(&instance).await {
         Ok(answer) => {
@@ -60,28 +125,15 @@ pub async fn check(config: &Config) -> Checked {
                 .get("environment_type")
                 .and_then(|kind| kind.as_str());
             let kind = kind.unwrap_or("unknown");
-            report.good(format!("Clerk's Backend API: a {kind} instance"));
-            people::check(config, &client, &mut report).await;
+            report.good(format!("{}: a {kind} instance", BACKEND.name));
+            people::check(config, client, report).await;
+            BACKEND
         }
-        Err(error) => report.fault(format!("Clerk's Backend API: {error}")),
-    }
-    match &config.sign_in {
-        SignIn::ClerkOauth(application) => {
-            provider(config, application, &transport, &mut report).await;
-            same_instance(config, &client, &transport, &mut report).await;
-            oauth_application(config, application, &client, &transport, &mut report).await;
-        }
-        SignIn::App(app) => {
-            same_instance(config, &client, &transport, &mut report).await;
-            app_route(config, app, &transport, &mut report).await;
-        }
-        SignIn::ClerkTokens(tokens) => {
-            authorization_server(config, &client, &transport, &mut report).await;
-            clients_and_machine(tokens, &client, &mut report).await;
+        Err(error) => {
+            report.fault(format!("{}: {error}", BACKEND.name));
+            BACKEND.broken()
         }
     }
-    credentials(config, &transport, &mut report).await;
-    report
 }
 
 impl Checked {
@@ -98,13 +150,25 @@ impl Checked {
     fn fault(&mut self, line: String) {
         self.faults.push(line);
     }
+
+    /// Whether all of them answer. One that does not is a fault already, and whatever is tried at it
+    /// would only repeat that.
+    fn after(&mut self, all: &[Basis], what: &str) -> bool {
+        let broken = all.iter().find(|basis| !basis.answers);
+        if let Some(broken) = broken {
+            let line = format!("{what}: {} has to answer first", broken.name);
+            self.skipped.push(line);
+        }
+        broken.is_none()
+    }
 }
 
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let good = self.good.iter().map(|line| ("ok     ", line));
+        let skipped = self.skipped.iter().map(|line| ("skip   ", line));
         let faults = self.faults.iter().map(|line| ("fault  ", line));
-        for (place, (what, line)) in good.chain(faults).enumerate() {
+        for (place, (what, line)) in good.chain(skipped).chain(faults).enumerate() {
             let end = if place == 0 { "" } else { "\n" };
             write!(f, "{end}{what}{line}")?;
         }
@@ -113,8 +177,13 @@ impl fmt::Display for Checked {
 }
 
 /// What tools over the owner's API are called with, as far as trying it changes nothing.
-async fn credentials(config: &Config, transport: &Arc<dyn Transport>, report: &mut Checked) {
-    if config.sign_in.ticket_sessions() {
+async fn credentials(
+    config: &Config,
+    frontend: Basis,
+    transport: &Arc<dyn Transport>,
+    report: &mut Checked,
+) {
+    if config.sign_in.ticket_sessions() && report.after(&[frontend], "ticket sessions") {
         ticket_sessions(config, transport, report).await;
     }
     let machine = config
@@ -166,17 +235,24 @@ async fn provider(
     application: &ClerkOauth,
     transport: &Arc<dyn Transport>,
     report: &mut Checked,
-) {
+) -> Basis {
     let provider = match server::provider(config, application, transport) {
         Ok(provider) => provider,
-        Err(error) => return report.fault(format!("sign-in: {error}")),
+        Err(error) => {
+            report.fault(format!("sign-in: {error}"));
+            return FRONTEND.broken();
+        }
     };
     match provider.metadata(Machine::now_ms()).await {
-        Ok(_) => report.good(format!(
-            "Clerk's Frontend API: {}",
-            provider.frontend_api().as_str()
-        )),
-        Err(error) => report.fault(format!("Clerk's Frontend API: {error}")),
+        Ok(_) => {
+            let address = provider.frontend_api().as_str();
+            report.good(format!("{}: {address}", FRONTEND.name));
+            FRONTEND
+        }
+        Err(error) => {
+            report.fault(format!("{}: {error}", FRONTEND.name));
+            FRONTEND.broken()
+        }
     }
 }
 
@@ -184,8 +260,8 @@ async fn provider(
 async fn oauth_application(
     config: &Config,
     application: &ClerkOauth,
-    client: &Client,
-    transport: &Arc<dyn Transport>,
+    (client, transport): (&Client, &Arc<dyn Transport>),
+    frontend: Basis,
     report: &mut Checked,
 ) {
     let client_id = &application.client_id;
@@ -206,9 +282,16 @@ async fn oauth_application(
         return;
     };
     let scopes = sign_in::scopes(application.organizations);
-    let faults = found.faults(provider.client(), &scopes);
-    let mut faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    faults.extend(client_fault(&provider).await);
+    let found_faults = found.faults(provider.client(), &scopes);
+    let mut faults: Vec<String> = found_faults.iter().map(ToString::to_string).collect();
+    // That there is none where one must be is a fault already.
+    let lacks_secret = found_faults.iter().any(|fault| {
+        use ApplicationFault::{SecretForPublic, SecretMissing};
+        matches!(fault, SecretForPublic { .. } | SecretMissing { .. })
+    });
+    if !lacks_secret && report.after(&[frontend], "the OAuth application's secret") {
+        faults.extend(client_fault(&provider).await);
+    }
     if faults.is_empty() {
         report.good(format!("OAuth application: {} ({client_id})", found.name));
     }
@@ -258,23 +341,25 @@ async fn same_instance(
 async fn authorization_server(
     config: &Config,
     client: &Client,
+    backend: Basis,
     transport: &Arc<dyn Transport>,
     report: &mut Checked,
-) {
-    let read = instance::metadata(config, transport).await;
-    let compared = match read {
-        Ok((document, metadata)) => {
-            let keys = Some(metadata.jwks_uri);
-            let frontend_api = config.clerk.frontend_api.as_str();
-            let compared = instance::compare(frontend_api, client, transport, keys).await;
-            compared.map(|()| document)
+) -> Basis {
+    let (document, metadata) = match instance::metadata(config, transport).await {
+        Ok(read) => read,
+        Err(problem) => {
+            report.fault(format!("{}: {problem}", FRONTEND.name));
+            return FRONTEND.broken();
         }
-        Err(problem) => Err(format!("Clerk's Frontend API: {problem}")),
     };
-    let document = match compared {
-        Ok(document) => document,
-        Err(fault) => return report.fault(fault),
-    };
+    if report.after(&[backend], "Clerk's keys") {
+        let keys = Some(metadata.jwks_uri);
+        let frontend_api = config.clerk.frontend_api.as_str();
+        if let Err(fault) = instance::compare(frontend_api, client, transport, keys).await {
+            report.fault(fault);
+            return FRONTEND;
+        }
+    }
     report.good(format!(
         "authorization server: {}",
         config.clerk.frontend_api.as_str().trim_end_matches('/')
@@ -289,6 +374,7 @@ async fn authorization_server(
                   Settings)"
             .to_owned(),
     });
+    FRONTEND
 }
 
 /// What the configuration names exists at Clerk.

@@ -107,8 +107,10 @@ fn hint(code: i32) -> Option<&'static str> {
         CANTOPEN => {
             "let the server's user read and write the file and its directory, and look at its limit of open files"
         }
-        CORRUPT | NOTADB => {
-            "stop the server, keep a copy of the file with its `-wal`, and restore a backup"
+        CORRUPT => "stop the server, keep a copy of the file with its `-wal`, and restore a backup",
+        NOTADB => {
+            "name the server's own file; if that is it, keep a copy of it with its `-wal`, and restore a \
+             backup"
         }
         _ => return None,
     })
