@@ -45,6 +45,8 @@ pub(super) struct Document {
 pub(super) struct Entry {
     pub(super) place: Place,
     pub(super) values: Values,
+    /// Whether all that stands in it could be read.
+    pub(super) is_whole: bool,
 }
 
 /// Keys that people try, and why they are none.
@@ -142,9 +144,11 @@ impl Reader<'_> {
                 let Some(table) = element.get_ref().as_table() else {
                     return Err(not_a_table(element.get_ref(), &format!("[[{key}]]")));
                 };
+                let known = self.faults.len();
                 let entry = Entry {
                     place: self.place(element.span().start, key),
                     values: self.table(table, &format!("{key}[]")),
+                    is_whole: self.faults.len() == known,
                 };
                 let tables = &mut self.document.tables;
                 tables.entry(key.to_owned()).or_default().push(entry);
@@ -232,8 +236,13 @@ fn article(value: &DeValue<'_>) -> &'static str {
 }
 
 fn not_a_table(value: &DeValue<'_>, header: &str) -> Wrong {
+    let of = if header.starts_with("[[") {
+        "one of several tables"
+    } else {
+        "a table"
+    };
     Wrong::new(
-        format!("this is {}, not a table", article(value)),
+        format!("this is {}, not {of}", article(value)),
         format!("begin it with the line {header}"),
     )
 }

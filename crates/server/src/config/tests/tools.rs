@@ -218,3 +218,29 @@ fn a_scope_alone_gives_nobody_the_power_of_the_secret_key() {
         &[],
     );
 }
+
+/// What is wrong with a rule's key is not told a second time as something that it lacks.
+#[test]
+fn a_rule_with_a_faulty_key_is_one_fault() {
+    for (rule, words) in [
+        (
+            "[[access]]\ntools = [\"users\"]\nroles = \"a\"",
+            "did you mean `access.role`?",
+        ),
+        (
+            "[[access]]\ntools = [\"users\"]\nrole = 7",
+            "this is a whole number, not a list",
+        ),
+        (
+            "[access]\ntools = [\"users\"]\neveryone = true",
+            "this is a table, not one of several tables\nhint: begin it with the line [[access]]",
+        ),
+        (
+            "[[access]]\ntools = [\"users\"]",
+            "this rule has no condition",
+        ),
+    ] {
+        let told = fault(rule, &[]);
+        assert!(told.contains(words), "{told}");
+    }
+}
