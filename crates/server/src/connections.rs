@@ -25,8 +25,13 @@ pub struct ConnectionBounds {
     pub of_address: usize,
     /// Who passes on what many people send: counted in all alone.
     pub proxies: TrustedProxies,
+    /// How long what was sent may stay unread, or unacknowledged, before the connection is given up.
+    pub unread: Duration,
 }
 
+/// How long what was sent may stay unread: a client that is gone without a word, or reads nothing more, holds
+/// its streams and what waits for it no longer.
+pub(crate) const UNREAD_FOR: Duration = Duration::from_secs(60);
 /// How long one too many may take to hear of it.
 const TURNED_AWAY_IN: Duration = Duration::from_secs(1);
 /// The most that hear of it side by side; the rest is closed without a word.
@@ -176,6 +181,7 @@ mod tests {
             all: 5,
             of_address: 2,
             proxies: TrustedProxies(vec!["10.0.0.1/32".parse().unwrap()]),
+            unread: UNREAD_FOR,
         }));
         let open = |from: &str| connections.open(address(from));
         let first = open("192.0.2.1").unwrap();

@@ -68,6 +68,7 @@ pub async fn serve(
     stop: CancellationToken,
     grace: Duration,
 ) {
+    let unread = bounds.unread;
     let connections = Arc::new(Connections::new(bounds));
     // Connections, and requests that go on without theirs.
     let under_way = TaskTracker::new();
@@ -76,6 +77,7 @@ pub async fn serve(
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => match connections.open(peer.ip()) {
                     Ok(open) => {
+                        let_go_when_unread(&stream, unread);
                         let conversation = Conversation {
                             peer,
                             app: app.clone(),
@@ -98,6 +100,18 @@ pub async fn serve(
     if tokio::time::timeout(grace, under_way.wait()).await.is_err() {
         tracing::warn!(open = under_way.len(), "requests were cut off at shutdown");
     }
+}
+
+/// Has the system break a connection whose client reads nothing, or is gone without a word. What waits for it
+/// is in the system's buffers, where no timer of ours sees it. Elsewhere than on Linux it takes as long as the
+/// system likes.
+fn let_go_when_unread(stream: &TcpStream, time: Duration) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(time)) {
+        tracing::debug!(%error, "a connection has no bound for what stays unread");
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (stream, time);
 }
 
 /// One connection, with as many requests as its client sends.
@@ -179,6 +193,7 @@ mod tests {
             all: 1,
             of_address: 1,
             proxies: crate::config::TrustedProxies::default(),
+            unread: Duration::from_secs(60),
         };
         let app = Router::new().route("/", axum::routing::get(|| async { "hello" }));
         let stop = CancellationToken::new();
@@ -205,5 +220,52 @@ mod tests {
         let (said, after) = said(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
         assert!(said.contains("200 OK") && said.ends_with("hello"), "{said}");
         assert_eq!(after.as_secs(), HEADER_TIMEOUT.as_secs());
+    }
+
+    /// A body without end, and somebody who hears when it is given up.
+    struct Endless {
+        _over: tokio_util::sync::DropGuard,
+    }
+
+    impl http_body::Body for Endless {
+        type Data = bytes::Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Infallible>>> {
+            let piece = bytes::Bytes::from_static(&[b'x'; 64 * 1024]);
+            std::task::Poll::Ready(Some(Ok(http_body::Frame::data(piece))))
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_reads_nothing_is_let_go_with_all_that_waits() {
+        let (listener, address) = bind(([127, 0, 0, 1], 0).into(), "--bind").await.unwrap();
+        let bounds = ConnectionBounds {
+            all: 1,
+            of_address: 1,
+            proxies: crate::config::TrustedProxies::default(),
+            unread: Duration::from_secs(1),
+        };
+        let over = CancellationToken::new();
+        let body = over.clone();
+        let endless = move || {
+            let _over = body.clone().drop_guard();
+            std::future::ready(Response::new(Body::new(Endless { _over })))
+        };
+        let app = Router::new().route("/", axum::routing::get(endless));
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, app, bounds, stop.clone(), Duration::ZERO));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let given_up = tokio::time::timeout(Duration::from_secs(60), over.cancelled()).await;
+        assert!(given_up.is_ok(), "it is held for ever");
+        drop(stream);
+        stop.cancel();
+        serving.await.unwrap();
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     authenticate::BearerTokens,
     clerk_pace::ClerkPace,
     config::{Config, SignIn as SignInConfig},
-    connections::ConnectionBounds,
+    connections::{ConnectionBounds, UNREAD_FOR},
     credentials::Credentials,
     ended::GrantEnds,
     front::{Front, FrontConfig, OwnedSessions, origin::Allowed},
@@ -241,6 +241,7 @@ impl Server {
                 all: config.limits.connections,
                 of_address: config.limits.connections_of_address,
                 proxies: config.trusted_proxies.clone(),
+                unread: UNREAD_FOR,
             },
             impersonations,
         })

@@ -323,10 +323,16 @@ fn batches_are_bounded_and_of_their_revision_alone() {
     for wrong in [json!([]), Value::Array(many)] {
         let refused = in_session(server, &tokens, &session, &wrong);
         assert_eq!(refused.status, 400, "{}", refused.brief());
+        assert!(
+            refused.text().contains("1 to 50 messages"),
+            "{}",
+            refused.brief()
+        );
     }
     let newer = crate::support::mcp::initialize(server, &tokens.access);
     let refused = in_session(server, &tokens, &newer, &json!([add(1)]));
-    assert!((400..500).contains(&refused.status), "{}", refused.brief());
+    assert_eq!(refused.status, 400, "{}", refused.brief());
+    assert!(refused.text().contains("2025-03-26"), "{}", refused.brief());
     // A tool that lacks a scope is no tool in a batch either.
     let reader = client.connect_for(PRIYA, "tools:read");
     let session = batch_session(server, &reader);
@@ -337,6 +343,49 @@ fn batches_are_bounded_and_of_their_revision_alone() {
     );
     let lacking = in_session(server, &reader, &session, &json!([add(1), delete]));
     assert_eq!(lacking.status, 403, "{}", lacking.brief());
+}
+
+#[test]
+fn a_batch_through_a_stream_is_taken_whole_or_not_at_all() {
+    let config = CONFIG.replace("[limits]", "[limits]\nmax_calls_per_person = 8");
+    let server = Server::start("sse-batch", &config);
+    let client = Client::public(&server, HTTPS_CALLBACK);
+    let tokens = client.connect(PRIYA);
+    let mut stream = Stream::ready(&server, &tokens);
+    let ping = |id: u32| request(id, "ping", &json!({}));
+    // More at once than one client may have under way, too many messages, and the same id twice.
+    let too_many: Vec<Value> = (100..105).map(ping).collect();
+    let too_long: Vec<Value> = (100..151).map(ping).collect();
+    for (batch, status) in [
+        (json!(too_many), 429),
+        (json!(too_long), 400),
+        (json!([ping(100), ping(101), ping(100)]), 400),
+        (json!([]), 400),
+    ] {
+        let refused = stream.send(&tokens, &batch);
+        assert_eq!(refused.status, status, "{}", refused.brief());
+    }
+    // Had any of those been taken, its answer would be here, before these.
+    let mixed = json!([ping(1), 42, { "jsonrpc": "2.0", "id": 2 }, ping(3)]);
+    let taken = stream.send(&tokens, &mixed);
+    assert_eq!(taken.status, 202, "{}", taken.brief());
+    let mut answers: Vec<(Value, Value)> = (0..4)
+        .map(|_| stream.message())
+        .map(|answer| (answer["id"].clone(), answer["error"]["code"].clone()))
+        .collect();
+    answers.sort_by_key(|(id, _)| id.to_string());
+    let expected = json!([[1, null], [2, -32600], [3, null], [null, -32600]]);
+    assert_eq!(json!(answers), expected);
+    // A call that lacks a scope is one in a batch too.
+    let reader = client.connect_for(PRIYA, "tools:read");
+    let mut stream = Stream::ready(&server, &reader);
+    let update = json!({ "name": "updateUser", "arguments": {} });
+    let batch = json!([ping(1), request(2, "tools/call", &update)]);
+    let lacking = stream.send(&reader, &batch);
+    assert_eq!(lacking.status, 403, "{}", lacking.brief());
+    let challenge = lacking.header("www-authenticate");
+    assert!(challenge.contains("insufficient_scope"), "{challenge}");
+    assert_eq!(stream.exchange(&reader, &ping(3))["id"], 3);
 }
 
 #[test]

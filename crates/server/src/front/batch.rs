@@ -15,7 +15,7 @@ use super::{
     peek::{self, Peek},
     sessions::Used,
 };
-use crate::sse::{Incoming, MOST_IN_BATCH, Malformed, response};
+use crate::sse::{Asked, Incoming, MOST_IN_BATCH, Malformed, response};
 
 /// The messages of a batch.
 pub(super) type Batch = Vec<Value>;
@@ -23,15 +23,32 @@ pub(super) type Batch = Vec<Value>;
 /// Reads a batch; `None` when the body is none. An empty one is none that may be sent (JSON-RPC 2.0,
 /// section 6), and so is one of too many messages.
 pub(super) fn read(body: &[u8]) -> Option<Result<Batch, Refusal>> {
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first != Some(&b'[') {
+    if !peek::is_array(body) {
         return None;
     }
     let batch: Batch = serde_json::from_slice(body).ok()?;
-    if batch.is_empty() || batch.len() > MOST_IN_BATCH {
-        return Some(Err(peek::fault(b"[]").into()));
+    Some(bounded(batch))
+}
+
+/// A batch that may be sent: neither empty nor too long.
+pub(super) fn bounded(batch: Batch) -> Result<Batch, Refusal> {
+    if (1..=MOST_IN_BATCH).contains(&batch.len()) {
+        return Ok(batch);
     }
-    Some(Ok(batch))
+    let message = format!(
+        "a batch has 1 to {MOST_IN_BATCH} messages, and this one has {}",
+        batch.len()
+    );
+    Err(peek::refused(-32600, &message, &Value::Null).into())
+}
+
+/// The answer to what is no message, in a batch with others.
+pub(super) fn answer_to(Malformed(id): Malformed) -> Value {
+    json!({
+        "jsonrpc": "2.0",
+        "id": id,
+        "error": { "code": -32600, "message": "this is no JSON-RPC message" },
+    })
 }
 
 impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
@@ -59,17 +76,13 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         let mut lists_tools = false;
         for message in batch {
             match Incoming::read(message.clone()) {
-                Ok(Incoming::Request { id, method, params }) => {
+                Ok(Incoming::Request(asked)) => {
                     counted.push(self.begin(&parts.method, principal)?);
-                    lists_tools |= method == TOOLS_LIST;
-                    requests.push(one(served, client.as_ref(), id, method, params));
+                    lists_tools |= asked.method == TOOLS_LIST;
+                    requests.push(one(served, client.as_ref(), asked));
                 }
                 Ok(_) => self.pass_on(&parts, &message, principal).await,
-                Err(Malformed(id)) => answers.push(json!({
-                    "jsonrpc": "2.0",
-                    "id": id,
-                    "error": { "code": -32600, "message": "this is no JSON-RPC message" },
-                })),
+                Err(malformed) => answers.push(answer_to(malformed)),
             }
         }
         if lists_tools && let Some(id) = parts.headers.get(SESSION_ID) {
@@ -99,13 +112,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     }
 }
 
-async fn one(
-    served: &Served,
-    client: &str,
-    id: rmcp::model::NumberOrString,
-    method: String,
-    params: Value,
-) -> Value {
+async fn one(served: &Served, client: &str, asked: Asked) -> Value {
+    let Asked { id, method, params } = asked;
     // The handshake is never part of a batch (revision 2025-03-26, "Lifecycle").
     let answer = if method == "initialize" {
         Err(ErrorData::invalid_request("initialize comes alone", None))

@@ -43,6 +43,11 @@ impl<'a> Peek<'a> {
 /// have been is not known.
 pub(super) fn fault(body: &[u8]) -> Response<Body> {
     let (code, message) = match serde_json::from_slice::<IgnoredAny>(body) {
+        Ok(_) if is_array(body) => {
+            let message =
+                "batches are of revision 2025-03-26 alone\nhint: send one message at a time";
+            (-32600, message.to_owned())
+        }
         Ok(_) => (-32600, "the body is no JSON-RPC message".to_owned()),
         // The parser's message could quote the body; where it stopped says enough.
         Err(error) => {
@@ -52,6 +57,11 @@ pub(super) fn fault(body: &[u8]) -> Response<Body> {
         }
     };
     refused(code, &message, &Value::Null)
+}
+
+/// Whether a body of JSON is a batch.
+pub(super) fn is_array(body: &[u8]) -> bool {
+    body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
 /// The answer to a request that has the id of another one of its session that is under way.

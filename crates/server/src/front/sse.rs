@@ -8,17 +8,19 @@ use mcp::{
     Caller,
     rmcp_adapter::{Served, dispatch},
 };
-use rmcp::{ErrorData, ServerHandler, model::NumberOrString};
+use rmcp::{ErrorData, ServerHandler};
 use serde_json::{Value, json};
 use store::sessions::ListDigest;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Authenticate, Front, Principal, TOOLS_LIST,
+    Authenticate, Front, Principal, TOOLS_LIST, Underway,
     answers::{Answer, FULL_RETRY_AFTER, Refusal, plain},
+    batch::{self, Batch},
     peek::{self, Peek},
 };
 use crate::{
-    sse::{self, Incoming, MOST_IN_BATCH, Malformed, NotTaken, SseSession},
+    sse::{self, Asked, Incoming, Malformed, NotTaken, SseSession},
     tool_lists::Listener,
 };
 
@@ -83,22 +85,71 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             let message = "messages are application/json";
             return Err(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, message).into());
         }
-        self.check_message(parts.uri.path(), &Peek::at(&body), &body, &principal)?;
         let Ok(message) = serde_json::from_slice::<Value>(&body) else {
             return Err(peek::fault(&body).into());
         };
-        let messages = match message {
-            Value::Array(batch) if batch.is_empty() || batch.len() > MOST_IN_BATCH => {
-                return Err(peek::fault(b"[]").into());
-            }
-            Value::Array(batch) => batch,
-            message => vec![message],
-        };
+        let check =
+            |text: &[u8]| self.check_message(parts.uri.path(), &Peek::at(text), text, &principal);
         drop(reading);
-        for message in messages {
-            self.take(message, &session, &principal)?;
+        match message {
+            Value::Array(batch) => {
+                let batch = batch::bounded(batch)?;
+                for message in &batch {
+                    check(message.to_string().as_bytes())?;
+                }
+                self.take_batch(batch, &session, &principal)?;
+            }
+            message => {
+                check(&body)?;
+                match Incoming::read(message) {
+                    Ok(Incoming::Request(request)) => {
+                        let taken = self.take_on(&session, &principal, request)?;
+                        self.answer_later(taken);
+                    }
+                    Ok(other) => hear(&session, other),
+                    Err(Malformed(id)) => {
+                        let message = "this is no JSON-RPC message";
+                        return Err(peek::refused(-32600, message, &id).into());
+                    }
+                }
+            }
         }
         Ok(plain(StatusCode::ACCEPTED, "Accepted"))
+    }
+
+    /// Takes a batch. Its requests are taken on all together or none of them is: a client that is refused
+    /// sends all of them again. Of what is no message, the client hears in its stream.
+    fn take_batch(
+        &self,
+        batch: Batch,
+        session: &Arc<SseSession>,
+        principal: &Principal,
+    ) -> Result<(), Refusal> {
+        let (mut requests, mut others, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+        for message in batch {
+            match Incoming::read(message) {
+                Ok(Incoming::Request(request)) => {
+                    requests.push(self.take_on(session, principal, request)?);
+                }
+                Ok(other) => others.push(other),
+                Err(malformed) => faults.push(batch::answer_to(malformed)),
+            }
+        }
+        for message in others {
+            hear(session, message);
+        }
+        for taken in requests {
+            self.answer_later(taken);
+        }
+        if !faults.is_empty() {
+            let session = Arc::clone(session);
+            tokio::spawn(async move {
+                for fault in faults {
+                    session.send(&fault).await;
+                }
+            });
+        }
+        Ok(())
     }
 
     /// Has a person's lists made anew.
@@ -113,65 +164,54 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         Ok(self.sse.as_ref().ok_or_else(off)?)
     }
 
-    fn take(
-        &self,
-        message: Value,
-        session: &Arc<SseSession>,
-        principal: &Principal,
-    ) -> Result<(), Refusal> {
-        match Incoming::read(message) {
-            Ok(Incoming::Request { id, method, params }) => {
-                self.answer_later(session, principal, Asked { id, method, params })
-            }
-            Ok(Incoming::Notification { method, params }) => {
-                if method == "notifications/cancelled"
-                    && let Ok(id) = serde_json::from_value(params["requestId"].clone())
-                {
-                    session.cancel(&id);
-                }
-                Ok(())
-            }
-            Ok(Incoming::Response { id, result }) => {
-                session.answered(&id, result);
-                Ok(())
-            }
-            Err(Malformed(id)) => {
-                Err(peek::refused(-32600, "this is no JSON-RPC message", &id).into())
-            }
-        }
-    }
-
-    fn answer_later(
+    /// Takes a request on, which nothing has been done for yet.
+    fn take_on(
         &self,
         session: &Arc<SseSession>,
         principal: &Principal,
         asked: Asked,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Taken, Refusal> {
         let Some(served) = principal.served.clone() else {
             return Err(plain(StatusCode::NOT_FOUND, "nothing is served here").into());
         };
         let counted = self.begin(&Method::POST, principal)?;
-        let (underway, cancelled) = match session.take_on(asked.id.clone()) {
-            Ok(taken) => taken,
+        match session.take_on(asked.id.clone()) {
+            Ok((underway, cancelled)) => Ok(Taken {
+                asked,
+                session: Arc::clone(session),
+                served,
+                cancelled,
+                held: (underway, counted),
+            }),
             Err(NotTaken::SameId) => {
                 let id = serde_json::to_value(&asked.id).unwrap_or_default();
-                return Err(peek::repeated_id(&id).into());
+                Err(peek::repeated_id(&id).into())
             }
             Err(NotTaken::TooMany) => {
                 let message = "too many requests are under way in this session";
                 let mut busy = plain(StatusCode::TOO_MANY_REQUESTS, message);
                 busy.headers_mut()
                     .insert(header::RETRY_AFTER, BUSY_RETRY_AFTER);
-                return Err(busy.into());
+                Err(busy.into())
             }
-        };
+        }
+    }
+
+    /// Answers a request in its session's stream.
+    fn answer_later(&self, taken: Taken) {
+        let Taken {
+            asked,
+            session,
+            served,
+            cancelled,
+            held,
+        } = taken;
         if asked.method == TOOLS_LIST {
             let caller = served.service().caller();
             session.listed(caller, ListDigest(served.tools_digest()));
             // What is answered may follow from facts that are as old as they are kept.
             self.look_again(caller, false);
         }
-        let session = Arc::clone(session);
         let info = self.handler_info();
         tokio::spawn(async move {
             let id = asked.id.clone();
@@ -185,17 +225,33 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             if let Some(answer) = answer {
                 session.respond(&id, answer).await;
             }
-            drop((underway, counted));
+            drop(held);
         });
-        Ok(())
     }
 }
 
-/// A request with all that is in it.
-struct Asked {
-    id: NumberOrString,
-    method: String,
-    params: Value,
+/// A request that is taken on: it counts until it is dropped.
+struct Taken {
+    asked: Asked,
+    session: Arc<SseSession>,
+    served: Arc<Served>,
+    cancelled: CancellationToken,
+    held: (sse::Underway, Underway),
+}
+
+/// What wants no answer.
+fn hear(session: &SseSession, message: Incoming) {
+    match message {
+        Incoming::Notification { method, params } => {
+            if method == "notifications/cancelled"
+                && let Ok(id) = serde_json::from_value(params["requestId"].clone())
+            {
+                session.cancel(&id);
+            }
+        }
+        Incoming::Response { id, result } => session.answered(&id, result),
+        Incoming::Request(_) => {}
+    }
 }
 
 async fn answer(

@@ -10,14 +10,7 @@ pub(crate) const MOST_IN_BATCH: usize = 50;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Incoming {
     /// It wants an answer.
-    Request {
-        /// What the answer is to carry.
-        id: NumberOrString,
-        /// `tools/call`
-        method: String,
-        /// `Null` when there are none.
-        params: Value,
-    },
+    Request(Asked),
     /// It wants none.
     Notification {
         /// `notifications/cancelled`
@@ -32,6 +25,17 @@ pub(crate) enum Incoming {
         /// Its result.
         result: Option<Value>,
     },
+}
+
+/// A request with all that is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Asked {
+    /// What the answer is to carry.
+    pub(crate) id: NumberOrString,
+    /// `tools/call`
+    pub(crate) method: String,
+    /// `Null` when there are none.
+    pub(crate) params: Value,
 }
 
 /// What is no message (JSON-RPC 2.0, section 5.1: `-32600`), with the id that it came with.
@@ -66,11 +70,11 @@ impl Incoming {
         let params = members.remove("params").unwrap_or_default();
         match (method, id) {
             (Some(method), None) => Some(Self::Notification { method, params }),
-            (Some(method), Some(id)) => Some(Self::Request {
+            (Some(method), Some(id)) => Some(Self::Request(Asked {
                 id: serde_json::from_value(id.clone()).ok()?,
                 method,
                 params,
-            }),
+            })),
             (None, Some(id)) => {
                 let result = members.remove("result");
                 (result.is_some() != members.contains_key("error")).then(|| Self::Response {
@@ -96,7 +100,7 @@ mod tests {
         let read = |message| Incoming::read(message).unwrap();
         assert!(matches!(
             read(json!({"jsonrpc": "2.0", "id": "a", "method": "ping"})),
-            Incoming::Request { method, params: Value::Null, .. } if method == "ping"
+            Incoming::Request(Asked { method, params: Value::Null, .. }) if method == "ping"
         ));
         assert!(matches!(
             read(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})),

@@ -9,8 +9,8 @@ mod sessions;
 mod stream;
 
 pub(crate) use self::{
-    message::{Incoming, MOST_IN_BATCH, Malformed},
-    session::{NotTaken, SseSession, response},
+    message::{Asked, Incoming, MOST_IN_BATCH, Malformed},
+    session::{NotTaken, SseSession, Underway, response},
     sessions::SseSessions,
     stream::open,
 };

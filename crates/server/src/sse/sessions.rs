@@ -87,11 +87,13 @@ impl SseSessions {
         })
     }
 
-    /// A session of this principal; nobody else's exists.
+    /// A session of this principal; nobody else's exists, and none that was given up: what waits for a client
+    /// that does not read holds its stream for longer.
     pub(crate) fn find(&self, id: &str, principal: &PrincipalKey) -> Option<Arc<SseSession>> {
         let kept = self.kept();
         let (_, session) = kept.by_id.get(id)?;
-        (session.principal == *principal).then(|| Arc::clone(session))
+        let exists = session.principal == *principal && !session.gone.is_cancelled();
+        exists.then(|| Arc::clone(session))
     }
 
     /// Its stream is gone.
@@ -103,5 +105,38 @@ impl SseSessions {
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::sse::session::OUTBOX;
+
+    struct Zeros;
+
+    impl Random for Zeros {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_whose_client_reads_nothing_is_none_any_more_while_its_stream_hangs() {
+        let sessions = SseSessions::new(10, Arc::new(Zeros));
+        let owner = PrincipalKey::new(Some("ava"), Some("client"));
+        let opened = sessions.open(&owner).unwrap();
+        for number in 0..OUTBOX {
+            opened.session.send(&json!(number)).await;
+        }
+        assert!(sessions.find(&opened.id, &owner).is_some());
+        // It waits as long as a client may take, and gives up.
+        opened.session.send(&json!("one too many")).await;
+        assert!(sessions.find(&opened.id, &owner).is_none());
+        drop(opened.outgoing);
     }
 }
