@@ -6,22 +6,16 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
+use hyper::{body::Incoming, service::service_fn};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 
-/// How long a client may take to send its headers, and leave a kept connection idle.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may take to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long open requests may take once the program is to end.
 const GRACE: Duration = Duration::from_secs(3);
-const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// More connections at once than this wait in the system's queue.
 const MAX_CONNECTIONS: usize = 1024;
 
@@ -63,23 +57,17 @@ pub(crate) async fn serve_until<H: Handle>(
     handler: &Arc<H>,
     ended: impl Future<Output = ()>,
 ) {
-    let (stop, stopped) = watch::channel(false);
+    let stop = CancellationToken::new();
     let ending = async {
         ended.await;
-        // The receivers live as long as this function.
-        let _ = stop.send(true);
+        stop.cancel();
     };
-    tokio::join!(ending, serve(listener, handler, stopped));
+    tokio::join!(ending, serve(listener, handler, &stop));
 }
 
 /// Accepts connections until told to stop, then lets open requests finish for a moment.
-async fn serve<H: Handle>(
-    listener: TcpListener,
-    handler: &Arc<H>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn serve<H: Handle>(listener: TcpListener, handler: &Arc<H>, stop: &CancellationToken) {
     let mut connections = tokio::task::JoinSet::new();
-    let told = stopped.clone();
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => {
@@ -89,40 +77,20 @@ async fn serve<H: Handle>(
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 };
-                connections.spawn(converse(stream, Arc::clone(handler), told.clone()));
+                let (handler, stop) = (Arc::clone(handler), stop.clone());
+                connections.spawn(async move {
+                    let service = service_fn(move |request| answer(Arc::clone(&handler), request));
+                    server::listen::converse(stream, service, &stop).await;
+                });
             }
             Some(_) = connections.join_next() => {}
-            _ = stopped.wait_for(|stop| *stop) => break,
+            () = stop.cancelled() => break,
         }
     }
     drop(listener);
     let finished = async { while connections.join_next().await.is_some() {} };
     // Whoever is not finished by then is cut off when the set is dropped.
     let _ = tokio::time::timeout(GRACE, finished).await;
-}
-
-/// One connection, with as many requests as its client sends.
-async fn converse<H: Handle>(
-    stream: TcpStream,
-    handler: Arc<H>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    // Without this a small answer waits for the client's acknowledgement of the one before.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| answer(Arc::clone(&handler), request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        // A broken connection is its client's business.
-        _ = connection.as_mut() => return,
-        _ = stopped.wait_for(|stop| *stop) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
 }
 
 async fn answer<H: Handle>(

@@ -22,6 +22,7 @@ pub mod front;
 pub mod http_tools;
 mod impersonation;
 pub mod impersonation_journal;
+mod keep_alive;
 mod kept_key;
 pub mod listen;
 pub mod people;

@@ -2,10 +2,14 @@
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
+use axum::{BoxError, Router, body::Body};
 use futures_util::future::Either;
 use http::{Request, Response, StatusCode};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{HttpService, service_fn},
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -114,6 +118,31 @@ fn let_go_when_unread(stream: &TcpStream, time: Duration) {
     let _ = (stream, time);
 }
 
+/// Answers the requests of one connection until `stop`, and then the one that is open.
+pub async fn converse<S>(stream: TcpStream, service: S, stop: &CancellationToken)
+where
+    S: HttpService<Incoming>,
+    S::Error: Into<BoxError>,
+    S::ResBody: 'static,
+    <S::ResBody as http_body::Body>::Error: Into<BoxError>,
+{
+    // Without this a small answer waits 40 ms for the client's acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        // A broken connection is its client's business.
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
 /// One connection, with as many requests as its client sends.
 #[derive(Clone)]
 struct Conversation {
@@ -125,22 +154,8 @@ struct Conversation {
 impl Conversation {
     /// `_open` counts the connection until it is closed.
     async fn hold(self, stream: TcpStream, _open: Open, stop: CancellationToken) {
-        // Without this a small answer waits 40 ms for the client's acknowledgement of the one before.
-        let _ = stream.set_nodelay(true);
         let service = service_fn(move |request| self.answer(request));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .max_buf_size(MAX_HEADER_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = std::pin::pin!(connection);
-        tokio::select! {
-            // A broken connection is its client's business.
-            _ = connection.as_mut() => return,
-            () = stop.cancelled() => {}
-        }
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+        converse(stream, service, &stop).await;
     }
 
     /// A future that is dropped when the connection closes. What goes to its end has a task of its own

@@ -6,7 +6,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::body::Body;
@@ -21,22 +20,17 @@ use mcp::{
 };
 use rmcp::model::NumberOrString;
 use serde_json::json;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, Sleep},
-};
+use tokio::sync::mpsc;
 use toolkit::Progress;
 
 use super::{
     answers::{event, event_stream},
     direct,
 };
+use crate::keep_alive::KeepAlive;
 
 /// Reports that wait for the client to read them; the call waits when there are more.
 const QUEUE: usize = 16;
-/// How often something is sent when there is nothing to say: proxies end connections that are silent.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
 
 /// Answers a call; `token` is what its client knows its progress by. `None` when the answer would have
 /// been a question: nothing was done then.
@@ -68,7 +62,7 @@ pub(super) async fn answer(
     Some(event_stream(Body::new(CallStream {
         first: Some(first),
         running,
-        silent: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
+        keep_alive: KeepAlive::new(),
     })))
 }
 
@@ -166,7 +160,7 @@ impl Running {
 struct CallStream {
     first: Option<Bytes>,
     running: Running,
-    silent: Pin<Box<Sleep>>,
+    keep_alive: KeepAlive,
 }
 
 type Frames = Option<Result<Frame<Bytes>, axum::Error>>;
@@ -181,19 +175,15 @@ impl http_body::Body for CallStream {
             return frame(first);
         }
         if let Poll::Ready(message) = self.running.poll_next(context) {
-            self.silent.as_mut().reset(Instant::now() + KEEP_ALIVE);
+            self.keep_alive.sent();
             return match message {
                 None => Poll::Ready(None),
                 Some(Message::Report(report)) => frame(report),
                 Some(Message::Answer(answer)) => frame(self.running.last(answer)),
             };
         }
-        if self.silent.as_mut().poll(context).is_ready() {
-            self.silent.as_mut().reset(Instant::now() + KEEP_ALIVE);
-            // Asked again, so that it wakes the stream next time.
-            let _ = self.silent.as_mut().poll(context);
-            return frame(COMMENT);
-        }
-        Poll::Pending
+        self.keep_alive
+            .poll_comment(context)
+            .map(|comment| Some(Ok(Frame::data(comment))))
     }
 }

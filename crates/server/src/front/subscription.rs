@@ -3,9 +3,8 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
 };
 
 use axum::body::Body;
@@ -16,7 +15,6 @@ use http_body::Frame;
 use mcp::{Attached, Caller, rmcp_adapter::Subscription};
 use rmcp::{ServerHandler, model::Implementation};
 use store::sessions::ListDigest;
-use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{
@@ -26,12 +24,9 @@ use super::{
 };
 use crate::{
     ended::GrantEnd,
-    tool_lists::{Listener, NotTold, Watching},
+    keep_alive::KeepAlive,
+    tool_lists::{Listener, Mailbox, NotTold, Watching},
 };
-
-/// How often something is sent when there is nothing to say: proxies end connections that are silent.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
 
 impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     /// Opens a subscription, if the message asks for one; `None` leaves it to rmcp. `call` is what it
@@ -61,11 +56,8 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
                 attached: Attached::default(),
                 ..caller.clone()
             },
-            post: Mutex::new(Post {
-                told: ListDigest(served.tools_digest()),
-                has_news: false,
-                reader: None,
-            }),
+            told: Mutex::new(ListDigest(served.tools_digest())),
+            news: Mailbox::default(),
         });
         // Machines have what the configuration gives them, for as long as the process lives.
         let user_id = caller.user_id.as_deref().filter(|_| wants_tools);
@@ -80,7 +72,7 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             subscription,
             server: self.handler_info().server_info,
             subscriber,
-            silent: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
+            keep_alive: KeepAlive::new(),
             ends: ends.map(|end| Box::pin(CancellationToken::clone(end).cancelled_owned())),
             is_over: false,
             _ended: Arc::clone(&principal.ended),
@@ -94,33 +86,9 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
 /// Whoever reads the stream, as the one who brings news sees them.
 struct Subscriber {
     caller: Caller,
-    post: Mutex<Post>,
-}
-
-struct Post {
     /// The list that they were last told of, or had when they subscribed.
-    told: ListDigest,
-    /// Whether they are yet to be told.
-    has_news: bool,
-    reader: Option<Waker>,
-}
-
-impl Subscriber {
-    fn post(&self) -> MutexGuard<'_, Post> {
-        self.post.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn poll_news(&self, context: &Context<'_>) -> Poll<()> {
-        let mut post = self.post();
-        if std::mem::take(&mut post.has_news) {
-            return Poll::Ready(());
-        }
-        match &mut post.reader {
-            Some(reader) => reader.clone_from(context.waker()),
-            reader => *reader = Some(context.waker().clone()),
-        }
-        Poll::Pending
-    }
+    told: Mutex<ListDigest>,
+    news: Mailbox<()>,
 }
 
 impl Listener for Subscriber {
@@ -129,13 +97,9 @@ impl Listener for Subscriber {
     }
 
     fn list_is(&self, now: ListDigest) -> BoxFuture<'_, Result<(), NotTold>> {
-        let mut post = self.post();
-        if post.told != now {
-            post.told = now;
-            post.has_news = true;
-            if let Some(reader) = post.reader.take() {
-                reader.wake();
-            }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *told, now) != now {
+            self.news.put(());
         }
         Box::pin(std::future::ready(Ok(())))
     }
@@ -146,7 +110,7 @@ struct SubscriptionStream {
     subscription: Subscription,
     server: Implementation,
     subscriber: Arc<Subscriber>,
-    silent: Pin<Box<Sleep>>,
+    keep_alive: KeepAlive,
     /// The grant's, and the server's.
     ends: [Pin<Box<WaitForCancellationFutureOwned>>; 2],
     is_over: bool,
@@ -175,16 +139,12 @@ impl http_body::Body for SubscriptionStream {
             self.is_over = true;
             return frame(event(&self.subscription.complete(self.server.clone())));
         }
-        if self.subscriber.poll_news(context).is_ready() {
-            self.silent.as_mut().reset(Instant::now() + KEEP_ALIVE);
+        if self.subscriber.news.poll_take(context).is_ready() {
+            self.keep_alive.sent();
             return frame(event(&self.subscription.tools_changed()));
         }
-        if self.silent.as_mut().poll(context).is_ready() {
-            self.silent.as_mut().reset(Instant::now() + KEEP_ALIVE);
-            // Asked again, so that it wakes the stream next time.
-            let _ = self.silent.as_mut().poll(context);
-            return frame(COMMENT);
-        }
-        Poll::Pending
+        self.keep_alive
+            .poll_comment(context)
+            .map(|comment| Some(Ok(Frame::data(comment))))
     }
 }

@@ -11,20 +11,14 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, Sleep},
-};
+use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{MESSAGES_PATH, SESSION_PARAMETER, SseSession, SseSessions, sessions::Opened};
-use crate::{ended::GrantEnd, front::Underway, tool_lists::Watching};
+use crate::{ended::GrantEnd, front::Underway, keep_alive::KeepAlive, tool_lists::Watching};
 
-/// How often something is sent when there is nothing to say: proxies end connections that are silent.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How often a stream that is to end looks whether its calls are over.
 const STOPPING: Duration = Duration::from_millis(20);
-const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
 
 /// The stream of a session that was just opened. It ends with the grant, and at shutdown once no
 /// request is under way; the session ends with it.
@@ -44,7 +38,7 @@ pub(crate) fn open(
     let stream = Stream {
         first: Some(first.into()),
         outgoing,
-        silent: Box::pin(tokio::time::sleep(KEEP_ALIVE)),
+        keep_alive: KeepAlive::new(),
         over: [
             Box::pin(CancellationToken::clone(&ended).cancelled_owned()),
             Box::pin(session.gone.clone().cancelled_owned()),
@@ -81,7 +75,7 @@ impl Drop for Closing {
 struct Stream {
     first: Option<Bytes>,
     outgoing: mpsc::Receiver<Bytes>,
-    silent: Pin<Box<Sleep>>,
+    keep_alive: KeepAlive,
     over: [Pin<Box<WaitForCancellationFutureOwned>>; 2],
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     is_stopping: bool,
@@ -109,7 +103,7 @@ impl http_body::Body for Stream {
             return frame(first);
         }
         if let Poll::Ready(message) = self.outgoing.poll_recv(context) {
-            self.silent.as_mut().reset(Instant::now() + KEEP_ALIVE);
+            self.keep_alive.sent();
             return message.map_or(Poll::Ready(None), frame);
         }
         if !self.is_stopping && self.stop.as_mut().poll(context).is_ready() {
@@ -124,16 +118,11 @@ impl http_body::Body for Stream {
                 };
             }
             // Nothing tells that the last call is over: another look.
-            self.silent.as_mut().reset(Instant::now() + STOPPING);
-            let _ = self.silent.as_mut().poll(context);
+            self.keep_alive.wake_in(STOPPING, context);
             return Poll::Pending;
         }
-        if self.silent.as_mut().poll(context).is_ready() {
-            self.silent.as_mut().reset(Instant::now() + KEEP_ALIVE);
-            // Asked again, so that it wakes the stream next time.
-            let _ = self.silent.as_mut().poll(context);
-            return frame(COMMENT);
-        }
-        Poll::Pending
+        self.keep_alive
+            .poll_comment(context)
+            .map(|comment| Some(Ok(Frame::data(comment))))
     }
 }

@@ -7,6 +7,7 @@
 
 mod follow;
 mod heard;
+mod mailbox;
 mod watch;
 
 use clerk::BoxFuture;
@@ -18,6 +19,7 @@ pub use self::watch::ToolLists;
 pub(crate) use self::{
     follow::{ListsTools, follow},
     heard::Heard,
+    mailbox::Mailbox,
     watch::{Reading, Watching},
 };
 

@@ -3,7 +3,7 @@
 use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use clerk::BoxFuture;
@@ -18,7 +18,7 @@ use store::sessions::ListDigest;
 use super::{OwnedSessions, Owners, SessionFault, streams::Streams};
 use crate::{
     front::Principal,
-    tool_lists::{Listener, NotTold, Watching},
+    tool_lists::{Listener, Mailbox, NotTold, Watching},
 };
 
 impl OwnedSessions {
@@ -55,7 +55,7 @@ impl OwnedSessions {
         live: S,
     ) -> Result<WithNews<S>, SessionFault> {
         let principal = Self::owner()?;
-        let mailbox = Arc::new(Mailbox::default());
+        let mailbox = Arc::<Mailbox<_>>::default();
         if let Some(caller) = principal.caller()
             && let Some(owner) = self.owners().get_mut(id)
         {
@@ -86,7 +86,7 @@ struct SessionListener {
     owners: Arc<Owners>,
     streams: Arc<Streams>,
     id: SessionId,
-    mailbox: Arc<Mailbox>,
+    mailbox: Arc<Mailbox<ServerSseMessage>>,
     /// How it was opened, until the session's list was first made since.
     opening: Mutex<Option<Opening>>,
 }
@@ -142,44 +142,10 @@ impl Listener for SessionListener {
     }
 }
 
-/// News that wait for the stream to be read. Newer ones take the place of older ones, which say the same.
-#[derive(Default)]
-struct Mailbox(Mutex<Post>);
-
-#[derive(Default)]
-struct Post {
-    message: Option<ServerSseMessage>,
-    reader: Option<Waker>,
-}
-
-impl Mailbox {
-    fn put(&self, message: ServerSseMessage) {
-        let mut post = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        post.message = Some(message);
-        if let Some(reader) = post.reader.take() {
-            reader.wake();
-        }
-    }
-
-    fn poll_take(&self, context: &Context<'_>) -> Poll<ServerSseMessage> {
-        let mut post = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match post.message.take() {
-            Some(message) => Poll::Ready(message),
-            None => {
-                match &mut post.reader {
-                    Some(reader) => reader.clone_from(context.waker()),
-                    reader => *reader = Some(context.waker().clone()),
-                }
-                Poll::Pending
-            }
-        }
-    }
-}
-
 /// A stream with news in it. It ends when the session does.
 pub(super) struct WithNews<S> {
     live: Pin<Box<S>>,
-    mailbox: Arc<Mailbox>,
+    mailbox: Arc<Mailbox<ServerSseMessage>>,
     _watching: Option<Watching>,
 }
 
