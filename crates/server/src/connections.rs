@@ -31,7 +31,7 @@ pub struct ConnectionBounds {
 
 /// How long what was sent may stay unread: a client that is gone without a word, or reads nothing more, holds
 /// its streams and what waits for it no longer.
-pub(crate) const UNREAD_FOR: Duration = Duration::from_secs(60);
+pub const UNREAD_FOR: Duration = Duration::from_secs(60);
 /// How long one too many may take to hear of it.
 const TURNED_AWAY_IN: Duration = Duration::from_secs(1);
 /// The most that hear of it side by side; the rest is closed without a word.

@@ -23,7 +23,10 @@ mod transport;
 
 use std::{error::Error, io::Write as _, net::SocketAddr, time::Duration};
 
-use server::{config::TrustedProxies, connections::ConnectionBounds};
+use server::{
+    config::TrustedProxies,
+    connections::{ConnectionBounds, UNREAD_FOR},
+};
 use url::Url;
 
 #[tokio::main]
@@ -46,6 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         all: usize::MAX,
         of_address: usize::MAX,
         proxies: TrustedProxies::default(),
+        unread: UNREAD_FOR,
     };
     server::listen::serve(listener, app, bounds, Default::default(), Duration::ZERO).await;
     Ok(())

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::actors::{Client, HTTPS_CALLBACK, NOAH, PRIYA, tokens};
+use crate::support::database::sql;
 use crate::support::mcp::{
     at_mcp, call, call_message, initialize, initialize_message, message, result,
 };
@@ -157,4 +158,34 @@ fn a_client_that_never_ends_a_session_loses_its_oldest_and_is_not_locked_out() {
     assert_eq!(status(&sessions[0]), 404);
     assert_eq!(status(&sessions[1]), 200);
     assert_eq!(status(&sessions[100]), 200);
+}
+
+#[test]
+fn a_session_that_cannot_be_ended_now_is_not_said_to_be() {
+    let server = Server::start("unended", CONFIG);
+    let owner = Client::public(&server, HTTPS_CALLBACK).connect(NOAH);
+    let session = initialize(&server, &owner.access);
+    let end = || {
+        at_mcp(&server, "DELETE", &owner.access)
+            .header("mcp-session-id", &session)
+            .header("mcp-protocol-version", "2025-11-25")
+            .send()
+    };
+    let info = || call(&server, &owner.access, &session, "userInfo", &json!({}));
+    let full = "CREATE TRIGGER full BEFORE DELETE ON sessions
+                BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END";
+    sql(&server, full);
+    let refused = end();
+    assert_eq!(refused.status, 503, "{}", refused.brief());
+    assert!(refused.has("retry-after"));
+    // What is wrong is the operator's to know.
+    let text = refused.text();
+    assert!(
+        !text.contains("full") && !text.contains("clerk-mcp.db"),
+        "{text}"
+    );
+    assert_eq!(result(&info())["user_id"], NOAH);
+    sql(&server, "DROP TRIGGER full");
+    assert_eq!(end().status, 202);
+    assert_eq!(info().status, 404);
 }

@@ -253,11 +253,17 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
         parts.headers.remove(header::AUTHORIZATION);
         let session_id = parts.headers.get(SESSION_ID).cloned();
         let is_waiting = parts.method == Method::GET;
+        let is_ending = parts.method == Method::DELETE;
         let method = peek.method().map(str::to_owned);
         principal.enter(&mut parts.extensions);
         let request = Request::from_parts(parts, Full::new(body.clone()));
         let response = self.handle_by_rmcp(request, &principal).await;
         let response = response.map_err(|RepeatedId| peek::repeated_id(&peek::id(&body)))?;
+        if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+            return Err(self
+                .fault_of_ours(response, session_id.as_ref(), is_ending)
+                .await);
+        }
         // rmcp finds fault with the media type of whatever it cannot read.
         if is_json && response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE {
             return Err(peek::fault(&body).into());
@@ -379,6 +385,25 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
             }
             _ => {}
         }
+    }
+
+    /// What is said of a fault of ours, the store's mostly, which rmcp tells in words that are for the
+    /// operator. A session that another request has ended meanwhile is none.
+    async fn fault_of_ours(
+        &self,
+        response: Response<Body>,
+        session: Option<&HeaderValue>,
+        is_ending: bool,
+    ) -> Refusal {
+        let session = session.and_then(|id| id.to_str().ok());
+        if session.is_some_and(|id| !is_ending && !self.sessions.is_there(id)) {
+            return plain(StatusCode::NOT_FOUND, "there is no such session").into();
+        }
+        let words = response.into_body().collect().await;
+        let words = words.map(http_body_util::Collected::to_bytes);
+        let words = words.unwrap_or_default();
+        tracing::error!(fault = %String::from_utf8_lossy(&words), "a session could not be served");
+        busy("sessions cannot be served now").into()
     }
 
     async fn whole_body(&self, body: Body) -> Result<Bytes, Refusal> {

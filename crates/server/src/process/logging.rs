@@ -40,8 +40,10 @@ pub fn start(audit_to_stderr: bool) -> Result<(), StartError> {
     let mut targets = Targets::new()
         .with_default(level)
         .with_targets(TOO_TALKATIVE.map(|target| (target, capped)))
-        // It warns of every call that is refused: a client could fill the log.
-        .with_target("rmcp", level.min(LevelFilter::ERROR));
+        // It warns of every call that is refused, and where it serves HTTP, clients' doings are errors to it:
+        // they could fill the log. What is wrong here, the front says itself.
+        .with_target("rmcp", level.min(LevelFilter::ERROR))
+        .with_target("rmcp::transport", LevelFilter::OFF);
     if audit_to_stderr && level != LevelFilter::OFF {
         targets = targets.with_target("audit", Level::INFO);
     }

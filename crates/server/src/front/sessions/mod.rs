@@ -310,6 +310,11 @@ impl OwnedSessions {
         self.close_all(&over).await;
     }
 
+    /// Whether there is such a session, whosever it is.
+    pub(super) fn is_there(&self, id: &str) -> bool {
+        self.owners().contains_key(id)
+    }
+
     /// Whether there is room for another.
     #[must_use]
     pub fn has_room(&self) -> bool {
