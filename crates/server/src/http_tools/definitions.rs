@@ -1,6 +1,11 @@
 //! `[api]` and `[[tools]]` of a configuration file, read whole.
 
-use std::{collections::BTreeMap, io, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::Path,
+    sync::Arc,
+};
 
 use http::{HeaderMap, HeaderValue};
 use mcp::owners_api::BaseUrl;
@@ -204,13 +209,18 @@ impl Reading<'_> {
         }
         if let Some(imported) = imported {
             let of_file = Faults::default();
+            let mut ids = BTreeSet::new();
             for (index, operation) in imported.operations.into_iter().enumerate() {
                 let at = operation.pointer;
+                let is_new = ids.insert(operation.id.clone());
                 let Some((spec, entry)) = specs.remove(&index) else {
-                    let rename = format!(
-                        ": add [[tools]] with operation = \"{}\" and name = \"…\"",
-                        escape_str(&operation.id)
-                    );
+                    let id = escape_str(&operation.id);
+                    let rename = match is_new {
+                        true => {
+                            format!(": add [[tools]] with operation = \"{id}\" and name = \"…\"")
+                        }
+                        false => format!(": both have the operationId `{id}`"),
+                    };
                     add(operation.spec, &at, &at, &rename, &of_file);
                     continue;
                 };

@@ -291,6 +291,12 @@ fn faults_name_the_file_and_the_line() {
         );
     }
     assert!(import("", "").is_err());
+    let faults = import("", &paths("3.1.0", "  /a: { parameters: [] }\n")).unwrap_err();
+    assert!(
+        faults.len() == 1
+            && faults[0].starts_with("openapi.yaml:3 (/paths): there is no operation"),
+        "{faults:?}"
+    );
     assert!(
         import(
             "exclude = [\"orders.create\"]",
@@ -453,6 +459,11 @@ fn names_that_clash_are_told_with_what_to_write() {
     assert!(import(entry, &file).is_ok());
     // Which of two is meant is nobody's guess.
     let twice = file.replace("get_order", "get.order");
+    let faults = import("", &twice).unwrap_err();
+    assert!(
+        faults[0].contains("both have the operationId `get.order`"),
+        "{faults:?}"
+    );
     let entry = entry.replace("get_order", "get.order");
     let faults = import(&entry, &twice).unwrap_err();
     assert!(
@@ -597,7 +608,10 @@ fn what_no_request_can_hold_is_left_out_or_refused() {
         let file =
             with("{ name: q, in: query, schema: {} }").replace("schema: { type: string }", schema);
         let faults = import("", &file).unwrap_err();
-        assert!(faults[0].contains(problem), "{faults:?}");
+        assert!(
+            faults.len() == 1 && faults[0].contains(problem),
+            "{faults:?}"
+        );
     }
     let deep = "{ name: o, in: query, style: deepObject, schema: { type: object } }";
     assert!(import("", &with(deep)).is_ok());

@@ -75,7 +75,15 @@ pub(super) fn import(
         }
     };
     let document = Document::new(&root, faults)?;
+    let before = faults.count();
     let candidates = candidates(&document);
+    if candidates.is_empty() {
+        if faults.count() == before {
+            let hint = "give an operation below a path: get, post, put, patch or delete";
+            faults.add("/paths", "there is no operation", hint);
+        }
+        return None;
+    }
     check_patterns(&candidates, choice, of_choice);
     let chosen = candidates.iter().filter(|candidate| {
         let matches = |patterns: &[String]| patterns.iter().any(|p| candidate.matches(p));

@@ -181,6 +181,10 @@ impl Reading<'_, '_, '_> {
             if required {
                 self.fault(pointer, format!("{}: {problem}", shown(name)), LEAVE_OUT);
             }
+            if place == "path" {
+                // One fault is enough: it is there, as far as the path is concerned.
+                self.in_path.insert(name.to_owned(), plain_name(name));
+            }
             return;
         }
         let Some(schema) = parameter.get("schema") else {
