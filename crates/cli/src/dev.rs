@@ -289,9 +289,9 @@ fn people(emulator: &Emulator, by_ticket: bool) -> Vec<EmulatedPerson> {
 const MOST_NAMED: usize = 8;
 
 /// What those have to know who pick somebody with a second factor.
-const SECOND_FACTOR: &str = "\x20 (second factor): tools over the API refuse them. They are called in a \
-    session that this server starts, and Clerk starts\n  none for people with a second factor. To try \
-    those tools, sign in as one of the others.\n\n";
+const SECOND_FACTOR: &str = "\x20 (second factor): tools over the API refuse them. They are called in a session that \
+    this server\n  starts, and Clerk starts none for people with a second factor. To try them, sign in as \
+    somebody else.\n\n";
 
 fn banner(
     addresses: Addresses<'_>,

@@ -1,6 +1,14 @@
 //! Calls: credential, request, retries, redirects, pages, result.
 
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use clerk::{BoxFuture, Env};
@@ -122,6 +130,8 @@ struct Call<'a> {
     progress: &'a dyn Progress,
     /// When its time is up, milliseconds since the Unix epoch.
     until: u64,
+    /// Whether a request of it has left.
+    sent: &'a AtomicBool,
 }
 
 /// A tool over the owner's API, ready to be called.
@@ -164,9 +174,11 @@ impl ApiTool {
         };
         let request = self.tool.build(values)?;
         let limit = self.tool.timeout;
+        let sent = AtomicBool::new(false);
         let call = Call {
             caller,
             progress,
+            sent: &sent,
             until: self
                 .surroundings
                 .env
@@ -175,7 +187,7 @@ impl ApiTool {
         };
         let calling = self.calls(request, call);
         let called = tokio::time::timeout(limit, calling).await;
-        let called = called.unwrap_or(Err(ToolFault::Timeout { after: limit }));
+        let called = called.unwrap_or_else(|_| Err(in_time(limit, sent.load(Ordering::Relaxed))));
         let (result, values) = called.map_err(told)?;
         saved.save(caller, values).await.map_err(told)?;
         Ok(result)
@@ -286,6 +298,7 @@ impl ApiTool {
     ) -> Result<Response<Bytes>, ToolFault> {
         let env = &self.surroundings.env;
         let mut attempt = 0;
+        call.sent.store(true, Ordering::Relaxed);
         loop {
             let sent = self.redirected(request.clone()).await;
             let wait = (attempt < self.tool.retries)
@@ -369,6 +382,21 @@ impl ApiTool {
                 ToolFault::Interrupted
             }
         }
+    }
+}
+
+/// What took longer than a call has: the API, or, before anything was sent, Clerk with the credential.
+fn in_time(limit: Duration, sent: bool) -> ToolFault {
+    if sent {
+        return ToolFault::Timeout { after: limit };
+    }
+    ToolFault::Credential {
+        code: "credential_unavailable".into(),
+        message: format!(
+            "Clerk gave no credential within {} s; nothing was sent to the API",
+            limit.as_secs_f32()
+        ),
+        hint: Some("try again later".to_owned()),
     }
 }
 

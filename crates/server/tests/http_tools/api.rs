@@ -244,6 +244,20 @@ impl Credential for Tokens {
     }
 }
 
+/// Credentials that do not come.
+pub(super) struct Never;
+
+impl Credential for Never {
+    fn header<'a>(
+        &'a self,
+        _: &'a Caller,
+        _: &'a CredentialKind,
+        _: Option<&'a CredentialHeader>,
+    ) -> BoxFuture<'a, Result<Option<CredentialHeader>, CredentialFault>> {
+        Box::pin(std::future::pending())
+    }
+}
+
 struct NoJitter;
 
 impl Env for NoJitter {

@@ -10,7 +10,7 @@ use mcp::Content;
 use serde_json::{Value, json};
 
 use super::{
-    api::{Api, Tokens, caller, saved, surroundings},
+    api::{Api, Never, Tokens, caller, saved, surroundings},
     object,
 };
 
@@ -251,6 +251,24 @@ async fn nobody_is_asked_to_sign_in_for_a_credential_that_is_not_theirs() {
         .await
         .unwrap_err();
     assert_eq!(error.code, "credential_unavailable");
+}
+
+/// Clerk that answers too late is not the API, and nothing was done there.
+#[tokio::test]
+async fn a_credential_that_does_not_come_is_no_api_that_does_not_answer() {
+    let api = Api::start().await;
+    let never = Surroundings {
+        credentials: Arc::new(Never),
+        ..surroundings()
+    };
+    let entry = "method = \"POST\"\npath = \"/echo\"\ntimeout = \"50ms\"";
+    let error = api.call_with(entry, json!({}), never).await.unwrap_err();
+    assert_eq!(error.code, "credential_unavailable");
+    assert!(
+        error.message.contains("within 0.05 s; nothing was sent"),
+        "{error}"
+    );
+    assert!(api.asked().is_empty());
 }
 
 #[tokio::test]

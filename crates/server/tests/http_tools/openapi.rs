@@ -641,3 +641,31 @@ fn of_a_form_the_fields_that_can_be_sent_are_arguments() {
         "{faults:?}"
     );
 }
+
+#[test]
+fn an_operation_is_no_tool_without_the_body_that_it_has() {
+    let with = |method: &str, kind: &str| {
+        let body =
+            format!("requestBody: {{ content: {{ {kind}: {{ schema: {{ type: object }} }} }} }}");
+        paths(
+            "3.1.0",
+            &format!("  /a: {{ {method}: {{ operationId: a, {body} }} }}\n"),
+        )
+    };
+    for kind in ["multipart/form-data", "application/xml", "text/plain"] {
+        let faults = import("", &with("post", kind)).unwrap_err();
+        assert!(
+            faults.len() == 1 && faults[0].contains(&format!("a body of `{kind}` cannot be made")),
+            "{faults:?}"
+        );
+    }
+    // That of a GET is ignored, whatever it is.
+    for kind in ["multipart/form-data", "application/json"] {
+        let tools = import("", &with("get", kind)).unwrap().tools;
+        let arguments = &tools[0].definition().input_schema["properties"];
+        assert_eq!(arguments, &json!({}), "{kind}");
+    }
+    let empty = with("post", "application/json")
+        .replace("application/json: { schema: { type: object } }", "");
+    assert!(import("", &empty).is_ok());
+}

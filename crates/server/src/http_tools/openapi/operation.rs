@@ -285,7 +285,9 @@ impl Reading<'_, '_, '_> {
     }
 
     fn body(&mut self, candidate: &Candidate<'_>) -> Body {
-        let Some(given) = candidate.operation.get("requestBody") else {
+        // OpenAPI 3.0 ("requestBody"): where HTTP knows no body, it is ignored.
+        let given = candidate.operation.get("requestBody");
+        let Some(given) = given.filter(|_| candidate.method != "get") else {
             return Body::None;
         };
         let pointer = format!("{}/requestBody", candidate.pointer);
@@ -314,7 +316,8 @@ impl Reading<'_, '_, '_> {
         if let Some((kind, media)) = find(|kind| kind == "application/x-www-form-urlencoded") {
             return self.form(media, &at(kind));
         }
-        if required {
+        // Also where the file does not say `required`, as few do: without its body it is no operation.
+        if content.is_some_and(|content| !content.is_empty()) {
             let kinds = content.into_iter().flat_map(Map::keys).map(String::as_str);
             let kinds = kinds.collect::<Vec<_>>().join(", ");
             let problem = format!(
