@@ -1,6 +1,8 @@
 //! From a bearer token to a principal: whose it is by the store, or by Clerk where that is the
 //! authorization server; who they are now; and what follows from both for a minute.
 
+mod look_again;
+
 use std::{
     net::IpAddr,
     sync::{Arc, Weak},
@@ -16,9 +18,9 @@ use oauth::{BearerFault, ErrorResponse, PlainToken, ScopeSet, Timestamp, TokenHa
 
 use store::sessions::ListDigest;
 
+use self::look_again::is_over;
 use crate::{
     app::App,
-    clerk_pace::ASKED_EVERY,
     clerk_tokens::{ClerkTokenFault, ClerkTokens},
     client_address,
     credentials::{SignInsInUse, TokenInUse},
@@ -28,7 +30,7 @@ use crate::{
     people::{Person, PersonError, Standing},
     principals::Principals,
     rate_limit::Limited,
-    token_ends::{InUse, Known as KnownEnd, LookAgain, TokenEnds},
+    token_ends::TokenEnds,
     tool_lists::ListsTools,
 };
 
@@ -103,6 +105,7 @@ impl BearerTokens {
     /// Checks tokens of this source for this server.
     #[must_use]
     pub fn new(app: Arc<App>, source: TokenSource, principals: Principals) -> Self {
+        let ends = TokenEnds::new(Arc::clone(&app.pace));
         Self(Arc::new_cyclic(|weak| Checker {
             app,
             source,
@@ -112,7 +115,7 @@ impl BearerTokens {
                 .time_to_live(PRINCIPAL_LIFETIME)
                 .build(),
             in_use: SignInsInUse::default(),
-            ends: TokenEnds::default(),
+            ends,
             weak: Weak::clone(weak),
         }))
     }
@@ -273,12 +276,8 @@ impl Checker {
         token: &PlainToken,
     ) -> Result<Admitted, Refusal> {
         let holder = tokens.holder(token).await?;
-        let ended = self.ends.of(
-            token,
-            (holder.caller.user_id.as_deref(), holder.expires_at),
-            self.app.now(),
-            (Weak::clone(&self.weak), &self.app.pace),
-        );
+        let now = self.app.now();
+        let ended = self.ends.of(token, &holder, now, Weak::clone(&self.weak));
         let in_use = Arc::new(TokenInUse::new(Arc::clone(&ended)));
         Ok(Admitted {
             caller: Caller {
@@ -288,21 +287,6 @@ impl Checker {
             ended,
             expires_at: holder.expires_at,
         })
-    }
-
-    /// Whether a token in use has ended by itself, whoever its person is now.
-    async fn verify(&self, tokens: &ClerkTokens, in_use: &InUse) -> Result<bool, PersonError> {
-        let now = self.app.now();
-        match tokens.holder(&in_use.token).await {
-            Ok(_) => {
-                in_use.looked_at(now);
-                Ok(false)
-            }
-            Err(ClerkTokenFault::Refused) => Ok(true),
-            Err(ClerkTokenFault::Unavailable { retry_after }) => {
-                Err(PersonError::Unavailable { retry_after })
-            }
-        }
     }
 
     fn answer(&self, refusal: Refusal, path: &str) -> Response<Body> {
@@ -356,69 +340,6 @@ impl ListsTools for Checker {
             }
             asked.map(drop)
         })
-    }
-}
-
-impl LookAgain for Checker {
-    fn known<'a>(&'a self, in_use: &'a InUse) -> BoxFuture<'a, KnownEnd> {
-        Box::pin(async move {
-            // What is no longer kept lets go of its end.
-            self.known.run_pending_tasks().await;
-            let now = self.app.now();
-            if in_use.expires_at.is_some_and(|at| at.has_passed(now)) {
-                return KnownEnd::Over;
-            }
-            let of_token = match (in_use.fresh_for(now), &self.source) {
-                (Some(rest), _) => rest,
-                (None, TokenSource::Clerk(tokens)) if !tokens.asks_clerk(&in_use.token) => {
-                    match self.verify(tokens, in_use).await {
-                        Ok(true) => return KnownEnd::Over,
-                        Ok(false) => ASKED_EVERY,
-                        Err(_) => return KnownEnd::Old,
-                    }
-                }
-                (None, _) => return KnownEnd::Old,
-            };
-            let Some(user_id) = &in_use.user_id else {
-                return KnownEnd::Good(of_token);
-            };
-            match self.app.people.known_for_waiting(user_id).await {
-                Some((person, _)) if is_over(&person) => KnownEnd::Over,
-                Some((_, of_person)) => KnownEnd::Good(of_token.min(of_person)),
-                None => KnownEnd::Old,
-            }
-        })
-    }
-
-    fn ask<'a>(&'a self, in_use: &'a InUse) -> BoxFuture<'a, Result<bool, PersonError>> {
-        Box::pin(async move {
-            if let TokenSource::Clerk(tokens) = &self.source
-                && in_use.fresh_for(self.app.now()).is_none()
-                && self.verify(tokens, in_use).await?
-            {
-                return Ok(true);
-            }
-            let Some(user_id) = &in_use.user_id else {
-                return Ok(false);
-            };
-            let person = self.app.people.for_waiting(user_id).await;
-            match person {
-                Err(unavailable @ PersonError::Unavailable { .. }) => Err(unavailable),
-                person => Ok(is_over(&person)),
-            }
-        })
-    }
-
-    fn ends(&self) -> &TokenEnds {
-        &self.ends
-    }
-}
-
-/// Whether nobody is served any more who was this person.
-fn is_over(person: &Result<Arc<Person>, PersonError>) -> bool {
-    match person {
-        Ok(person) => person.standing == Standing::Banned,
-        Err(error) => *error == PersonError::Deleted,
     }
 }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clerk_pace::{ClerkPace, Turn, fresh_for},
+    clerk_tokens::Holder,
     ended::GrantEnd,
     people::PersonError,
 };
@@ -74,18 +75,28 @@ impl InUse {
 }
 
 /// The ends of the tokens that are being used.
-#[derive(Debug, Default)]
-pub(crate) struct TokenEnds(Mutex<HashMap<TokenHash, Arc<InUse>>>);
+#[derive(Debug)]
+pub(crate) struct TokenEnds {
+    in_use: Mutex<HashMap<TokenHash, Arc<InUse>>>,
+    pace: Arc<ClerkPace>,
+}
 
 impl TokenEnds {
-    /// The end of this token, which was found good `now`. `watcher` looks at it from now on, and asks
-    /// Clerk at this pace.
+    /// None yet. Clerk is asked about them at this pace.
+    pub(crate) fn new(pace: Arc<ClerkPace>) -> Self {
+        Self {
+            in_use: Mutex::default(),
+            pace,
+        }
+    }
+
+    /// The end of this token, which was found good `now`. `watcher` looks at it from now on.
     pub(crate) fn of<W: LookAgain>(
         &self,
         token: &PlainToken,
-        (user_id, expires_at): (Option<&str>, Option<Timestamp>),
+        holder: &Holder,
         now: Timestamp,
-        (watcher, pace): (Weak<W>, &Arc<ClerkPace>),
+        watcher: Weak<W>,
     ) -> GrantEnd {
         let mut ends = self.lock();
         if let Some(known) = ends.get(&token.hash())
@@ -97,13 +108,13 @@ impl TokenEnds {
         let end = GrantEnd::default();
         let in_use = Arc::new(InUse {
             token: token.clone(),
-            user_id: user_id.map(str::to_owned),
-            expires_at,
+            user_id: holder.caller.user_id.clone(),
+            expires_at: holder.expires_at,
             looked_at: AtomicU64::new(now.0),
             end: Arc::downgrade(&end),
         });
         ends.insert(token.hash(), Arc::clone(&in_use));
-        tokio::spawn(watch(watcher, in_use, Arc::clone(pace)));
+        tokio::spawn(watch(watcher, in_use, Arc::clone(&self.pace)));
         end
     }
 
@@ -131,7 +142,7 @@ impl TokenEnds {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TokenHash, Arc<InUse>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -196,8 +207,7 @@ async fn ask_in_turn<W: LookAgain>(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use std::collections::HashMap;
-
+    use mcp::Caller;
     use tokio::time::Instant;
 
     use super::*;
@@ -214,10 +224,10 @@ mod tests {
     }
 
     impl Clerk {
-        fn new() -> Arc<Self> {
+        fn new(per_second: u32) -> Arc<Self> {
             Arc::new(Self {
                 begun: Instant::now(),
-                ends: TokenEnds::default(),
+                ends: TokenEnds::new(Arc::new(ClerkPace::new(Some(per_second)))),
                 over: Mutex::default(),
                 asked: Mutex::default(),
                 is_away: false.into(),
@@ -229,17 +239,14 @@ mod tests {
         }
 
         /// Somebody comes with this token, and is served by it.
-        fn serve(
-            self: &Arc<Self>,
-            token: &str,
-            life: Option<u64>,
-            pace: &Arc<ClerkPace>,
-        ) -> GrantEnd {
-            let expires_at = life.map(|seconds| self.now().after(Duration::from_secs(seconds)));
-            let watcher = (Arc::downgrade(self), pace);
+        fn serve(self: &Arc<Self>, token: &str, life: Option<u64>) -> GrantEnd {
+            let holder = Holder {
+                caller: Caller::default(),
+                expires_at: life.map(|seconds| self.now().after(Duration::from_secs(seconds))),
+            };
             let token = PlainToken::presented(token);
             self.ends
-                .of(&token, (None, expires_at), self.now(), watcher)
+                .of(&token, &holder, self.now(), Arc::downgrade(self))
         }
 
         fn asked(&self) -> Vec<(u64, String)> {
@@ -282,15 +289,11 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
-    fn pace(per_second: u32) -> Arc<ClerkPace> {
-        Arc::new(ClerkPace::new(Some(per_second)))
-    }
-
     #[tokio::test(start_paused = true)]
     async fn clerk_is_asked_about_each_once_a_minute_and_about_all_at_the_pace() {
-        let (clerk, pace) = (Clerk::new(), pace(2));
+        let clerk = Clerk::new(2);
         let served: Vec<_> = (0..200)
-            .map(|number| clerk.serve(&format!("token {number}"), None, &pace))
+            .map(|number| clerk.serve(&format!("token {number}"), None))
             .collect();
         pass(59).await;
         assert_eq!(clerk.asked(), [], "each was good when it came");
@@ -314,12 +317,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_comes_again_and_who_is_gone_costs_no_question() {
-        let (clerk, pace) = (Clerk::new(), pace(10));
-        let gone = clerk.serve("gone", None, &pace);
-        let busy = clerk.serve("busy", None, &pace);
+        let clerk = Clerk::new(10);
+        let gone = clerk.serve("gone", None);
+        let busy = clerk.serve("busy", None);
         for _ in 0..30 {
             pass(10).await;
-            let again = clerk.serve("busy", None, &pace);
+            let again = clerk.serve("busy", None);
             assert!(Arc::ptr_eq(&busy, &again));
         }
         assert!(clerk.asked().iter().all(|(_, token)| token == "gone"));
@@ -335,25 +338,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_token_ends_within_a_minute_of_its_end_at_clerk() {
-        let (clerk, pace) = (Clerk::new(), pace(1));
-        let [ended, kept] = ["ended", "kept"].map(|token| clerk.serve(token, None, &pace));
+        let clerk = Clerk::new(1);
+        let [ended, kept] = ["ended", "kept"].map(|token| clerk.serve(token, None));
         pass(61).await;
         clerk.over.lock().unwrap().push("ended".to_owned());
         pass(61).await;
         assert!(ended.is_cancelled() && !kept.is_cancelled());
-        let again = clerk.serve("ended", None, &pace);
+        let again = clerk.serve("ended", None);
         assert!(!again.is_cancelled(), "it was found good anew");
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_end_that_is_known_waits_for_no_turn() {
         // Clerk is away: nobody has a turn for long.
-        let (clerk, pace) = (Clerk::new(), pace(1));
+        let clerk = Clerk::new(1);
         clerk.is_away.store(true, Ordering::Relaxed);
         let served: Vec<_> = (0..20)
-            .map(|number| clerk.serve(&format!("token {number}"), None, &pace))
+            .map(|number| clerk.serve(&format!("token {number}"), None))
             .collect();
-        let short = clerk.serve("short", Some(200), &pace);
+        let short = clerk.serve("short", Some(200));
         pass(180).await;
         let asked = clerk.asked();
         assert!((4..=6).contains(&asked.len()), "{asked:?}");

@@ -143,10 +143,10 @@ impl Load {
             return Err(soon);
         }
         if let Some(rate) = bounds.calls_per_second {
-            // A clock that was set back keeps nobody out for longer than a full bucket.
             let now = now.saturating_mul(MICROSECONDS);
-            person.drained_at = person.drained_at.min(now + FULL);
-            person.drained_at = drained(person.drained_at, rate, now)?;
+            // A bucket that is fuller than any can be was filled before the clock was set back.
+            let known = Some(person.drained_at).filter(|at| *at <= now + FULL);
+            person.drained_at = drained(known.unwrap_or(now), rate, now)?;
         }
         person.calls += 1;
         counts.calls += 1;
@@ -331,8 +331,11 @@ mod tests {
         begin("noah one", NOW).unwrap();
         assert!(begin("ava one", NOW + 99).is_err());
         begin("ava one", NOW + 100).unwrap();
-        // The clock was set back by a year: nobody is kept out for it.
+        // The clock was set back by a year: nobody is kept out for it, nor has more than a full bucket.
         let back = NOW - 365 * 24 * 60 * 60 * 1000;
+        for _ in 0..100 {
+            begin("ava one", back).unwrap();
+        }
         assert!(begin("ava one", back).is_err());
         begin("ava one", back + 100).unwrap();
     }
