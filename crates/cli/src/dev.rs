@@ -129,7 +129,8 @@ pub(crate) async fn run(arguments: DevArguments, printer: &Printer) -> Result<()
     let application = local_http::serve_until(app_listener, &app, stop.cancelled());
     let serving = async {
         let stopped = async {
-            terminated.await;
+            let signal = terminated.await;
+            printer.note(&format!("{signal}: finishing what is open"));
         };
         remote.serve(stopped).await;
         // Open calls of the server still need their Clerk and their API: those end after them.
@@ -293,6 +294,10 @@ const SECOND_FACTOR: &str = "\x20 (second factor): tools over the API refuse the
     this server\n  starts, and Clerk starts none for people with a second factor. To try them, sign in as \
     somebody else.\n\n";
 
+/// What the roles are for in the built-in configuration.
+const ROLES: &str = "\x20 Everybody has add, userInfo, the shop's tools and what is their own at Clerk; admin \
+    and premium generateImage as\n  well; admin all of Clerk's users and organizations.\n";
+
 fn banner(
     addresses: Addresses<'_>,
     given: &Given,
@@ -327,12 +332,13 @@ fn banner(
         app,
     } = addresses;
     let mcp = format!("{url}{}", server::MCP_PATH);
+    let roles = if given.file.is_none() { ROLES } else { "" };
     Ok(format!(
         "MCP server    {mcp}   (how to connect each client: {url})\n\
          Local Clerk   {clerk}   (its mail: {clerk}/_emulator/inbox)\n\
          Demo shop     {app}   (signs people in with that Clerk; its API, for tools: {app}/openapi.yaml)\n\
          Kept in       {folder}   (--fresh begins anew)\n\n\
-         Sign in as one of these, or of more\n{table}\n{note}\
+         Sign in as one of these; the sign-in page has more, and asks for no password\n{table}{roles}\n{note}\
          Connect\n\
          \x20 Claude Code     claude mcp add --transport http clerk {mcp}\n\
          \x20 VS Code         code --add-mcp '{{\"name\":\"clerk\",\"type\":\"http\",\"url\":\"{mcp}\"}}'\n\

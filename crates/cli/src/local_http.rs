@@ -80,7 +80,7 @@ async fn serve<H: Handle>(listener: TcpListener, handler: &Arc<H>, stop: &Cancel
                 let (handler, stop) = (Arc::clone(handler), stop.clone());
                 connections.spawn(async move {
                     let service = service_fn(move |request| answer(Arc::clone(&handler), request));
-                    server::listen::converse(stream, service, &stop).await;
+                    server::listen::converse(stream, service, &stop, || false).await;
                 });
             }
             Some(_) = connections.join_next() => {}

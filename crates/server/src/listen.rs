@@ -18,7 +18,8 @@ use tower_service::Service as _;
 use crate::{
     connections::{ConnectionBounds, Connections, Open},
     process::StartError,
-    routes, unread_body,
+    routes,
+    unread_body::{self, Arrival},
 };
 
 /// How long a client may take for the head of a request, however slowly it comes, the wait for its
@@ -26,6 +27,9 @@ use crate::{
 const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// The most bytes of a request's head.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// How long a request that is on its way when the server stops may take to arrive: nothing has been done
+/// for it yet, and who says nothing more must not hold up the end.
+const ARRIVAL_GRACE: Duration = Duration::from_secs(2);
 /// How long to wait after an accept failed: the process may be out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -64,7 +68,7 @@ pub(crate) fn cannot_bind(address: SocketAddr, flag: &str, error: &io::Error) ->
 pub struct PeerAddress(pub SocketAddr);
 
 /// Serves as many connections as `bounds` allows until `stop`, then lets open requests finish for
-/// `grace`. What is not finished by then is cut off.
+/// `grace`. What is not finished by then is cut off, and what has not arrived 2 s after the stop.
 pub async fn serve(
     listener: TcpListener,
     app: Router,
@@ -118,9 +122,14 @@ fn let_go_when_unread(stream: &TcpStream, time: Duration) {
     let _ = (stream, time);
 }
 
-/// Answers the requests of one connection until `stop`, and then the one that is open.
-pub async fn converse<S>(stream: TcpStream, service: S, stop: &CancellationToken)
-where
+/// Answers the requests of one connection until `stop`, and then the one that is open, unless that
+/// `has_yet_to_arrive` 2 s later.
+pub async fn converse<S>(
+    stream: TcpStream,
+    service: S,
+    stop: &CancellationToken,
+    has_yet_to_arrive: impl Fn() -> bool,
+) where
     S: HttpService<Incoming>,
     S::Error: Into<BoxError>,
     S::ResBody: 'static,
@@ -140,7 +149,10 @@ where
         () = stop.cancelled() => {}
     }
     connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    let soon = tokio::time::timeout(ARRIVAL_GRACE, connection.as_mut()).await;
+    if soon.is_err() && !has_yet_to_arrive() {
+        let _ = connection.await;
+    }
 }
 
 /// One connection, with as many requests as its client sends.
@@ -154,8 +166,9 @@ struct Conversation {
 impl Conversation {
     /// `_open` counts the connection until it is closed.
     async fn hold(self, stream: TcpStream, _open: Open, stop: CancellationToken) {
-        let service = service_fn(move |request| self.answer(request));
-        converse(stream, service, &stop).await;
+        let arrival = Arrival::expected();
+        let service = service_fn(|request| self.answer(request, &arrival));
+        converse(stream, service, &stop, || arrival.is_expected()).await;
     }
 
     /// A future that is dropped when the connection closes. What goes to its end has a task of its own
@@ -163,10 +176,11 @@ impl Conversation {
     fn answer(
         &self,
         request: Request<Incoming>,
+        arrival: &Arrival,
     ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(PeerAddress(self.peer));
-        let (body, unread) = unread_body::watch(&parts.headers, body);
+        let (body, unread) = unread_body::watch(&parts.headers, body, arrival);
         let request = Request::from_parts(parts, body);
         let mut app = self.app.clone();
         let answering = if routes::goes_to_its_end(request.uri().path()) {
@@ -282,5 +296,63 @@ mod tests {
         drop(stream);
         stop.cancel();
         serving.await.unwrap();
+    }
+
+    /// After how long a server ends that is stopped once a client has sent this, and what that client got.
+    async fn ends(sent: &[u8]) -> (String, Duration) {
+        let (listener, address) = bind(([127, 0, 0, 1], 0).into(), "--bind").await.unwrap();
+        let bounds = ConnectionBounds {
+            all: 1,
+            of_address: 1,
+            proxies: crate::config::TrustedProxies::default(),
+            unread: Duration::from_secs(60),
+        };
+        let (has_come, mut came) = tokio::sync::mpsc::unbounded_channel();
+        let seen = has_come.clone();
+        let answer = move |body: Body| async move {
+            seen.send(()).unwrap();
+            let body = axum::body::to_bytes(body, usize::MAX).await;
+            tokio::time::sleep(Duration::from_secs(7)).await;
+            if body.is_ok() { "finished" } else { "cut off" }
+        };
+        let app = Router::new().route("/", axum::routing::post(answer));
+        let stop = CancellationToken::new();
+        let grace = Duration::from_secs(30);
+        let serving = tokio::spawn(serve(listener, app, bounds, stop.clone(), grace));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(sent).await.unwrap();
+        if sent.ends_with(b"\n\r\n") || sent.ends_with(b"half") {
+            came.recv().await.unwrap();
+        } else {
+            // Of half a head nobody hears: a moment of the paused clock passes once all have read.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        let begun = Instant::now();
+        stop.cancel();
+        serving.await.unwrap();
+        let mut said = String::new();
+        // A connection that was cut off may be reset.
+        let _ = stream.read_to_string(&mut said).await;
+        (said, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_arrived_is_finished_and_the_rest_holds_up_no_end() {
+        let whole = b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n";
+        let (said, after) = ends(whole).await;
+        assert!(said.ends_with("finished"), "{said}");
+        assert_eq!(after.as_secs(), 7);
+        for sent in [
+            "",
+            "POST / HT",
+            "POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 9\r\n\r\nhalf",
+        ] {
+            let (said, after) = ends(sent.as_bytes()).await;
+            assert!(!said.contains("finished"), "{sent:?}: {said}");
+            assert!(
+                after <= ARRIVAL_GRACE + Duration::from_secs(1),
+                "{sent:?}: {after:?}"
+            );
+        }
     }
 }

@@ -5,6 +5,10 @@
 
 use std::{
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -27,6 +31,7 @@ struct Watched {
     /// `None` once it was read to its end.
     body: Option<Incoming>,
     left: Option<oneshot::Sender<Rest>>,
+    arrival: Arrival,
     /// Its client waits to be asked for it (RFC 9110, section 10.1.1).
     is_awaited: bool,
 }
@@ -41,15 +46,39 @@ struct Rest {
 /// Where the rest of a body will be.
 pub(crate) struct Unread(Option<oneshot::Receiver<Rest>>);
 
+/// Whether a connection's first request, or the body of its latest, is still on its way. Until then there
+/// is nothing that could be finished.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival(Arc<AtomicBool>);
+
+impl Arrival {
+    /// A connection of which nothing has come yet.
+    pub(crate) fn expected() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// Whether it has yet to come.
+    pub(crate) fn is_expected(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn expect(&self, expected: bool) {
+        self.0.store(expected, Ordering::Relaxed);
+    }
+}
+
 /// The body for whoever answers, and what to ask for its rest once there is an answer.
-pub(crate) fn watch(headers: &HeaderMap, body: Incoming) -> (Body, Unread) {
-    if body.is_end_stream() {
+pub(crate) fn watch(headers: &HeaderMap, body: Incoming, arrival: &Arrival) -> (Body, Unread) {
+    let is_whole = body.is_end_stream();
+    arrival.expect(!is_whole);
+    if is_whole {
         return (Body::new(body), Unread(None));
     }
     let (left, rest) = oneshot::channel();
     let watched = Watched {
         body: Some(body),
         left: Some(left),
+        arrival: arrival.clone(),
         is_awaited: headers.contains_key(header::EXPECT),
     };
     (Body::new(watched), Unread(Some(rest)))
@@ -108,6 +137,9 @@ impl http_body::Body for Watched {
         if let Poll::Ready(None | Some(Err(_))) = &frame {
             self.body = None;
         }
+        if self.is_end_stream() {
+            self.arrival.expect(false);
+        }
         frame
     }
 
@@ -125,6 +157,8 @@ impl http_body::Body for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
+        // What is left of it is nobody's any more.
+        self.arrival.expect(false);
         if let (Some(body), Some(left)) = (self.body.take(), self.left.take())
             && !body.is_end_stream()
         {

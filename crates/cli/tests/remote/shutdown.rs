@@ -1,5 +1,6 @@
 //! The end of a server: calls in flight are finished, streams that wait are not waited for.
 
+use std::io::Write as _;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -92,4 +93,37 @@ fn what_takes_longer_than_the_grace_is_cut_off() {
         begun.elapsed()
     );
     assert!(server.log().contains("cut off"), "{}", server.log());
+}
+
+/// Half a head, and a body that ends too early: nothing has been done for either, and nobody who is not
+/// signed in can make every restart last as long as the grace.
+#[test]
+fn half_a_request_holds_up_no_end() {
+    let config = CONFIG.replace("shutdown_grace = \"10s\"", "shutdown_grace = \"2m\"");
+    let mut server = Server::start("half", &config);
+    let address = server.url.strip_prefix("http://").unwrap();
+    let begin = |text: String| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let _head = begin("POST /mcp HTTP/1.1\r\nHo".to_owned());
+    let _body = begin(format!(
+        "POST /token HTTP/1.1\r\nHost: {address}\r\nContent-Length: 100\r\n\r\ngrant_type="
+    ));
+    // Later connections have been answered: those have been read.
+    assert_eq!(
+        crate::support::http::get(&format!("{}/healthz", server.url))
+            .send()
+            .status,
+        200
+    );
+    let begun = Instant::now();
+    server.terminate();
+    assert!(server.wait().success());
+    assert!(
+        begun.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        begun.elapsed()
+    );
 }
