@@ -132,7 +132,10 @@ pub(crate) fn read(
         }
         Some(path) => {
             let text = std::fs::read_to_string(path).map_err(|error| {
-                Failure::usage(format!("{}: cannot be read: {error}", path.display()))
+                Failure::usage(format!(
+                    "{}: cannot be read: {error}\nhint: check the path of --config",
+                    path.display()
+                ))
             })?;
             (path.display().to_string(), text)
         }

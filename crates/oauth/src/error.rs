@@ -138,7 +138,9 @@ pub enum TokenError {
     #[error(transparent)]
     Repeated(#[from] Repeated),
     /// A parameter is missing.
-    #[error("the parameter `{0}` is missing")]
+    #[error(
+        "the parameter `{0}` is missing\nhint: send it in the body, as application/x-www-form-urlencoded"
+    )]
     Missing(&'static str),
     /// A parameter cannot be understood.
     #[error("the parameter `{name}` is wrong: {problem}")]

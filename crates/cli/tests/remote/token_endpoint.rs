@@ -7,7 +7,7 @@ use base64::Engine as _;
 use crate::support::actors::{
     Client, HTTPS_CALLBACK, NOAH, OTHER_VERIFIER, PRIYA, RUBY, Tokens, VERIFIER, tokens,
 };
-use crate::support::http::Response;
+use crate::support::http::{Response, post};
 use crate::support::mcp::{at_mcp, initialize_message};
 use crate::support::server::{CONFIG, CONFIGURED_SECRET, Server, shared};
 
@@ -406,4 +406,28 @@ fn what_is_no_token_request_gets_the_right_error() {
     refused(&nobody.redeem("cmc_x"), 401, "invalid_client");
     let get = crate::support::http::get(&shared().at("/token?grant_type=refresh_token")).send();
     assert_eq!(get.status, 405, "a token request in a URL would be in logs");
+}
+
+/// JSON in place of a form, or parameters in the address: what is wrong is that they stand there.
+#[test]
+fn parameters_that_stand_elsewhere_are_told_where_they_belong() {
+    let url = format!("{}/token", shared().url);
+    let grant = "grant_type=authorization_code";
+    for request in [
+        post(&url).json(&serde_json::json!({ "grant_type": "authorization_code" })),
+        post(&format!("{url}?{grant}")),
+    ] {
+        let response = request.send();
+        refused(&response, 400, "invalid_request");
+        let said = response.text();
+        assert!(said.contains("'grant_type' is missing"), "{said}");
+        assert!(
+            said.contains("in the body, as application/x-www-form-urlencoded"),
+            "{said}"
+        );
+    }
+    // A form that this way to sign in has no use for.
+    let callback = post(&format!("{}/callback", shared().url)).send();
+    assert_eq!(callback.status, 405);
+    assert_eq!(callback.header("allow"), "GET,HEAD");
 }

@@ -41,7 +41,11 @@ pub(super) async fn posted_callback(
     request: Request<Body>,
 ) -> Response<Body> {
     if !app.sign_in.takes_forms() {
-        return answer::status(StatusCode::METHOD_NOT_ALLOWED);
+        let mut refused = answer::status(StatusCode::METHOD_NOT_ALLOWED);
+        // RFC 9110 section 15.5.6
+        let allowed = HeaderValue::from_static("GET,HEAD");
+        refused.headers_mut().insert(header::ALLOW, allowed);
+        return refused;
     }
     let headers = request.headers().clone();
     let form = match collect(request.into_body(), MAX_FORM_BYTES).await {
