@@ -226,16 +226,27 @@ impl Streams {
         place: Place,
     ) -> impl Stream<Item = ServerSseMessage> + Send + Sync {
         let (sender, mut messages) = mpsc::channel(QUEUE);
-        let following = Following::new(&self, &place.stream);
+        let following = Following::new(&self, &session, &place.stream);
         tokio::spawn(async move {
-            let _following = following;
             let gone = sender.clone();
             tokio::select! {
                 () = gone.closed() => {}
                 () = self.follow(&session, place, &sender) => {}
             }
         });
-        stream::poll_fn(move |context| messages.poll_recv(context))
+        let mut has_answer = false;
+        stream::poll_fn(move |context| {
+            let next = messages.poll_recv(context);
+            match &next {
+                Poll::Ready(Some(next)) => {
+                    has_answer |= next.message.as_deref().is_some_and(is_final);
+                }
+                // Not before the connection has asked for more: it may have been lost with the answer on its way.
+                Poll::Ready(None) if has_answer => following.has_read(),
+                Poll::Ready(None) | Poll::Pending => {}
+            }
+            next
+        })
     }
 
     async fn follow(
@@ -267,9 +278,7 @@ impl Streams {
             }
             match self.answer(session, &stream) {
                 Answer::Known(answer) => {
-                    if sender.send(answered(&place, answer)).await.is_ok() {
-                        self.taken(&stream);
-                    }
+                    let _ = sender.send(answered(&place, answer)).await;
                     return;
                 }
                 Answer::Never => {
@@ -290,9 +299,11 @@ impl Streams {
 
     /// One who came back has the answer. With another one there, it stays: a client that comes back twice
     /// has lost the first connection, maybe unknown to us.
-    fn taken(&self, stream: &str) {
+    fn taken(&self, session: &SessionId, stream: &str) {
         let mut open = self.open();
-        let is_last = |known: &RequestStream| known.followers <= 1;
+        let is_last = |known: &RequestStream| {
+            known.session == *session && known.answer.is_some() && known.followers <= 1
+        };
         if open.requests.get(stream).is_some_and(is_last) {
             open.requests.remove(stream);
         }
@@ -487,18 +498,25 @@ fn is_final(message: &ServerJsonRpcMessage) -> bool {
 /// A client that came back to the stream of a request, as long as it is there.
 struct Following {
     streams: Arc<Streams>,
+    session: SessionId,
     stream: String,
 }
 
 impl Following {
-    fn new(streams: &Arc<Streams>, stream: &str) -> Self {
+    fn new(streams: &Arc<Streams>, session: &SessionId, stream: &str) -> Self {
         if let Some(known) = streams.open().requests.get_mut(stream) {
             known.followers += 1;
         }
         Self {
             streams: Arc::clone(streams),
+            session: Arc::clone(session),
             stream: stream.to_owned(),
         }
+    }
+
+    /// It has read the answer.
+    fn has_read(&self) {
+        self.streams.taken(&self.session, &self.stream);
     }
 }
 

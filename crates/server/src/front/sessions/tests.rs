@@ -1,4 +1,4 @@
-//! Requests whose clients hang up while rmcp has no room for them.
+//! Requests whose clients hang up: while rmcp has no room for them, and while their answer is on its way.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -10,7 +10,10 @@ use rmcp::transport::Transport as _;
 use serde_json::{Value, json};
 use store::sessions::MemorySessions;
 
-use super::*;
+use super::{places::Place, *};
+
+/// Passes once nobody has anything to do.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 struct Noon;
 
@@ -48,9 +51,6 @@ fn ask(id: i64) -> ClientJsonRpcMessage {
 async fn a_request_that_never_went_on_its_way_frees_its_id() {
     /// More than rmcp takes from clients before its handler reads any.
     const REQUESTS: i64 = 80;
-    /// Passes once nobody has anything to do.
-    const A_WHILE: Duration = Duration::from_secs(1);
-
     let most = MostSessions {
         all: 1,
         of_person: 1,
@@ -103,4 +103,35 @@ async fn a_request_that_never_went_on_its_way_frees_its_id() {
         }
         transport.receive().await.unwrap();
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_a_lost_connection_did_not_read_is_there_for_the_next() {
+    let streams = Streams::new(Arc::new(MemorySessions::default()), Arc::new(Noon));
+    let (streams, session) = (Arc::new(streams), SessionId::from("session"));
+    let mut first = ServerSseMessage::default();
+    first.event_id = Some(Place::begin("stream".to_owned(), None).to_string());
+    let begun = streams.begin(&session, &ask(1), &mut first).unwrap();
+    begun.pushed();
+    let come_back = || {
+        let place = first.event_id.as_deref().and_then(Place::parse).unwrap();
+        Box::pin(Arc::clone(&streams).request_after(Arc::clone(&session), place))
+    };
+    let read = |message: Option<ServerSseMessage>| {
+        let message = message.unwrap().message.unwrap();
+        serde_json::to_value(&*message).unwrap()
+    };
+    let lost = come_back();
+    tokio::time::sleep(A_WHILE).await;
+    let mut answer = ServerSseMessage::default();
+    answer.message = Some(message(json!({"jsonrpc": "2.0", "id": 1, "result": {}})));
+    streams.store_event("stream", &answer).await.unwrap();
+    // It is on its way, when the connection turns out to be none.
+    tokio::time::sleep(A_WHILE).await;
+    drop(lost);
+    let mut again = come_back();
+    assert_eq!(read(again.next().await)["result"], json!({}));
+    assert!(again.next().await.is_none());
+    let mut too_late = come_back();
+    assert_eq!(read(too_late.next().await)["error"]["code"], -32603);
 }
