@@ -19,6 +19,11 @@ pub trait Host: Progress {
     fn client(&self) -> Option<String>;
     /// How its person can be asked.
     fn asking(&self) -> Asking;
+    /// What the person does about a call that has to be confirmed, where they cannot be asked.
+    fn unasked_hint(&self) -> &'static str {
+        "use a client with elicitation, or start the server with --confirm auto (serve: \
+         policy.confirm = \"auto\")"
+    }
     /// Asks now and waits. Only called when [`Host::asking`] is [`Asking::Now`].
     fn ask(&self, question: Question) -> BoxFuture<'_, Decision>;
 }
@@ -170,8 +175,12 @@ impl Service {
             Ok(prepared) if prepared.tool().hints().destructive => {
                 let tool = prepared.tool();
                 let row = tool.operation();
-                let decided = decided_by_session(toolkit, tool);
-                let question = question(row.title, row.description, &decided, request);
+                let mut named = Vec::new();
+                if self.is_to_ask(request, host) {
+                    named = toolkit.subject(&prepared).await;
+                }
+                named.extend(decided_by_session(toolkit, tool));
+                let question = question(row.title, row.description, &named, request);
                 if let Gate::Shut(answer, outcome) = self.confirm(question, request, host).await {
                     return (answer, outcome.to_owned(), None);
                 }
@@ -193,13 +202,22 @@ impl Service {
         }
     }
 
+    /// Whether [`Service::confirm`] will put a question to the person.
+    fn is_to_ask(&self, request: &CallRequest, host: &dyn Host) -> bool {
+        match (self.shared.confirm, host.asking()) {
+            (Confirm::Never, _) | (_, Asking::Never) => false,
+            (_, Asking::Now) => true,
+            (_, Asking::ByResult) => request.answer.is_none(),
+        }
+    }
+
     async fn confirm(&self, question: Question, request: &CallRequest, host: &dyn Host) -> Gate {
         match (self.shared.confirm, host.asking()) {
             (Confirm::Never, _) | (Confirm::Auto, Asking::Never) => Gate::Open,
             (Confirm::Always, Asking::Never) => shut(
                 "confirmation_impossible",
                 "a person must confirm this call, and this client cannot ask one",
-                "use a client with elicitation, or start the server with --confirm auto",
+                host.unasked_hint(),
             ),
             (_, Asking::Now) => decided(host.ask(question).await),
             (_, Asking::ByResult) => self.confirm_by_result(question, request),
@@ -229,15 +247,16 @@ impl Service {
     }
 }
 
-/// Names everything that the call is about, what the session decides included.
+/// Names everything that the call is about: first what is `named` besides its arguments, which are what
+/// Clerk says of it and what the session decides.
 fn question(
     title: &str,
     description: &str,
-    decided: &[(&'static str, String)],
+    named: &[(&'static str, String)],
     request: &CallRequest,
 ) -> Question {
     let mut lines = vec![format!("{title}? {description}")];
-    for (name, value) in decided {
+    for (name, value) in named {
         lines.push(format!("{name}: {value}"));
     }
     for (name, value) in request.arguments.as_object().into_iter().flatten() {

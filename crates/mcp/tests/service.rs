@@ -233,6 +233,92 @@ fn the_question_names_what_it_is_about_and_goes_to_those_who_may() {
 }
 
 /// Arguments with which a destructive tool would go ahead.
+/// Asks nobody, and keeps what would have been asked.
+#[derive(Default)]
+struct Listener(Mutex<Vec<String>>);
+
+impl Progress for Listener {
+    fn report(&self, _: u64, _: Option<u64>, _: String) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+impl Host for Listener {
+    fn client(&self) -> Option<String> {
+        None
+    }
+
+    fn asking(&self) -> Asking {
+        Asking::Now
+    }
+
+    fn ask(&self, question: Question) -> BoxFuture<'_, Decision> {
+        self.0.lock().unwrap().push(question.message);
+        Box::pin(std::future::ready(Decision::Declined))
+    }
+}
+
+#[test]
+fn the_question_names_what_the_ids_stand_for() {
+    let (service, _) = service(None);
+    let host = Listener::default();
+    let ask = |name: &str, arguments: Value| {
+        let request = CallRequest {
+            name: name.into(),
+            arguments,
+            answer: None,
+        };
+        service.call_tool(request, &host).now_or_never().unwrap();
+        host.0.lock().unwrap().pop().unwrap()
+    };
+    let first = |name: &str, arguments: Value| {
+        let CallAnswer::Result(result) = call(&service, &ALONE, name, arguments) else {
+            panic!("{name} asks")
+        };
+        result.structured.unwrap()["data"][0].clone()
+    };
+    let northwind = json!({ "organizationId": NORTHWIND });
+    let invited = first("getInvitationList", json!({"status": "pending"}));
+    let joining = first("getOrganizationInvitationList", northwind.clone());
+    let address = |row: &Value| format!("invitation: {}", row["email_address"]);
+    let organization = r#"organization: "Northwind Metrics", "northwind-metrics""#.to_owned();
+    let ava = r#"user: "Ava Mitchell", "ava.mitchell@northwind.example""#.to_owned();
+    for (name, arguments, named) in [
+        ("deleteOrganization", northwind, vec![organization.clone()]),
+        (
+            "deleteOrganizationMembership",
+            json!({"organizationId": NORTHWIND, "userId": AVA}),
+            vec![ava, organization],
+        ),
+        (
+            "revokeInvitation",
+            json!({"invitationId": invited["id"]}),
+            vec![address(&invited)],
+        ),
+        (
+            "revokeOrganizationInvitation",
+            json!({"organizationId": NORTHWIND, "invitationId": joining["id"]}),
+            vec![format!("{}, as {}", address(&joining), joining["role"])],
+        ),
+    ] {
+        let message = ask(name, arguments);
+        let lines: Vec<&str> = message.lines().skip(1).collect();
+        assert_eq!(lines[..named.len()], named, "{message}");
+        assert!(
+            lines[named.len()..]
+                .iter()
+                .all(|line| line.contains("Id: "))
+        );
+    }
+    // What cannot be read is named by its id alone.
+    let message = ask(
+        "deleteOrganization",
+        json!({"organizationId": "org_nowhere"}),
+    );
+    let (_, rest) = message.split_once('\n').unwrap();
+    assert_eq!(rest, r#"organizationId: "org_nowhere""#);
+}
+
 fn arguments_of(name: &str) -> Value {
     match name {
         "deleteOrganization" => json!({"organizationId": "org_none"}),

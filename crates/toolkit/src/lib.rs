@@ -22,6 +22,7 @@ pub mod schema;
 mod scope;
 mod session_claims;
 pub mod shape;
+mod subject;
 pub mod text;
 pub mod time_expression;
 mod tool;
@@ -30,6 +31,7 @@ mod toolkit_error;
 
 pub use auth_context::AuthContext;
 pub use error::{ArgumentError, ToolError};
+pub use subject::SubjectLine;
 pub use tool::{Bound, Tool};
 pub use toolkit::{
     BuildError, ClerkToolkit, ClerkToolkitBuilder, Outcome, Prepared, Progress, Quiet,

@@ -82,7 +82,7 @@ fn build_one(
 }
 
 /// What is sent for a parameter: the session's value where it decides, else the argument.
-fn value_of(
+pub(crate) fn value_of(
     parameter: &Parameter,
     arguments: &Arguments,
     session: Option<&AuthContext>,

@@ -15,6 +15,7 @@ use crate::{
     operations,
     pattern::{self, PatternError, Patterns},
     request, scope, session_claims, shape,
+    subject::{Subject, SubjectLine},
     tool::{Bound, Tool},
 };
 
@@ -290,6 +291,23 @@ impl ClerkToolkit {
         Ok(Prepared { tool, arguments })
     }
 
+    /// What a prepared call takes away, as Clerk names it: name and slug of an organization, name and e-mail
+    /// address of a member, the address of an invitation. What people wrote is in quotes and cut short, so
+    /// that it stays on its line. Empty where the call names nothing of the kind, or where it cannot be read
+    /// now: it only helps whoever is asked about the call, and decides nothing. One request.
+    pub async fn subject(&self, prepared: &Prepared) -> Vec<SubjectLine> {
+        let Prepared { tool, arguments } = prepared;
+        let subject = Subject::of(tool, arguments, self.session.as_ref());
+        let Some(subject) = subject else {
+            return Vec::new();
+        };
+        let Ok(request) = subject.request() else {
+            return Vec::new();
+        };
+        let answer = self.client.send(&request).await;
+        answer.map_or_else(|_| Vec::new(), |answer| subject.describe(&answer.body))
+    }
+
     /// Calls a tool. Dropping the future cancels the call: no further request is sent.
     ///
     /// # Errors
@@ -400,11 +418,11 @@ impl ClerkToolkit {
     ) -> ToolError {
         let hint = match operations::find(name) {
             Some(row) if self.read_only && !row.hints.read_only => {
-                "the server runs with --read-only, which leaves out tools that change anything"
-                    .to_owned()
+                "only tools that change nothing are offered here (read-only)".to_owned()
             }
             Some(_) => {
-                "it is left out here: see --tools, the access rules, and whom the session is bound to"
+                "it exists but is left out here: by the choice of tools, by the access rules, or \
+                 because of whom the session is bound to"
                     .to_owned()
             }
             None => {

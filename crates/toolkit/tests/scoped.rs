@@ -526,7 +526,7 @@ fn read_only_wins() {
         "updateUser",
         json!({"userId": "user_a", "firstName": "X"}),
     );
-    assert!(error.to_string().contains("--read-only"), "{error}");
+    assert!(error.to_string().contains("(read-only)"), "{error}");
     let patterns = clerk_mcp_toolkit::pattern::Patterns::parse(["users.updateUser"]).unwrap();
     let error = clerk
         .builder()
