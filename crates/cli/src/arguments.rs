@@ -145,8 +145,9 @@ pub(crate) struct ToolsArguments {
     /// Print the definitions as MCP clients get them
     #[arg(long)]
     pub(crate) json: bool,
-    /// Show the tools over the API of this configuration of `serve`, and who has them
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "tools", "read_only", "user"])]
+    /// Show the tools over the API of this configuration of `serve`, and who has them; with --json
+    /// their definitions
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tools", "read_only", "user"])]
     pub(crate) config: Option<PathBuf>,
 }
 
@@ -161,7 +162,7 @@ pub(crate) struct CallArguments {
     /// Its arguments as one JSON object; `-` reads it from standard input
     #[arg(long, value_name = "JSON", conflicts_with = "arguments")]
     pub(crate) json: Option<String>,
-    /// Do not ask before destructive calls
+    /// Do not ask before destructive calls; without a terminal they are refused otherwise
     #[arg(long, short)]
     pub(crate) yes: bool,
     #[command(flatten)]

@@ -1,7 +1,12 @@
 //! `clerk-mcp tools`: what the same flags would serve.
 
-use mcp::{Confirm, Sealer, Service, Shared, audit::TracingAudit, rmcp_adapter::ClerkMcpServer};
 use std::sync::Arc;
+
+use mcp::{
+    Confirm, Sealer, Service, Shared,
+    audit::TracingAudit,
+    rmcp_adapter::{self, ClerkMcpServer},
+};
 
 use crate::{
     arguments::ToolsArguments, connect, failure::Failure, people::Table, printer::Printer, serve,
@@ -11,11 +16,16 @@ use crate::{
 pub(crate) fn run(arguments: &ToolsArguments, printer: &Printer) -> Result<(), Failure> {
     if let Some(path) = &arguments.config {
         let config = serve::read_tools(path.clone(), printer)?;
-        let listing = config
-            .http_tools
-            .map(|tools| tools.listing(&|tool| config.access.who(tool)));
-        return match listing {
-            Some(listing) => printer.result(&listing),
+        return match config.http_tools {
+            Some(tools) if arguments.json => {
+                let listed: Vec<_> = tools
+                    .definitions()
+                    .cloned()
+                    .map(rmcp_adapter::listed)
+                    .collect();
+                printer.result(&serde_json::to_string_pretty(&listed).map_err(Failure::failed)?)
+            }
+            Some(tools) => printer.result(&tools.listing(&|tool| config.access.who(tool))),
             None => Err(Failure::usage(format!(
                 "{}: there is no [api], and so no tools over one\nhint: see docs/guides/http-tools.md",
                 path.display()

@@ -268,7 +268,7 @@ fn acting_as_somebody_is_tried_against_the_application() {
     let acting = json!({ "operator": PRIYA, "as": AVA });
     assert_eq!(profile.json()["acting"], acting);
 
-    let allowed = ["--impersonate-api", &api, "--actor", PRIYA];
+    let allowed = ["--impersonate-api", &api, "--actor", PRIYA, "--yes"];
     let asked = [
         "user=ava.mitchell@northwind.example",
         "method=GET",
@@ -347,24 +347,39 @@ fn the_openapi_file_that_is_served_makes_the_tools() {
         [api]\ncredential = \"none\"\nopenapi = \"openapi.yaml\"\n";
     let path = server.folder.join("tools.toml");
     std::fs::write(&path, config).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"))
-        .args(["tools", "--config", path.to_str().unwrap()])
-        .env_clear()
-        .envs([
-            ("CLERK_SECRET_KEY", "sk_test_emulate"),
-            ("CLERK_FRONTEND_API", &server.clerk),
-            ("CLERK_MCP_API_BASE_URL", &format!("{}/api", server.app)),
-        ])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let shown = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_clerk-mcp"))
+            .args(["tools", "--config", path.to_str().unwrap()])
+            .args(more)
+            .env_clear()
+            .envs([
+                ("CLERK_SECRET_KEY", "sk_test_emulate"),
+                ("CLERK_FRONTEND_API", &server.clerk),
+                ("CLERK_MCP_API_BASE_URL", &format!("{}/api", server.app)),
+            ])
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{errors}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = shown(&[]);
     assert_eq!(text.lines().count(), 8, "{text}");
     assert!(text.starts_with(&format!("{}/api\n", server.app)), "{text}");
+    // As clients see them.
+    let tools: Vec<Value> = serde_json::from_str(&shown(&["--json"])).unwrap();
+    assert_eq!(tools.len(), 6);
+    for tool in &tools {
+        let name = tool["name"].as_str().unwrap();
+        assert!(text.contains(name), "{name}");
+        assert!(
+            tool["description"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        );
+        assert_eq!(tool["inputSchema"]["type"], "object", "{name}");
+        assert!(tool["annotations"]["readOnlyHint"].is_boolean(), "{name}");
+    }
     // A call without a token is refused there.
     let refused = post(&format!("{}/api/orders", server.app))
         .json(&json!({}))

@@ -26,12 +26,12 @@ use sha2::{Digest as _, Sha256};
 
 pub use self::{
     direct::{AnswerOnly, Declared, DirectCall, Introduction},
+    results::listed,
     subscription::Subscription,
 };
 use self::{
     host::{RmcpHost, client_name},
     requests::{Requests, cancelled_call, known_method, malformed_parameters},
-    results::definition,
 };
 use crate::service::Service;
 
@@ -65,7 +65,7 @@ impl Served {
     pub fn definitions(&self) -> &[Tool] {
         self.tools.get_or_init(|| {
             let definitions = self.service.definitions();
-            definitions.into_iter().map(definition).collect()
+            definitions.into_iter().map(listed).collect()
         })
     }
 

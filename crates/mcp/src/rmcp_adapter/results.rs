@@ -21,7 +21,9 @@ pub(super) const CONFIRMATION: &str = "confirmation";
 /// The member of the answer that says yes.
 const CONFIRM: &str = "confirm";
 
-pub(super) fn definition(tool: Definition) -> Tool {
+/// A tool as `tools/list` shows it.
+#[must_use]
+pub fn listed(tool: Definition) -> Tool {
     let hints = tool.hints;
     let mut definition =
         Tool::new(tool.name, tool.description, tool.input_schema).with_title(tool.title);

@@ -1,5 +1,7 @@
 //! The tools of a configuration as `clerk-mcp tools --config` shows them.
 
+use mcp::Definition;
+
 use crate::access::CatalogueTool;
 
 use super::definitions::HttpTools;
@@ -18,6 +20,11 @@ impl HttpTools {
             own: true,
         });
         tools.collect()
+    }
+
+    /// What clients are told about each of them.
+    pub fn definitions(&self) -> impl Iterator<Item = &Definition> {
+        self.tools.iter().map(|tool| tool.definition())
     }
 
     /// A table of them: name, method, path, scopes, credential, and what `who` says of who may call
