@@ -141,10 +141,12 @@ describe('call', () => {
     assert.match(nowhere.stderr, /no\/such\/folder/);
   });
 
-  test('--confirm always refuses in a pipe, --yes does not ask', async () => {
-    const refused = await run(['call', 'deleteOrganization', `organizationId=${LUMEN}`, '--emulate', '--confirm', 'always']);
-    assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /must confirm/);
+  test('takes nothing away in a pipe without --yes', async () => {
+    for (const when of ['auto', 'always']) {
+      const refused = await run(['call', 'deleteOrganization', `organizationId=${LUMEN}`, '--emulate', '--confirm', when]);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /must confirm[^]*hint: .*-y/);
+    }
     const sure = await run(['call', 'deleteOrganization', `organizationId=${LUMEN}`, '--emulate', '--confirm', 'always', '--yes']);
     assert.equal(sure.code, 0, sure.stderr);
   });
@@ -165,7 +167,7 @@ describe('on a terminal', { skip: NO_TERMINAL }, () => {
     const target = ['call', 'deleteOrganization', `organizationId=${LUMEN}`, '--emulate'];
     const no = onTerminal(target, 'n\n');
     assert.equal(no.code, 1);
-    assert.match(no.text, /Delete organization\?[^]*\[y\/N\][^]*declined/);
+    assert.match(no.text, /Delete organization\?[^]*organization: "Lumen[^]*\[y\/N\][^]*declined/);
     const nothing = onTerminal(target, '\n');
     assert.equal(nothing.code, 1);
     const yes = onTerminal(target, 'y\n');

@@ -21,7 +21,8 @@ impl AuditLog {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|error| {
             Failure::usage(format!(
-                "--audit-log {}: cannot be opened: {error}",
+                "--audit-log {}: cannot be opened: {error}\nhint: name a file in a folder that is \
+                 there and that you may write to",
                 path.display()
             ))
         })?;

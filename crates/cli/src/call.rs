@@ -11,7 +11,11 @@ use serde_json::{Map, Value};
 use toolkit::{Progress, operation::Kind, operations};
 
 use crate::{
-    arguments::CallArguments, failure::Failure, logging, people, printer::Printer, service, signals,
+    arguments::{CallArguments, ConfirmWhen},
+    failure::Failure,
+    logging, people,
+    printer::Printer,
+    service, signals,
 };
 
 /// Calls the tool and prints what it came to.
@@ -22,10 +26,11 @@ pub(crate) async fn run(arguments: &CallArguments, printer: &Printer) -> Result<
         Some(json) => parse_json(json)?,
         None => Value::Object(parse_pairs(&arguments.tool, &arguments.arguments)?),
     };
-    let confirm = if arguments.yes {
-        Confirm::Never
-    } else {
-        arguments.service.confirm.into()
+    let confirm = match arguments.service.confirm {
+        _ if arguments.yes => Confirm::Never,
+        // There is no client whose own approval could apply where nobody is at a terminal.
+        ConfirmWhen::Auto | ConfirmWhen::Always => Confirm::Always,
+        ConfirmWhen::Never => Confirm::Never,
     };
     let service = service::build(&arguments.service, confirm, printer)?;
     let request = CallRequest {
@@ -104,6 +109,10 @@ impl Host for Terminal {
         } else {
             Asking::Never
         }
+    }
+
+    fn unasked_hint(&self) -> &'static str {
+        "call it on a terminal to be asked, or with -y if it is meant"
     }
 
     fn ask(&self, question: Question) -> BoxFuture<'_, Decision> {

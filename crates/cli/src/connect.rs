@@ -138,7 +138,10 @@ pub(crate) fn read_seed(path: &Path) -> Result<Seed, Failure> {
                 "{name}: unknown seed format\nhint: name it .toml, .yaml or .json"
             ))
         })?;
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("{name}: cannot be read: {error}")))?;
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::usage(format!(
+            "{name}: cannot be read: {error}\nhint: check the path given with --seed"
+        ))
+    })?;
     Seed::parse(&text, format).map_err(|error| Failure::usage(format!("{name}: {error}")))
 }

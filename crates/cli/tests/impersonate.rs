@@ -376,8 +376,12 @@ fn the_tool_calls_an_api_as_somebody_else() {
     ];
     let read_only = call(&[&allowed[..], &["--read-only"]].concat());
     read_only.refused(2, "cannot be used with");
+    // Nobody is at a terminal who could be asked.
+    let unasked = call(&allowed);
+    assert!(unasked.err.contains("-y"), "{unasked:?}");
+    assert_eq!(world.impersonations(), [""; 0]);
 
-    let ran = call(&allowed).ok();
+    let ran = call(&[&allowed[..], &["-y"]].concat()).ok();
     let token = serving.join().unwrap();
     let result: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(result["body"]["line"], "GET /v1/me?x=1 HTTP/1.1");

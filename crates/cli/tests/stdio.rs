@@ -429,6 +429,14 @@ fn what_is_wrong_at_the_start_is_said_in_a_sentence() {
         ),
         (&["stdio", "--emulate", "--seed", "/no/such.ini"], ".toml"),
         (
+            &["emulate", "--seed", "/no/such.toml"],
+            "/no/such.toml: cannot be read: No such file or directory (os error 2)\nhint: ",
+        ),
+        (
+            &["stdio", "--emulate", "--audit-log", "/no/such/a.log"],
+            "/no/such/a.log: cannot be opened: No such file or directory (os error 2)\nhint: ",
+        ),
+        (
             &[
                 "stdio",
                 "--secret-key",
@@ -479,6 +487,48 @@ fn call_prints_json_into_a_pipe() {
     assert_eq!(answer["error"]["status"], 404);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("hint:"));
+}
+
+/// A script, or the shell of a coding agent: nobody is there who could be asked.
+#[test]
+fn call_takes_nothing_away_unasked() {
+    let delete = [
+        "call",
+        "--emulate",
+        "deleteOrganization",
+        "organizationId=org_2EmuTidepoolLabs00000000000",
+    ];
+    for when in [&[][..], &["--confirm", "auto"], &["--confirm", "always"]] {
+        let refused = run(&[&delete[..], when].concat(), "y\n");
+        let errors = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{when:?}: {errors}");
+        let answer: Value = serde_json::from_slice(&refused.stdout).unwrap();
+        assert_eq!(answer["error"]["code"], "confirmation_impossible");
+        assert!(
+            errors.contains("hint: ") && errors.contains("-y"),
+            "{errors}"
+        );
+        assert!(!errors.contains("start the server"), "{errors}");
+    }
+    for sure in [
+        &["-y"][..],
+        &["--yes", "--confirm", "always"],
+        &["--confirm", "never"],
+    ] {
+        let done = run(&[&delete[..], sure].concat(), "");
+        assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+        let answer: Value = serde_json::from_slice(&done.stdout).unwrap();
+        assert_eq!(answer["deleted"], true);
+    }
+    let other = [
+        "call",
+        "--emulate",
+        "updateOrganization",
+        delete[3],
+        "name=Tidepool",
+    ];
+    let done = run(&other, "");
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
 }
 
 #[test]
