@@ -401,13 +401,16 @@ fn who_may_not() {
     assert_eq!(code(PRIYA, PRIYA), "same_person");
     assert_eq!(code(PRIYA, LIAM), "user_banned");
     assert_eq!(code(LIAM, AVA), "operator_banned");
+    let locked = world.ask("POST", &format!("/v1/users/{NOAH}/lock"), &json!({}));
+    assert_eq!(locked["locked"], true);
+    assert_eq!(code(PRIYA, NOAH), "user_locked");
     assert_eq!(code("user_nobody", AVA), "resource_not_found");
     assert_eq!(code(PRIYA, "user_nobody"), "resource_not_found");
     assert_eq!(code(PRIYA, "nobody@example.com"), "user_not_found");
     assert_eq!(code("org_1", AVA), "invalid_request");
     assert_eq!(code(PRIYA, "Ava Mitchell"), "invalid_arguments");
     // Each attempt is on the record, and none has left anything behind.
-    assert_eq!(world.outcomes().len(), 8);
+    assert_eq!(world.outcomes().len(), 9);
     assert!(
         world
             .outcomes()

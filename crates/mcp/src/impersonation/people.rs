@@ -15,6 +15,8 @@ const MOST: &str = "500";
 pub(super) struct Person {
     pub(super) id: String,
     pub(super) banned: bool,
+    /// After too many wrong passwords; it ends by itself unless the instance says otherwise.
+    pub(super) locked: bool,
 }
 
 /// Finds the person whom an id or an e-mail address names. An address means the person of that
@@ -75,9 +77,11 @@ fn choose(users: &[Value], address: &str) -> Option<Person> {
 }
 
 fn person(user: &Value) -> Option<Person> {
+    let is = |name: &str| user.get(name).and_then(Value::as_bool) == Some(true);
     Some(Person {
         id: user.get("id")?.as_str()?.to_owned(),
-        banned: user.get("banned").and_then(Value::as_bool) == Some(true),
+        banned: is("banned"),
+        locked: is("locked"),
     })
 }
 
@@ -103,6 +107,14 @@ pub(super) fn may_act(operator: &Person, target: &Person) -> Result<(), Imperson
             "user_banned",
             format!("{} is banned: nobody signs in as them", target.id),
             "lift the ban first",
+        ));
+    }
+    // Of the operator it does not matter: they are signed in already, and anybody's wrong guesses lock them.
+    if target.locked {
+        return Err(refused(
+            "user_locked",
+            format!("{} is locked: nobody signs in as them", target.id),
+            "unlock them first, or wait for the lock to end",
         ));
     }
     Ok(())
@@ -193,14 +205,21 @@ mod tests {
     }
 
     #[test]
-    fn nobody_acts_as_themselves_or_as_the_banned() {
+    fn nobody_acts_as_themselves_or_as_the_banned_or_locked() {
         let person = |id: &str, banned| Person {
             id: id.to_owned(),
             banned,
+            locked: false,
+        };
+        let locked = |id: &str| Person {
+            locked: true,
+            ..person(id, false)
         };
         let code = |operator, target| may_act(&operator, &target).unwrap_err().code;
         let (a, b) = (person("user_a", false), person("user_b", false));
         assert_eq!(may_act(&a, &b), Ok(()));
+        assert_eq!(may_act(&locked("user_a"), &b), Ok(()));
+        assert_eq!(code(a.clone(), locked("user_b")), "user_locked");
         assert_eq!(code(a.clone(), a.clone()), "same_person");
         assert_eq!(code(a.clone(), person("user_b", true)), "user_banned");
         assert_eq!(code(person("user_a", true), b), "operator_banned");
