@@ -12,8 +12,6 @@ pub(crate) const CLERK_API_URL: &str = "CLERK_API_URL";
 pub(crate) const CLERK_API_VERSION: &str = "CLERK_API_VERSION";
 /// How much is logged.
 pub(crate) use server::process::logging::CLERK_MCP_LOG;
-/// Where the server listens; the configuration's own, which `healthcheck` asks for too.
-pub(crate) const CLERK_MCP_BIND: &str = "CLERK_MCP_BIND";
 
 /// The Frontend API's address; the configuration's own, which `impersonate` asks for too.
 pub(crate) const CLERK_FRONTEND_API: &str = "CLERK_FRONTEND_API";

@@ -3,81 +3,128 @@
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
 use bytes::Bytes;
-use clerk::{HttpTransport, Transport as _};
-use http::{Request, StatusCode};
+use clerk::{HttpTransport, Transport as _, TransportErrorKind};
+use http::{Request, StatusCode, Uri};
+use server::Serve;
 
-use crate::{
-    environment::{self, CLERK_MCP_BIND},
-    failure::Failure,
-    printer::Printer,
-};
+use crate::{failure::Failure, printer::Printer};
 
-/// Where a server listens that is not told otherwise.
-const DEFAULT_BIND: &str = "127.0.0.1:8788";
-/// Its readiness probe: the database answers, and no shutdown has begun.
+/// The server's readiness probe: the database answers, and no shutdown has begun.
 const PATH: &str = "/readyz";
 /// Less than what orchestrators commonly wait for a probe, so that the reason is still told.
 const TIMEOUT: Duration = Duration::from_secs(4);
 /// The answer is one line.
 const LARGEST_ANSWER: usize = 4096;
+const HOW_TO_NAME_IT: &str = "name the server's address, as in `clerk-mcp healthcheck 127.0.0.1:8788`, \
+    or its configuration with --config";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct HealthcheckArguments {
-    /// What to ask [default: /readyz at the address of `CLERK_MCP_BIND`, else at 127.0.0.1:8788]
+    /// What to ask: an address and port or a URL, at /readyz where it has no path [default: where the
+    /// configuration makes `serve` listen, of every address the loopback one]
     #[arg(value_name = "URL")]
     url: Option<String>,
+    /// Configuration file of `serve` that says where it listens, unless `CLERK_MCP_BIND` does [default:
+    /// clerk-mcp.toml, if there is one]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "url")]
+    config: Option<PathBuf>,
 }
 
 /// Ends well if the server answers 200 within 4 seconds.
 pub(crate) async fn run(arguments: HealthcheckArguments, printer: &Printer) -> Result<(), Failure> {
-    let url = match arguments.url {
-        Some(url) => url,
-        None => default_url(environment::read(CLERK_MCP_BIND)?.as_deref())?,
+    let url = match (arguments.url, arguments.config) {
+        (Some(named), _) => probe_at(&named)?,
+        (None, Some(file)) => probe_of(Serve::new().config(file).load_bind()?),
+        (None, None) => probe_of(Serve::new().load_bind()?),
     };
     let request = Request::get(&url)
         .body(Bytes::new())
-        .map_err(|error| Failure::usage(format!("{url}: {error}\nhint: write http://…{PATH}")))?;
+        .map_err(|error| Failure::usage(format!("{url}: {error}\nhint: {HOW_TO_NAME_IT}")))?;
     let transport = HttpTransport::new()
         .connect_timeout(TIMEOUT)
         .timeout(TIMEOUT)
         .largest_body(LARGEST_ANSWER);
     let answer = transport.send(request).await.map_err(|error| {
-        Failure::failed(format!(
-            "{url}: {error}\nhint: name the server's address, if it listens elsewhere"
-        ))
+        let hint = match error.kind {
+            TransportErrorKind::Connect => {
+                format!("does the server run, and there? If elsewhere, {HOW_TO_NAME_IT}")
+            }
+            TransportErrorKind::Timeout => {
+                "whatever listens there does not answer in time: the server's log may say why"
+                    .to_owned()
+            }
+            _ => no_probe(),
+        };
+        Failure::failed(format!("{url}: {error}\nhint: {hint}"))
     })?;
     let said = String::from_utf8_lossy(answer.body());
     let said = said.trim();
+    let failed = |hint: &str| {
+        let status = answer.status();
+        Err(Failure::failed(format!(
+            "{url}: {status}: {said}\nhint: {hint}"
+        )))
+    };
     match answer.status() {
         StatusCode::OK => printer.result(said),
-        status => Err(Failure::failed(format!("{url}: {status}: {said}"))),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            failed("the server is there but not ready: its log says why")
+        }
+        _ => failed(&no_probe()),
     }
+}
+
+fn no_probe() -> String {
+    format!("that is not how {PATH} of a clerk-mcp server answers: {HOW_TO_NAME_IT}")
+}
+
+/// The readiness probe of the server that somebody names, or the very URL where it has a path.
+fn probe_at(named: &str) -> Result<String, Failure> {
+    let named = named.trim();
+    let url = match named.contains("://") {
+        true => named.to_owned(),
+        false => format!("http://{named}"),
+    };
+    let wrong =
+        |problem: &str| Failure::usage(format!("{named}: {problem}\nhint: {HOW_TO_NAME_IT}"));
+    let parsed: Uri = url
+        .parse()
+        .map_err(|error| wrong(&format!("it is no URL: {error}")))?;
+    if !matches!(parsed.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("it is neither http nor https"));
+    }
+    // A resolver would take a lone number for the address 0.0.x.y.
+    let host = parsed.host().unwrap_or_default();
+    if host.is_empty() || host.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong("it has no host"));
+    }
+    let authority = parsed
+        .authority()
+        .map_or("", |authority| authority.as_str());
+    if !authority.ends_with(host) && parsed.port_u16().is_none() {
+        return Err(wrong("what follows the host is no port"));
+    }
+    Ok(match parsed.path_and_query().map(|path| path.as_str()) {
+        None | Some("" | "/") => format!("{}{PATH}", url.trim_end_matches('/')),
+        Some(_) => url,
+    })
 }
 
 /// The readiness probe of the server that listens there. One that listens on every address is asked
 /// on the loopback one.
-fn default_url(bind: Option<&str>) -> Result<String, Failure> {
-    let bind = bind.unwrap_or(DEFAULT_BIND);
-    let numeric = match bind.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => bind.to_owned(),
-    };
-    let mut address: SocketAddr = numeric.parse().map_err(|_| {
-        Failure::usage(format!(
-            "{CLERK_MCP_BIND}={bind} is not an address and a port\nhint: write it like {DEFAULT_BIND}"
-        ))
-    })?;
-    if address.ip().is_unspecified() {
-        address.set_ip(match address {
+fn probe_of(mut bind: SocketAddr) -> String {
+    if bind.ip().is_unspecified() {
+        bind.set_ip(match bind {
             SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         });
     }
-    Ok(format!("http://{address}{PATH}"))
+    format!("http://{bind}{PATH}")
 }
 
 #[cfg(test)]
@@ -88,15 +135,41 @@ mod tests {
     #[test]
     fn asks_where_the_server_listens() {
         for (bind, url) in [
-            (None, "http://127.0.0.1:8788/readyz"),
-            (Some("0.0.0.0:80"), "http://127.0.0.1:80/readyz"),
-            (Some("[::]:8080"), "http://[::1]:8080/readyz"),
-            (Some("10.0.0.7:8788"), "http://10.0.0.7:8788/readyz"),
-            (Some("localhost:8788"), "http://127.0.0.1:8788/readyz"),
+            ("127.0.0.1:8788", "http://127.0.0.1:8788/readyz"),
+            ("0.0.0.0:80", "http://127.0.0.1:80/readyz"),
+            ("[::]:8080", "http://[::1]:8080/readyz"),
+            ("10.0.0.7:8788", "http://10.0.0.7:8788/readyz"),
         ] {
-            assert_eq!(default_url(bind).unwrap(), url);
+            assert_eq!(probe_of(bind.parse().unwrap()), url);
         }
-        let failure = default_url(Some("8788")).unwrap_err().to_string();
-        assert!(failure.contains("CLERK_MCP_BIND=8788"), "{failure}");
+    }
+
+    #[test]
+    fn a_named_server_is_asked_at_its_probe_and_a_named_path_there() {
+        for (named, url) in [
+            ("127.0.0.1:8802", "http://127.0.0.1:8802/readyz"),
+            ("localhost:8802", "http://localhost:8802/readyz"),
+            ("[::1]:8802", "http://[::1]:8802/readyz"),
+            (" mcp.example.com ", "http://mcp.example.com/readyz"),
+            ("http://127.0.0.1:8802", "http://127.0.0.1:8802/readyz"),
+            ("https://mcp.example.com/", "https://mcp.example.com/readyz"),
+            ("http://127.0.0.1:1/healthz", "http://127.0.0.1:1/healthz"),
+            ("127.0.0.1:1/a?b=c", "http://127.0.0.1:1/a?b=c"),
+        ] {
+            assert_eq!(probe_at(named).unwrap(), url);
+        }
+        for named in [
+            "no URL",
+            "8802",
+            ":8802",
+            "",
+            "http://",
+            "ftp://host",
+            "host:99999",
+        ] {
+            let failure = probe_at(named).unwrap_err();
+            assert_eq!(failure.code(), crate::failure::USAGE);
+            assert!(failure.to_string().contains("hint: name"), "{failure}");
+        }
     }
 }

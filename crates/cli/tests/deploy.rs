@@ -141,6 +141,57 @@ fn serve_accepts_the_example_and_the_probe_finds_it_ready() {
         .unwrap();
     assert!(probe.status.success(), "{}", said(&probe));
     assert_eq!(said(&probe), "ready\n");
+    // However somebody names it. Its public URL is https, so that other paths redirect.
+    for named in [
+        server.address().to_owned(),
+        format!("http://{}", server.address()),
+        format!("http://{}/", server.address()),
+        format!("http://{}/readyz", server.address()),
+    ] {
+        let probe = clerk_mcp().args(["healthcheck", &named]).output().unwrap();
+        assert!(probe.status.success(), "{named}: {}", said(&probe));
+    }
+    // As `serve` reads it, and nothing else of the file.
+    let folder = folder("example-probe");
+    let toml = format!("bind = {:?}\nno_setting = true\n", server.address());
+    for name in ["clerk-mcp.toml", "other.toml"] {
+        std::fs::write(folder.join(name), &toml).unwrap();
+    }
+    for arguments in [
+        &["healthcheck"][..],
+        &["healthcheck", "--config", "other.toml"],
+    ] {
+        let probe = clerk_mcp()
+            .args(arguments)
+            .current_dir(&folder)
+            .env("CLERK_MCP_DATABASE", "of-the-image.db")
+            .output()
+            .unwrap();
+        assert!(probe.status.success(), "{arguments:?}: {}", said(&probe));
+    }
+    std::fs::write(folder.join("other.toml"), "bind = 8788\n").unwrap();
+    let wrong = clerk_mcp()
+        .args(["healthcheck", "--config", "other.toml"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(
+        said(&wrong).contains("other.toml:1 (bind)"),
+        "{}",
+        said(&wrong)
+    );
+    let elsewhere = format!("http://{}/nothing/here", server.address());
+    let probe = clerk_mcp()
+        .args(["healthcheck", &elsewhere])
+        .output()
+        .unwrap();
+    assert_eq!(probe.status.code(), Some(1));
+    assert!(
+        said(&probe).contains("hint: that is not how /readyz"),
+        "{}",
+        said(&probe)
+    );
 }
 
 /// To another instance everybody in the database would be unknown, and what is kept for them deleted.

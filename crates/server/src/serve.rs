@@ -3,6 +3,7 @@
 use std::{
     fmt,
     io::Write as _,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -90,10 +91,18 @@ impl Serve {
         self.load_by(Config::load_for_tools)
     }
 
-    fn load_by(
+    /// Reads where the server listens, and nothing else of the configuration ([`Config::load_bind`]).
+    ///
+    /// # Errors
+    /// When the file cannot be read, or `bind` is no address and port.
+    pub fn load_bind(&self) -> Result<SocketAddr, StartError> {
+        self.load_by(Config::load_bind)
+    }
+
+    fn load_by<T>(
         &self,
-        load: impl FnOnce(Sources<'_>) -> Result<(Config, Vec<Warning>), Vec<ConfigFault>>,
-    ) -> Result<(Config, Vec<Warning>), StartError> {
+        load: impl FnOnce(Sources<'_>) -> Result<T, Vec<ConfigFault>>,
+    ) -> Result<T, StartError> {
         let named = self.config.as_deref();
         let path = named.unwrap_or(Path::new(DEFAULT_CONFIG));
         let text = match std::fs::read_to_string(path) {

@@ -45,6 +45,24 @@ impl Config {
         Self::load_whole(&sources, true)
     }
 
+    /// Reads where the server listens, and nothing else: whatever is wrong with the rest does not matter to
+    /// whoever only wants to ask it something.
+    ///
+    /// # Errors
+    /// What is wrong with `bind`, or with the whole file where it is no TOML.
+    pub fn load_bind(sources: Sources<'_>) -> Result<SocketAddr, Vec<ConfigFault>> {
+        let reading = Reading::new(&sources, false)?;
+        let bind = reading.required(&settings::BIND, bind_address);
+        let (faults, _) = reading.finish();
+        let is_of_bind = |fault: &ConfigFault| match &fault.place {
+            Place::File { key, .. } | Place::Setting(key) => key == settings::BIND.key,
+            Place::Variable(name) => Some(name.as_str()) == settings::BIND.env,
+            Place::Flag(flag) => Some(*flag) == settings::BIND.flag,
+        };
+        let faults: Vec<_> = faults.into_iter().filter(is_of_bind).collect();
+        bind.filter(|_| faults.is_empty()).ok_or(faults)
+    }
+
     fn load_whole(
         sources: &Sources<'_>,
         only_tools: bool,
