@@ -56,6 +56,11 @@ pub(crate) fn for_status(situation: &Situation<'_>) -> Option<String> {
         402 => "the plan of this Clerk application does not include this feature: see Billing in \
                 the Clerk dashboard"
             .to_owned(),
+        403 if has_code(errors, "organization_membership_quota_exceeded") => {
+            "the organization is full: raise its limit (max_allowed_memberships) or free a seat; \
+             open invitations take one too"
+                .to_owned()
+        }
         403 => "this instance or key is not allowed to do that: see the feature's setting in the \
                 Clerk dashboard"
             .to_owned(),
@@ -105,6 +110,10 @@ pub(crate) fn for_invalid_json(may_have_run: bool) -> String {
         hint.push_str(MAY_HAVE_RUN);
     }
     hint
+}
+
+fn has_code(errors: &[ClerkErrorDetail], code: &str) -> bool {
+    errors.iter().any(|error| error.code == code)
 }
 
 /// The parameters that the errors are about; what is wrong with them is the errors' own message.

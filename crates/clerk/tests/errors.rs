@@ -47,6 +47,17 @@ async fn status_403() {
 }
 
 #[tokio::test]
+async fn status_403_of_a_full_organization() {
+    let full = clerk_error(403, "organization_membership_quota_exceeded", "Full.");
+    let error = error_of(&get(), full).await;
+    let hint = error.hint().unwrap();
+    assert!(
+        hint.contains("raise its limit") && hint.contains("seat"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn status_404_names_both_instances() {
     assert_eq!(
         shown(
