@@ -1,7 +1,8 @@
 // Finds the package with this platform's binaries; npm installs the one that fits.
 
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 
@@ -38,6 +39,24 @@ function firstOf(load) {
   throw unavailable(platform, names, failures);
 }
 
+/**
+ * The package's folder, should it lie in no node_modules: then npm only linked it there, and Node looks for
+ * what it needs around the folder that the link leads to.
+ */
+function linkedFolder() {
+  const folder = dirname(dirname(fileURLToPath(import.meta.url)));
+  return folder.split(sep).includes('node_modules') ? undefined : folder;
+}
+
+function missingHint() {
+  const linked = linkedFolder();
+  return linked
+    ? `clerk-agent-tools is a link to ${linked}, and Node does not look in your node_modules from there: ` +
+        'make packages of both with `npm pack`, and `npm install` the .tgz files (README)'
+    : 'it is an optional dependency: install without --omit=optional, and on the platform ' +
+        'that will run it (remove node_modules that were copied from another one)';
+}
+
 function unavailable(platform, names, failures) {
   const present = failures.find((failure) => failure.code !== 'MODULE_NOT_FOUND');
   const message =
@@ -46,9 +65,8 @@ function unavailable(platform, names, failures) {
         `hint: it runs on ${Object.keys(CANDIDATES).join(', ')}`
       : present
         ? `clerk-agent-tools cannot load its build for ${platform}: ${present.message}`
-        : `clerk-agent-tools: the package ${names.join(' or ')} is not installed\n` +
-          'hint: it is an optional dependency: install without --omit=optional, and on the platform ' +
-          'that will run it (remove node_modules that were copied from another one)';
+        : `clerk-agent-tools: the package ${names.join(' or ')} is not ${linkedFolder() ? 'found' : 'installed'}\n` +
+          `hint: ${missingHint()}`;
   const error = new Error(message, { cause: present ?? failures[0] });
   error.code = 'ERR_CLERK_NATIVE_MISSING';
   return error;

@@ -32,6 +32,13 @@ pub(crate) fn client(
     environment: &Map<String, Value>,
 ) -> Result<Client, Failure> {
     let inner = object(options, "clerkClient")?;
+    for (place, members) in [("secretKey", options), ("clerkClient", &inner)] {
+        let given = members.get("secretKey").and_then(Value::as_str);
+        // Whoever gives a key means that one, and not whatever the environment has.
+        if given.is_some_and(|key| key.trim().is_empty()) {
+            return Err(Failure::empty_key(&path(place, "secretKey")));
+        }
+    }
     let first = |option, variable| {
         first_text([
             (option, options, option),

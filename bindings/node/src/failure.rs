@@ -77,6 +77,18 @@ impl Failure {
         )
     }
 
+    /// A key that was given, and is no text. `option` is where.
+    pub(crate) fn empty_key(option: &str) -> Self {
+        Self::new(
+            Class::Key,
+            "secret_key_missing",
+            &format!(
+                "{option}: the secret key is empty\n\
+                 hint: give the instance's secret key, or leave the option out to use CLERK_SECRET_KEY"
+            ),
+        )
+    }
+
     /// A text that is no secret key. `source` says where it was found.
     pub(crate) fn key(source: &str, error: &SecretKeyError) -> Self {
         Self::new(

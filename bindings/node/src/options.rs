@@ -24,6 +24,9 @@ const KNOWN: &[&str] = &[
     "tools",
 ];
 
+/// The options that JavaScript has taken out by then.
+const IN_JAVASCRIPT: &str = "toolErrors, and of createClerkMcpServer sdk";
+
 /// The toolkit that the options describe. Something is sent only for the keys that a session token
 /// is verified with.
 pub(crate) async fn toolkit(given: &str) -> Result<ClerkToolkit, Failure> {
@@ -33,7 +36,7 @@ pub(crate) async fn toolkit(given: &str) -> Result<ClerkToolkit, Failure> {
     let environment = object(&given, "environment")?;
     if let Some(name) = options.keys().find(|name| !KNOWN.contains(&name.as_str())) {
         return Err(Failure::option(&format!(
-            "there is no option `{}`\nhint: the options are {}",
+            "there is no option `{}`\nhint: the options are {}, {IN_JAVASCRIPT}",
             name.escape_debug(),
             KNOWN.join(", ")
         )));

@@ -48,9 +48,19 @@ async function fails(promise, Class, code, message, { hint = true } = {}) {
 
 describe('the key', () => {
   test('is missing', async () => {
-    for (const options of [undefined, null, {}, { secretKey: undefined }, { secretKey: '' }, { secretKey: ' ' }, { clerkClient: {} }]) {
+    for (const options of [undefined, null, {}, { secretKey: undefined }, { clerkClient: {} }, { clerkClient: { secretKey: undefined } }]) {
       await fails(createClerkToolkit(options), ClerkKeyError, 'secret_key_missing', /no Clerk secret key[^]*CLERK_SECRET_KEY/);
     }
+  });
+
+  test('is empty: whoever gives one does not mean that of the environment', async () => {
+    process.env.CLERK_SECRET_KEY = KEY;
+    after(() => delete process.env.CLERK_SECRET_KEY);
+    for (const secretKey of ['', ' ']) {
+      await fails(createClerkToolkit({ secretKey }), ClerkKeyError, 'secret_key_missing', /^secretKey: the secret key is empty[^]*CLERK_SECRET_KEY/);
+      await fails(createClerkToolkit({ clerkClient: { secretKey } }), ClerkKeyError, 'secret_key_missing', /^clerkClient\.secretKey: /);
+    }
+    delete process.env.CLERK_SECRET_KEY;
   });
 
   test('is of another kind', async () => {
@@ -97,7 +107,7 @@ describe('the key', () => {
 
 describe('options', () => {
   for (const [what, options, message] of [
-    ['an unknown one', { allowedTools: [] }, /`allowedTools`[^]*authContext, secretKey/],
+    ['an unknown one', { allowedTools: [] }, /`allowedTools`[^]*authContext, secretKey[^]*toolErrors[^]*sdk/],
     ['a flag that is none', { readOnly: 'yes' }, /`readOnly` is neither true nor false/],
     ['a key that is no text', { secretKey: 42 }, /`secretKey` is no text/],
     ['a client that is no object', { clerkClient: 'x' }, /`clerkClient` is no object/],

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -168,6 +168,36 @@ describe('an import', () => {
        }`,
     );
     assert.match(output, /^Ava\nAva\nAva\nAva\n(Ava\n)?then Ava\n$/);
+  });
+
+  test('stays when something else is installed', async () => {
+    const app = join(folder, 'stays');
+    const other = join(folder, 'other');
+    for (const made of [app, other]) mkdirSync(made);
+    writeFileSync(join(app, 'package.json'), '{"name": "stays", "version": "1.0.0", "type": "module"}');
+    writeFileSync(join(other, 'package.json'), '{"name": "other", "version": "1.0.0"}');
+    await npm(['install', ...packed], app);
+    const { stdout } = await npm(['pack', '--pack-destination', folder], other);
+    await npm(['install', join(folder, stdout.trim())], app);
+    assert.ok(!lstatSync(join(app, 'node_modules/clerk-agent-tools')).isSymbolicLink());
+    const imported = `import { createClerkToolkit } from 'clerk-agent-tools'; console.log(typeof createClerkToolkit);`;
+    assert.equal(await script(imported, {}, app), 'function\n');
+  });
+
+  test('as a link to a folder elsewhere says what to do', async () => {
+    const app = join(folder, 'linked');
+    const clone = join(folder, 'clone');
+    cpSync(join(installed, 'node_modules/clerk-agent-tools'), clone, { recursive: true });
+    mkdirSync(join(app, 'node_modules'), { recursive: true });
+    writeFileSync(join(app, 'package.json'), '{"type": "module"}');
+    symlinkSync(clone, join(app, 'node_modules/clerk-agent-tools'));
+    cpSync(join(installed, 'node_modules/clerk-agent-tools-linux-x64-gnu'), join(app, 'node_modules/clerk-agent-tools-linux-x64-gnu'), { recursive: true });
+    await assert.rejects(script(`import 'clerk-agent-tools';`, {}, app), (error) => {
+      assert.match(error.stderr, /ERR_CLERK_NATIVE_MISSING/);
+      assert.match(error.stderr, /is not found\nhint: clerk-agent-tools is a link to .*clone[^]*npm pack/);
+      assert.doesNotMatch(error.stderr, /omit=optional/);
+      return true;
+    });
   });
 
   test('without the platform package says so', async () => {
