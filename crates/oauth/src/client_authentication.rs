@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 
 use crate::client::{Client, ClientAuthMethod, ClientId};
+use crate::client_keys::ClientKeys;
 use crate::client_assertion::{ASSERTION_TYPE, AssertionFault, UnverifiedAssertion};
 use crate::error::ErrorResponse;
 use crate::parameters::{Parameters, Repeated};
@@ -41,6 +42,12 @@ pub enum ClientAuthFault {
         /// Whether it came with HTTP Basic.
         basic: bool,
     },
+    /// There were too many wrong secrets for this client.
+    #[error("there were too many wrong secrets for this client\nhint: wait, then send the right one")]
+    TooManySecrets {
+        /// How long to wait.
+        retry_after: Duration,
+    },
     /// Its assertion is refused.
     #[error(transparent)]
     Assertion(#[from] AssertionFault),
@@ -60,7 +67,7 @@ pub enum ClientAuthFault {
 
 impl ClientAuthFault {
     /// 401 with a challenge for those who came with HTTP Basic, 400 for requests that make no sense,
-    /// 503 where the client's own host does not answer, 401 `invalid_client` for others (RFC 6749
+    /// 429 after too many wrong secrets, 503 where the client's own host does not answer, 401 `invalid_client` for others (RFC 6749
     /// section 5.2, RFC 7521 section 4.2.1).
     pub(crate) fn response(&self) -> ErrorResponse {
         let (status, code) = match self {
@@ -70,6 +77,14 @@ impl ClientAuthFault {
             | Self::Refused { .. }
             | Self::Assertion(_)
             | Self::Keys { .. } => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::TooManySecrets { retry_after } => {
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let answer = ErrorResponse::of(status, "temporarily_unavailable", self.to_string());
+                return ErrorResponse {
+                    retry_after: Some(*retry_after),
+                    ..answer
+                };
+            }
             Self::KeysUnavailable { .. } => {
                 return ErrorResponse::unavailable(self.to_string(), KEYS_RETRY);
             }
@@ -176,6 +191,7 @@ impl PresentedSecret {
     pub(crate) fn check(
         &self,
         client: Option<Client>,
+        keys: &dyn ClientKeys,
     ) -> Result<AuthenticatedClient, ClientAuthFault> {
         let basic = self.basic;
         let client = client.ok_or(ClientAuthFault::Unknown { basic })?;
@@ -185,7 +201,13 @@ impl PresentedSecret {
                 ClientAuthMethod::ClientSecretBasic | ClientAuthMethod::ClientSecretPost,
                 Some(kept),
                 Some(presented),
-            ) => kept == presented.hash(),
+            ) => {
+                let is_right = kept == presented.hash();
+                if let Some(retry_after) = keys.presented_secret(&client.id, is_right) {
+                    return Err(ClientAuthFault::TooManySecrets { retry_after });
+                }
+                is_right
+            }
             _ => false,
         };
         if proven {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::client::ClientId;
 use crate::client_authentication::ClientAuthFault;
 use crate::client_metadata::ClientMetadataFault;
 use crate::client_metadata_document::{FetchFault, FetchedDocument, freshness, is_json};
@@ -32,8 +33,13 @@ pub(crate) const BELIEVED_UNANSWERED: Duration = Duration::from_secs(24 * 60 * 6
 /// How many key sets are kept, each at most some 30 KB.
 const MOST_KEY_SETS: usize = 256;
 
-/// What checking a client's assertion needs of the machine.
+/// What checking who a client is needs of the machine.
 pub trait ClientKeys: Send + Sync {
+    /// Counts a secret that was presented for this client, which has one: `Some` with how long to wait
+    /// where there were too many wrong ones, whether this one `is_right` or not. A secret that its owner
+    /// chose may be guessed, unlike codes and tokens.
+    fn presented_secret(&self, client: &ClientId, is_right: bool) -> Option<Duration>;
+
     /// Fetches a client's metadata document, as [`crate::FetchDocument`].
     fn document<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<FetchedDocument, FetchFault>>;
 

@@ -1,10 +1,11 @@
-//! What checking a client's assertion needs of the machine: its keys, fetched, and signatures, checked.
+//! What checking who a client is needs of the machine: its keys, fetched, signatures, checked, and
+//! wrong secrets, counted.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto::aws_lc::DEFAULT_PROVIDER};
-use oauth::{BoxFuture, ClientKeys, FetchFault, FetchedDocument, PublicKey};
+use oauth::{BoxFuture, ClientId, ClientKeys, FetchFault, FetchedDocument, PublicKey};
 use url::Url;
 
 use crate::app::App;
@@ -27,6 +28,12 @@ impl KeysOfClients<'_> {
 }
 
 impl ClientKeys for KeysOfClients<'_> {
+    fn presented_secret(&self, client: &ClientId, is_right: bool) -> Option<Duration> {
+        let limits = &self.app.limits;
+        let counted = limits.client_secret(self.address, client, is_right, self.app.now());
+        counted.err().map(|limited| limited.retry_after)
+    }
+
     fn document<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<FetchedDocument, FetchFault>> {
         Box::pin(async move {
             self.count()?;

@@ -6,24 +6,29 @@
 //! | endpoint | at once | over time |
 //! |---|---|---|
 //! | `POST /register` | N | N an hour (`oauth.registrations_per_hour`) |
-//! | `POST /token`, `POST /revoke` | 600, or 30 failures | 10 a second, or a failure every 2 s |
+//! | `POST /token`, `POST /revoke` | 600 | 10 a second |
+//! | wrong secrets of one client | 30 | one every 2 s |
 //! | `GET /authorize` | 120 | 2 a second |
 //! | keys that `POST /token` and `POST /revoke` make the server fetch | 20 | 2 a second |
 //! | tokens that only Clerk can read | 1,200, or 30 refused | 50 a second, or one refused every 0.8 s |
 //!
 //! A client refreshes about every 15 minutes, so 10 a second are some 9,000 clients behind one
-//! address.
+//! address. What fails costs no more than what succeeds: codes and tokens are 256 random bits, which
+//! nobody guesses, and a client that is stuck with a dead one must not lock its neighbours out. What
+//! can be guessed is a secret that an owner chose. Wrong ones are counted for each address and client,
+//! and hold up those alone who present a secret of that client.
 
 use std::{
     collections::HashMap,
     fmt,
+    hash::Hash,
     net::IpAddr,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use http::{HeaderValue, Response, StatusCode, header};
-use oauth::Timestamp;
+use oauth::{ClientId, Timestamp};
 use serde_json::json;
 
 use crate::client_address::AddressGroup;
@@ -34,8 +39,11 @@ const TOKEN_CALLS: Quota = Quota {
     at_once: 600,
     each: Duration::from_millis(100),
 };
-/// What a failed call of those costs, in successful ones: guesses are failures.
-const FAILED_CALL: u32 = 20;
+/// Wrong secrets of one client, from one address.
+const WRONG_SECRETS: Quota = Quota {
+    at_once: 30,
+    each: Duration::from_secs(2),
+};
 /// `GET /authorize`, which makes the server remember a request, and perhaps fetch a document.
 const AUTHORIZATIONS: Quota = Quota {
     at_once: 120,
@@ -56,8 +64,8 @@ const OPAQUE_TOKENS: Quota = Quota {
 };
 /// What a refused one costs, in good ones.
 const REFUSED_TOKEN: u32 = 40;
-/// How many addresses each endpoint remembers, some 2 MB. Past it those are forgotten whose
-/// buckets are emptiest.
+/// How many addresses each endpoint remembers, some 2 MB, and of how many clients and addresses wrong
+/// secrets are. Past it those are forgotten whose buckets are emptiest.
 const MOST_ADDRESSES: usize = 32_768;
 
 /// The limits of a server. Nothing here waits; the lock is held for a few memory accesses, and for
@@ -66,6 +74,7 @@ const MOST_ADDRESSES: usize = 32_768;
 pub struct RateLimits {
     registrations: Buckets,
     token_calls: Buckets,
+    wrong_secrets: Buckets<(AddressGroup, ClientId)>,
     authorizations: Buckets,
     key_fetches: Buckets,
     opaque_tokens: Buckets,
@@ -82,6 +91,7 @@ impl RateLimits {
         Self {
             registrations: Buckets::new(registrations, MOST_ADDRESSES),
             token_calls: Buckets::new(TOKEN_CALLS, MOST_ADDRESSES),
+            wrong_secrets: Buckets::new(WRONG_SECRETS, MOST_ADDRESSES),
             authorizations: Buckets::new(AUTHORIZATIONS, MOST_ADDRESSES),
             key_fetches: Buckets::new(KEY_FETCHES, MOST_ADDRESSES),
             opaque_tokens: Buckets::new(OPAQUE_TOKENS, MOST_ADDRESSES),
@@ -96,18 +106,32 @@ impl RateLimits {
         self.registrations.take(AddressGroup::of(client), now)
     }
 
-    /// Counts a `POST /token` or `POST /revoke` before it is carried out, as if it succeeded.
+    /// Counts a `POST /token` or `POST /revoke`, whatever comes of it.
     ///
     /// # Errors
-    /// When the address has made too many, or too many that failed.
+    /// When the address has made too many.
     pub fn token_call(&self, client: IpAddr, now: Timestamp) -> Result<(), Limited> {
         self.token_calls.take(AddressGroup::of(client), now)
     }
 
-    /// Says that a call counted by [`Self::token_call`] failed by the client's fault.
-    pub fn token_call_failed(&self, client: IpAddr, now: Timestamp) {
-        let more = FAILED_CALL - 1;
-        self.token_calls.add(AddressGroup::of(client), more, now);
+    /// Counts a secret that this address presented for a client, if it is wrong. The right one costs
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the address has presented too many wrong ones for that client: also where this one is right,
+    /// or else guessing would go on.
+    pub fn client_secret(
+        &self,
+        address: IpAddr,
+        client: &ClientId,
+        is_right: bool,
+        now: Timestamp,
+    ) -> Result<(), Limited> {
+        let bucket = (AddressGroup::of(address), client.clone());
+        match is_right {
+            true => self.wrong_secrets.has_room(&bucket, now),
+            false => self.wrong_secrets.take(bucket, now),
+        }
     }
 
     /// Counts a `GET /authorize`.
@@ -210,13 +234,13 @@ impl Quota {
 /// The buckets of one endpoint. A bucket is kept as the moment at which it will be empty (the
 /// generic cell rate algorithm), so one that is empty need not be kept at all.
 #[derive(Debug)]
-struct Buckets {
+struct Buckets<K = AddressGroup> {
     quota: Quota,
     most: usize,
-    empty_at: Mutex<HashMap<AddressGroup, Timestamp>>,
+    empty_at: Mutex<HashMap<K, Timestamp>>,
 }
 
-impl Buckets {
+impl<K: Clone + Eq + Hash> Buckets<K> {
     fn new(quota: Quota, most: usize) -> Self {
         Self {
             quota,
@@ -226,28 +250,45 @@ impl Buckets {
     }
 
     /// Adds one call, if there is room.
-    fn take(&self, group: AddressGroup, now: Timestamp) -> Result<(), Limited> {
+    fn take(&self, group: K, now: Timestamp) -> Result<(), Limited> {
         let mut buckets = self.lock();
-        let filled = self.level(&buckets, group, now).after(self.quota.each);
-        let over = now.until(filled).saturating_sub(self.quota.full());
-        if !over.is_zero() {
-            return Err(Limited { retry_after: over });
-        }
+        let filled = self.with_one_more(&buckets, &group, now)?;
         self.put(&mut buckets, group, filled, now);
         Ok(())
     }
 
+    /// Whether there is room for one call.
+    fn has_room(&self, group: &K, now: Timestamp) -> Result<(), Limited> {
+        self.with_one_more(&self.lock(), group, now).map(|_| ())
+    }
+
+    /// When the bucket will be empty if one call is added.
+    fn with_one_more(
+        &self,
+        buckets: &HashMap<K, Timestamp>,
+        group: &K,
+        now: Timestamp,
+    ) -> Result<Timestamp, Limited> {
+        let filled = self.level(buckets, group, now).after(self.quota.each);
+        let over = now.until(filled).saturating_sub(self.quota.full());
+        if over.is_zero() {
+            Ok(filled)
+        } else {
+            Err(Limited { retry_after: over })
+        }
+    }
+
     /// Adds calls that have happened already, room or not. Nobody waits for more than a second full
     /// bucket to drain, however much they sent at the same time.
-    fn add(&self, group: AddressGroup, calls: u32, now: Timestamp) {
+    fn add(&self, group: K, calls: u32, now: Timestamp) {
         let mut buckets = self.lock();
-        let level = self.level(&buckets, group, now);
+        let level = self.level(&buckets, &group, now);
         let filled = level.after(self.quota.each * calls);
         let most = now.after(self.quota.full() * 2);
         self.put(&mut buckets, group, filled.min(most), now);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<AddressGroup, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Timestamp>> {
         // The map is whole after a panic too.
         self.empty_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -256,12 +297,12 @@ impl Buckets {
     /// before the clock was set back.
     fn level(
         &self,
-        buckets: &HashMap<AddressGroup, Timestamp>,
-        group: AddressGroup,
+        buckets: &HashMap<K, Timestamp>,
+        group: &K,
         now: Timestamp,
     ) -> Timestamp {
         let possible = now..=now.after(self.quota.full() * 2);
-        let known = buckets.get(&group).copied();
+        let known = buckets.get(group).copied();
         known
             .filter(|known| possible.contains(known))
             .unwrap_or(now)
@@ -269,8 +310,8 @@ impl Buckets {
 
     fn put(
         &self,
-        buckets: &mut HashMap<AddressGroup, Timestamp>,
-        group: AddressGroup,
+        buckets: &mut HashMap<K, Timestamp>,
+        group: K,
         filled: Timestamp,
         now: Timestamp,
     ) {
@@ -283,7 +324,7 @@ impl Buckets {
 
 /// Makes room: drops the empty buckets, and if more than seven eighths are left, the emptiest, so
 /// that it is not done again for the next address.
-fn forget(buckets: &mut HashMap<AddressGroup, Timestamp>, most: usize, now: Timestamp) {
+fn forget<K: Eq + Hash>(buckets: &mut HashMap<K, Timestamp>, most: usize, now: Timestamp) {
     buckets.retain(|_, empty_at| !empty_at.has_passed(now));
     let kept = most - most.div_ceil(8);
     if buckets.len() <= kept {
@@ -351,34 +392,43 @@ mod tests {
     }
 
     #[test]
-    fn failures_cost_more() {
+    fn wrong_secrets_are_counted_for_each_address_and_client() {
         let limits = RateLimits::new(20);
-        for _ in 0..600 {
-            limits.token_call(address(1), START).unwrap();
+        let [client, other] = ["shop", "desk"].map(|id| ClientId(id.to_owned()));
+        let present = |from, client, is_right, now| {
+            let presented = limits.client_secret(address(from), client, is_right, now);
+            presented.map_err(|limited| limited.retry_after)
+        };
+        // Right ones cost nothing.
+        for _ in 0..1_000 {
+            present(1, &client, true, START).unwrap();
         }
-        limits.token_call(address(1), START).unwrap_err();
-        let mut failures = 0;
-        while limits.token_call(address(2), START).is_ok() {
-            limits.token_call_failed(address(2), START);
-            failures += 1;
+        for _ in 0..30 {
+            present(1, &client, false, START).unwrap();
         }
-        assert_eq!(failures, 30);
-        limits.token_call(address(2), seconds(2)).unwrap();
+        let wait = Err(Duration::from_secs(2));
+        assert_eq!(present(1, &client, false, START), wait);
+        // Or else one could go on guessing.
+        assert_eq!(present(1, &client, true, START), wait);
+        present(2, &client, true, START).unwrap();
+        present(1, &other, true, START).unwrap();
+        limits.token_call(address(1), START).unwrap();
+        present(1, &client, true, seconds(2)).unwrap();
     }
 
     #[test]
-    fn failures_at_the_same_time_are_paid_for_within_bounds() {
+    fn refused_tokens_at_the_same_time_are_paid_for_within_bounds() {
         let limits = RateLimits::new(20);
-        for _ in 0..600 {
-            limits.token_call(address(1), START).unwrap();
+        for _ in 0..1_200 {
+            limits.opaque_token(address(1), START).unwrap();
         }
-        for _ in 0..600 {
-            limits.token_call_failed(address(1), START);
+        for _ in 0..1_200 {
+            limits.opaque_token_refused(address(1), START);
         }
-        let limited = limits.token_call(address(1), START).unwrap_err();
-        assert_eq!(limited.retry_after, Duration::from_millis(60_100));
-        limits.token_call(address(1), seconds(60)).unwrap_err();
-        limits.token_call(address(1), seconds(61)).unwrap();
+        let limited = limits.opaque_token(address(1), START).unwrap_err();
+        assert_eq!(limited.retry_after, Duration::from_millis(24_020));
+        limits.opaque_token(address(1), seconds(24)).unwrap_err();
+        limits.opaque_token(address(1), seconds(25)).unwrap();
     }
 
     #[test]

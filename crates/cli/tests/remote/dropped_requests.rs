@@ -83,23 +83,27 @@ fn a_replayed_code_ends_the_grant_though_its_sender_hangs_up() {
 }
 
 #[test]
-fn a_guess_costs_what_it_costs_though_nobody_waits_for_the_answer() {
-    let client = Client::public(shared(), HTTPS_CALLBACK);
+fn a_guess_of_a_secret_is_counted_though_nobody_waits_for_the_answer() {
+    let client = Client::register(
+        shared(),
+        HTTPS_CALLBACK,
+        "client_secret_post",
+        "Keeps a Secret",
+    );
     for number in 0..60 {
-        let guess = format!("cmr_guess-{number}");
+        let guess = format!("guess-{number}");
         let fields = [
-            ("grant_type", "refresh_token"),
+            ("token", "cmr_never"),
             ("client_id", &*client.id),
-            ("refresh_token", &guess),
+            ("client_secret", &guess),
         ];
-        client.bare("/token").form(&fields).abandon();
+        client.bare("/revoke").form(&fields).abandon();
     }
-    // A good call costs a twentieth of a guess, and these come hardly faster than the address is
-    // forgiven: without the guesses' price there would be room for them.
+    // The right secret costs nothing, and is refused as long as there were too many wrong ones.
     let begun = Instant::now();
     while client.revoke("cmr_never").status != 429 {
         assert!(begun.elapsed() < PATIENCE, "guessing is cheap");
-        std::thread::sleep(Duration::from_millis(80));
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

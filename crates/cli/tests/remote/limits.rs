@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::actors::{Client, HTTPS_CALLBACK, NOAH, new_address};
 use crate::support::http::{Response, get, post};
-use crate::support::server::{CONFIG, Server, shared};
+use crate::support::server::{CONFIG, CONFIGURED_SECRET, Server, shared};
 
 #[track_caller]
 fn too_many(response: &Response) -> u64 {
@@ -45,28 +45,84 @@ fn an_address_registers_so_many_clients_an_hour() {
 }
 
 #[test]
-fn guesses_at_the_token_endpoint_are_slowed_down() {
-    let server = Server::start("guesses", CONFIG);
-    let client = Client::public(&server, HTTPS_CALLBACK);
-    let code = client.code(NOAH);
-    let guess = |number: u32| client.redeem(&format!("cmc_guess-{number}"));
-    let mut number = 0;
-    let refused = loop {
-        let response = guess(number);
-        if response.status != 400 {
+fn a_client_that_is_stuck_with_dead_tokens_holds_up_nobody_at_its_address() {
+    let server = shared();
+    let neighbour = Client::public(server, HTTPS_CALLBACK);
+    let mut tokens = neighbour.connect(NOAH);
+    let stuck = Client {
+        address: neighbour.address.clone(),
+        ..Client::public(server, HTTPS_CALLBACK)
+    };
+    for number in 0..100 {
+        let dead = stuck.refresh(&format!("cmr_dead-{number}"));
+        assert_eq!(dead.error(), (400, "invalid_grant".to_owned()));
+        assert_eq!(stuck.redeem("cmc_dead").status, 400);
+    }
+    let refreshed = neighbour.refresh(&tokens.refresh);
+    assert_eq!(refreshed.status, 200, "{}", refreshed.brief());
+    tokens = crate::support::actors::tokens(&refreshed);
+    assert_eq!(neighbour.revoke(&tokens.refresh).status, 200);
+    assert_eq!(neighbour.redeem(&neighbour.code(NOAH)).status, 200);
+}
+
+#[test]
+fn guesses_of_a_clients_secret_are_slowed_down_and_nobody_else_is() {
+    let server = &Server::start("secret-guesses", CONFIG);
+    let client = Client {
+        id: "configured".to_owned(),
+        secret: Some(CONFIGURED_SECRET.to_owned()),
+        redirect_uri: "https://configured.example/callback".to_owned(),
+        ..Client::public(server, HTTPS_CALLBACK)
+    };
+    let guesser = Client {
+        secret: Some("guess".to_owned()),
+        ..client.clone()
+    };
+    let mut guesses = 0;
+    let mut guess = || loop {
+        let response = guesser.refresh("cmr_any");
+        if response.status != 401 {
             break response;
         }
-        number += 1;
-        assert!(number < 100, "nobody stops the guesses");
+        guesses += 1;
+        assert!(guesses < 1_000, "nobody stops the guesses");
     };
-    assert!(number >= 20, "{number} is few for honest errors");
+    // The right secret waits as well, or else one could go on guessing. On a slow machine the address
+    // may be forgiven a guess in between.
+    let refused = loop {
+        let response = guess();
+        if client.refresh("cmr_any").status == 429 {
+            break response;
+        }
+    };
+    assert!(guesses >= 30, "{guesses} is few for honest errors");
     let wait = too_many(&refused);
     assert_eq!(refused.header("cache-control"), "no-store");
-    // Revocation shares the limit, and a right code waits as well, but is not lost.
-    too_many(&client.revoke("cmr_guess"));
-    too_many(&client.redeem(&code));
+    assert_eq!(refused.header("access-control-allow-origin"), "*");
+    // Not for the same client from elsewhere, nor for others from there, nor where no secret is named.
+    let elsewhere = Client {
+        address: new_address(),
+        ..client.clone()
+    };
+    let dead = (400, "invalid_grant".to_owned());
+    assert_eq!(elsewhere.refresh("cmr_any").error(), dead);
+    let neighbour = Client {
+        address: client.address.clone(),
+        ..Client::public(server, HTTPS_CALLBACK)
+    };
+    assert_eq!(neighbour.redeem(&neighbour.code(NOAH)).status, 200);
+    let nameless = Client {
+        secret: None,
+        ..client.clone()
+    };
+    assert_eq!(nameless.refresh("cmr_any").status, 401);
+    let revoked = Client {
+        secret: Some("guess".to_owned()),
+        ..neighbour.clone()
+    };
+    assert_eq!(revoked.revoke("cmr_any").status, 401, "it has no secret");
     server.advance(Duration::from_secs(wait));
-    assert_eq!(client.redeem(&code).status, 200);
+    assert_eq!(client.refresh("cmr_any").error(), dead);
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Policy {
             return Err(ImpersonationError::refused(
                 "live_instance",
                 "this is a production instance: nobody of it is impersonated unless that is allowed",
-                "allow it with --allow-live, or `allow_live = true` in the rule",
+                "allow it with --allow-live, or `allow_live = true` in [impersonation]",
             ));
         }
         Ok(())

@@ -107,8 +107,8 @@ struct RefreshRequest {
 }
 
 impl AuthorizationServer {
-    /// Answers a token request: its form, and its header `Authorization`. `keys` brings those with
-    /// which a client's assertion is checked.
+    /// Answers a token request: its form, and its header `Authorization`. `keys` brings what
+    /// the check of who the client is needs.
     ///
     /// # Errors
     /// [`TokenError`]. If it says that a grant was revoked, streams and caches are to be told.
@@ -161,7 +161,7 @@ impl AuthorizationServer {
     ) -> Result<AuthenticatedClient, TokenError> {
         let PresentedClient { id, proof } = PresentedClient::read(form, authorization)?;
         match proof {
-            Proof::Secret(secret) => Ok(secret.check(self.known_client(&id, now).await?)?),
+            Proof::Secret(secret) => Ok(secret.check(self.known_client(&id, now).await?, keys)?),
             Proof::Assertion(assertion) => self.check_assertion(&id, &assertion, keys, now).await,
         }
     }

@@ -50,6 +50,8 @@ pub(crate) struct Web {
     pub(crate) documents: Mutex<HashMap<String, FetchedDocument>>,
     pub(crate) fetched: AtomicU64,
     pub(crate) key_sets_fetched: AtomicU64,
+    /// How long to wait with a client's secret, if at all.
+    pub(crate) secrets_wait: Mutex<Option<Duration>>,
     /// Whether no host answers.
     pub(crate) is_down: AtomicBool,
 }
@@ -92,6 +94,10 @@ pub(crate) fn toy_signature(key: &[u8], message: &[u8]) -> Vec<u8> {
 }
 
 impl ClientKeys for Web {
+    fn presented_secret(&self, _client: &ClientId, _is_right: bool) -> Option<Duration> {
+        *self.secrets_wait.lock().unwrap()
+    }
+
     fn document<'a>(
         &'a self,
         url: &'a url::Url,

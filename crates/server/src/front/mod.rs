@@ -184,7 +184,12 @@ impl<A: Authenticate, H: ServerHandler + Clone + Sync> Front<A, H> {
     pub async fn handle(&self, endpoint: Endpoint, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         if !self.config.allowed.host(&parts.uri, &parts.headers) {
-            return plain(StatusCode::FORBIDDEN, "this server has another name");
+            let now = self.config.env.now();
+            let other = self
+                .config
+                .allowed
+                .other_name(&parts.uri, &parts.headers, now);
+            return plain(StatusCode::FORBIDDEN, other.to_string());
         }
         let Ok(origin) = self.config.allowed.origin(&parts.headers) else {
             return plain(

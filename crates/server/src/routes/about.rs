@@ -82,7 +82,7 @@ pub(super) async fn home(State(app): Shared, request: Request<Body>) -> Response
 /// Everything else.
 pub(super) async fn not_found(State(app): Shared, request: Request<Body>) -> Response<Body> {
     if !app.allowed.host(request.uri(), request.headers()) {
-        return answer::status(StatusCode::FORBIDDEN);
+        return answer::other_name(&app, request.uri(), request.headers());
     }
     let page = NotFoundPage {
         server_name: &app.name,

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header};
 use oauth::{AuthorizationFault, StepFault};
 use pages::{DonePage, ErrorPage, LinkExpiredPage, LinkProblem, Outcome};
+use serde_json::json;
 
 use crate::{app::App, front::BODY_TIMEOUT, rate_limit::Limited};
 
@@ -97,10 +98,27 @@ pub(super) fn to_public_name(app: &App, uri: &Uri, headers: &HeaderMap) -> Optio
         return None;
     }
     if !app.allowed.host(uri, headers) {
-        return Some(status(StatusCode::FORBIDDEN));
+        return Some(other_name(app, uri, headers));
     }
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     Some(see_other(&app.url(path)))
+}
+
+/// A request for a name that is not this server's.
+pub(super) fn other_name(app: &App, uri: &Uri, headers: &HeaderMap) -> Response<Body> {
+    let other = app.allowed.other_name(uri, headers, app.now().0);
+    error_page(app, StatusCode::FORBIDDEN, &other.to_string(), None)
+}
+
+/// Whether a form came here by our name, from a page of ours; otherwise what to say to it.
+pub(super) fn check_form(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Response<Body>> {
+    if !app.allowed.host(uri, headers) {
+        return Err(other_name(app, uri, headers));
+    }
+    if !app.allowed.is_own_form(headers) {
+        return Err(foreign_form(app));
+    }
+    Ok(())
 }
 
 /// A step of somebody's that is refused.
@@ -159,7 +177,7 @@ pub(super) fn too_many(app: &App, limited: Limited) -> Response<Body> {
 }
 
 /// A form that a page of another site sent.
-pub(super) fn foreign_form(app: &App) -> Response<Body> {
+fn foreign_form(app: &App) -> Response<Body> {
     error_page(
         app,
         StatusCode::FORBIDDEN,
@@ -191,6 +209,24 @@ pub(super) fn split_hint(text: &str) -> (&str, Option<&str>) {
         Some((message, hint)) => (message, Some(hint)),
         None => (text, None),
     }
+}
+
+/// An error for a program, as OAuth writes it (RFC 6749 section 5.2).
+pub(super) fn oauth_error(status: StatusCode, error: &str, description: &str) -> Response<Body> {
+    let body = json!({ "error": error, "error_description": description });
+    let mut response = self::status(status).map(|_| Body::from(body.to_string()));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// A body that did not arrive ([`collect`]), or not in time, for a program.
+pub(super) fn no_body(status: StatusCode, most: usize) -> Response<Body> {
+    let description = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => format!("the body is larger than {} KiB", most / 1024),
+        _ => "the body did not arrive in time".to_owned(),
+    };
+    oauth_error(status, "invalid_request", &description)
 }
 
 /// A body of at most so many bytes, that arrives within a while.

@@ -16,7 +16,7 @@ use pages::{
 use super::{
     address_of, answer,
     answer::{
-        collect, error_page, foreign_form, link_problem, split_hint, step_fault, store_fault,
+        check_form, collect, error_page, link_problem, split_hint, step_fault, store_fault,
         to_client, to_public_name, too_many,
     },
     views,
@@ -100,9 +100,8 @@ pub(super) async fn show_consent(State(app): Shared, request: Request<Body>) -> 
 pub(super) async fn decide(State(app): Shared, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
-    let is_own = app.allowed.host(&parts.uri, &headers) && app.allowed.is_own_form(&headers);
-    if !is_own {
-        return foreign_form(&app);
+    if let Err(refusal) = check_form(&app, &parts.uri, &headers) {
+        return refusal;
     }
     let Some(browser) = app.cookies.browser(&headers) else {
         return link_problem(&app, LinkProblem::OtherBrowser);

@@ -15,7 +15,7 @@ use pages::{
 use super::{
     address_of, answer,
     answer::{
-        collect, error_page, foreign_form, step_fault, store_fault, to_public_name, too_many,
+        check_form, collect, error_page, step_fault, store_fault, to_public_name, too_many,
     },
     authorize::{MAX_FORM_BYTES, follow},
     views,
@@ -77,10 +77,8 @@ async fn begin(
 
 /// `POST /consents`: forgets, and signs out where that is wished.
 pub(super) async fn forget(State(app): Shared, request: Request<Body>) -> Response<Body> {
-    let headers = request.headers();
-    let is_own = app.allowed.host(request.uri(), headers) && app.allowed.is_own_form(headers);
-    if !is_own {
-        return foreign_form(&app);
+    if let Err(refusal) = check_form(&app, request.uri(), request.headers()) {
+        return refusal;
     }
     let Some(browser) = app.cookies.browser(request.headers()) else {
         return too_late(&app);

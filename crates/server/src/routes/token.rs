@@ -1,7 +1,7 @@
 //! `/token`, `/revoke` and `/register`: open to pages of every origin, since a secret is needed for
 //! each of them to give anything.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{body::Body, extract::State};
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -18,6 +18,9 @@ use crate::{
 const MAX_FORM_BYTES: usize = 32 * 1024;
 /// The most bytes of a registration; `oauth` has bounds for each of its parts.
 const MAX_REGISTRATION_BYTES: usize = 64 * 1024;
+
+/// Of these a request to `/token` or `/revoke` has at least one.
+const FORM_PARAMETERS: [&str; 3] = ["client_id", "grant_type", "token"];
 
 type Shared = State<Arc<AuthorizationApp>>;
 
@@ -46,7 +49,7 @@ pub(super) async fn token(State(app): Shared, request: Request<Body>) -> Respons
         .await;
     let response = match answered {
         Ok(response) => response.into_http(),
-        Err(error) => refused(&app, &error, address).into_http(),
+        Err(error) => refused(&app, &error).into_http(),
     };
     answer::open_to_all(response.map(Body::from))
 }
@@ -74,7 +77,7 @@ pub(super) async fn revoke(State(app): Shared, request: Request<Body>) -> Respon
             }
             answer::status(StatusCode::OK)
         }
-        Err(error) => refused(&app, &error, address).into_http().map(Body::from),
+        Err(error) => refused(&app, &error).into_http().map(Body::from),
     })
 }
 
@@ -86,7 +89,10 @@ pub(super) async fn register(State(app): Shared, request: Request<Body>) -> Resp
     }
     let document = match collect(request.into_body(), MAX_REGISTRATION_BYTES).await {
         Ok(document) => document,
-        Err(status) => return answer::open_to_all(answer::status(status)),
+        Err(status) => {
+            let refusal = answer::no_body(status, MAX_REGISTRATION_BYTES);
+            return answer::open_to_all(refusal);
+        }
     };
     let registered = app
         .oauth
@@ -99,15 +105,16 @@ pub(super) async fn register(State(app): Shared, request: Request<Body>) -> Resp
     answer::open_to_all(response.map(Body::from))
 }
 
-fn refused(app: &App, error: &TokenError, address: IpAddr) -> ErrorResponse {
+fn refused(app: &App, error: &TokenError) -> ErrorResponse {
     if let Some(grant) = error.revoked() {
         tracing::warn!(%grant, %error, "a grant was revoked");
         app.ends.end(grant);
     }
     let response = error.response();
     if response.status.is_client_error() {
-        app.limits.token_call_failed(address, app.now());
-    } else if let TokenError::Client(ClientAuthFault::KeysUnavailable { .. }) = error {
+        return response;
+    }
+    if let TokenError::Client(ClientAuthFault::KeysUnavailable { .. }) = error {
         // Anybody can publish a document whose keys are nowhere.
         tracing::info!(%error, "a client could not be authenticated");
     } else {
@@ -121,8 +128,28 @@ async fn read_form(request: Request<Body>) -> Result<(Parameters, HeaderMap), Re
     let (parts, body) = request.into_parts();
     let form = collect(body, MAX_FORM_BYTES)
         .await
-        .map_err(answer::status)?;
-    Ok((Parameters::parse(&form), parts.headers))
+        .map_err(|status| answer::no_body(status, MAX_FORM_BYTES))?;
+    let form = Parameters::parse(&form);
+    // Forms of another type are read all the same; what reads as none was meant as something else.
+    let is_form = FORM_PARAMETERS
+        .iter()
+        .any(|name| form.all(name).next().is_some());
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    let is_said = content_type.is_some_and(|value| is_form_type(value.as_bytes()));
+    if !is_form && !is_said {
+        return Err(answer::oauth_error(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "the body is no form. Hint: send the parameters as application/x-www-form-urlencoded",
+        ));
+    }
+    Ok((form, parts.headers))
+}
+
+fn is_form_type(content_type: &[u8]) -> bool {
+    const FORM: &[u8] = b"application/x-www-form-urlencoded";
+    let named = content_type.split(|byte| *byte == b';').next();
+    named.is_some_and(|named| named.trim_ascii().eq_ignore_ascii_case(FORM))
 }
 
 /// The value of the one `Authorization` header; two are as wrong as a broken one.
