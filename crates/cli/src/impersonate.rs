@@ -175,7 +175,8 @@ async fn begin(
     let link = impersonator.link(&order).await.map_err(failure)?;
     printer.note(&format!(
         "clerk-mcp: this link signs in as {} once, within {lifetime}, for {lifetime} at most; \
-         `clerk-mcp impersonate --revoke-all` ends it before",
+         `clerk-mcp impersonate --revoke-all` ends it before: the session, not what is granted to \
+         OAuth clients at Clerk with it meanwhile",
         link.started.user_id,
     ));
     printer.result(link.url.expose()).map(|()| None)

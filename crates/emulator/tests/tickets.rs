@@ -331,6 +331,40 @@ fn nobody_else_uses_a_clients_sessions() {
 }
 
 #[test]
+fn what_an_impersonator_grants_names_the_actor() {
+    let fixture = Fixture::new();
+    let made = actor_token(&fixture);
+    let browser = Browser::new(&fixture);
+    let (_, path) = made["url"].as_str().unwrap().split_once("8789").unwrap();
+    let to_sign_in = browser.get(path);
+    let page = browser.get(to_sign_in.location());
+    browser.submit("/sign-in", &page, &[]);
+    let tokens = browser.tokens("openid offline_access", AVA);
+    let refreshed = browser.refresh(tokens["refresh_token"].as_str().unwrap());
+    for tokens in [&tokens, &refreshed.ok()] {
+        for name in ["access_token", "id_token"] {
+            let claims = claims(tokens[name].as_str().unwrap());
+            assert_eq!(claims["act"]["sub"], PRIYA, "{name}");
+            assert_eq!(claims["sub"], AVA, "{name}");
+        }
+    }
+    let verify = |token: &Value| {
+        let body = json!({ "access_token": token });
+        let uri = "/v1/oauth_applications/access_tokens/verify";
+        fixture.post(uri, body).ok()
+    };
+    assert_eq!(verify(&tokens["access_token"])["act"]["sub"], PRIYA);
+    let settings = json!({ "oauth_jwt_access_tokens": false });
+    fixture
+        .patch("/v1/instance/oauth_application_settings", settings)
+        .ok();
+    let opaque = browser.tokens("openid", AVA)["access_token"].clone();
+    assert_eq!(verify(&opaque)["act"]["sub"], PRIYA);
+    let own = Browser::new(&fixture).tokens("openid", AVA)["access_token"].clone();
+    assert_eq!(verify(&own).get("act"), None);
+}
+
+#[test]
 fn the_link_of_a_ticket_works_in_a_browser() {
     let fixture = Fixture::new();
     let made = actor_token(&fixture);

@@ -12,8 +12,8 @@
 //!
 //!  a visit to a page of this server's own ends without a code:
 //!
-//!            sign in at Clerk            the person           a form was used
-//!  SignIn ───────────────────► Returned ────────────► Visiting ─────────────► Left
+//!            sign in at Clerk            the person
+//!  SignIn ───────────────────► Returned ────────────► Visiting
 //! ```
 //!
 //! Every step is a function of the value, the step and the time; a store makes it atomic. The whole
@@ -168,11 +168,6 @@ pub enum Stage {
         /// Who.
         person: SignedIn,
     },
-    /// A form of that page was used.
-    Left {
-        /// The visit that goes on from there.
-        next: AuthorizationId,
-    },
 }
 
 /// The approval that led to the sign-in.
@@ -249,18 +244,15 @@ pub enum Step {
         /// Who signed in.
         person: SignedIn,
     },
-    /// `Visiting` → `Left`: a form of the page is used, once. The same form again changes nothing.
-    Leave {
-        /// The visit that goes on from there.
-        next: AuthorizationId,
-    },
 }
 
 /// Why a step is refused. Nothing has changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorizationFault {
     /// There is no such authorization, or it was swept.
-    #[error("the request is not known (any more)\nhint: start again from your MCP client")]
+    #[error(
+        "the request is not known here, or not any more\nhint: start again from your MCP client"
+    )]
     Unknown,
     /// Another browser began it.
     #[error(
@@ -323,10 +315,6 @@ impl Authorization {
                 Stage::Visiting {
                     person: person.clone(),
                 }
-            }
-            (Step::Leave { next }, Stage::Visiting { .. }) => Stage::Left { next: next.clone() },
-            (Step::Leave { .. }, Stage::Left { .. }) => {
-                return Ok(Advanced::Repeated(self.clone()));
             }
             _ => return Err(AuthorizationFault::AlreadyUsed),
         };

@@ -56,7 +56,7 @@ pub enum ShownFault {
     NoClient,
     /// The client is not known, or its registration has expired.
     #[error(
-        "the client is not known here (any more)\nhint: remove this server from your MCP client and add it again, so that it registers anew"
+        "the client is not known here, or not any more\nhint: remove this server from your MCP client and add it again, so that it registers anew"
     )]
     UnknownClient,
     /// The client's metadata document is refused.

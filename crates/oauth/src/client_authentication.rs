@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 
 use crate::client::{Client, ClientAuthMethod, ClientId};
-use crate::client_keys::ClientKeys;
 use crate::client_assertion::{ASSERTION_TYPE, AssertionFault, UnverifiedAssertion};
+use crate::client_keys::ClientKeys;
 use crate::error::ErrorResponse;
 use crate::parameters::{Parameters, Repeated};
 use crate::token::PlainToken;
@@ -43,7 +43,9 @@ pub enum ClientAuthFault {
         basic: bool,
     },
     /// There were too many wrong secrets for this client.
-    #[error("there were too many wrong secrets for this client\nhint: wait, then send the right one")]
+    #[error(
+        "there were too many wrong secrets for this client\nhint: wait, then send the right one"
+    )]
     TooManySecrets {
         /// How long to wait.
         retry_after: Duration,

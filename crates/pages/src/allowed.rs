@@ -22,12 +22,52 @@ pub struct AllowedPage<'a> {
     pub server_name: &'a str,
     /// Where the forms are posted: a path on this server.
     pub action: &'a str,
-    /// The single-use handle of the visit.
+    /// The handle of the visit.
     pub handle: &'a str,
+    /// What the form did that led here.
+    pub done: Option<TakenBack<'a>>,
     /// Who is signed in, by a name, an address or an id.
     pub person: &'a str,
     /// What they allowed, in the order shown.
     pub entries: Vec<AllowedView<'a>>,
+}
+
+/// What a form of the page did, of one client, or of all of them (`client_name` is `None`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenBack<'a> {
+    /// Nobody is asked about no more: what was remembered is forgotten.
+    Forgotten {
+        /// `client_name`, the client's word.
+        client_name: Option<&'a str>,
+    },
+    /// The client can do nothing more.
+    SignedOut {
+        /// `client_name`, the client's word.
+        client_name: Option<&'a str>,
+    },
+    /// It was done before.
+    Nothing,
+}
+
+impl TakenBack<'_> {
+    fn sentence(self) -> String {
+        match self {
+            Self::Forgotten {
+                client_name: Some(name),
+            } => format!(
+                "{} was forgotten: you are asked about it again.",
+                text::name(name)
+            ),
+            Self::Forgotten { client_name: None } => {
+                "All of them were forgotten: you are asked about each again.".to_owned()
+            }
+            Self::SignedOut {
+                client_name: Some(name),
+            } => format!("{} was signed out.", text::name(name)),
+            Self::SignedOut { client_name: None } => "All of them were signed out.".to_owned(),
+            Self::Nothing => "There was nothing left to do: it was done before.".to_owned(),
+        }
+    }
 }
 
 /// What a client was allowed. Something is remembered, or the client is signed in, or both.

@@ -25,7 +25,7 @@ mod security;
 mod sign_in;
 mod text;
 
-pub use allowed::{ALLOWED_PATH, AllowedPage, AllowedView, EVERY_ENTRY, RememberedView};
+pub use allowed::{ALLOWED_PATH, AllowedPage, AllowedView, EVERY_ENTRY, RememberedView, TakenBack};
 pub use connect::{ConnectGuide, ConnectStep, InstallLink, connect_guides};
 pub use consent::{ClientIdentity, ClientView, ConsentPage, RedirectKind, RedirectView, ScopeView};
 pub use demo::{DemoHomePage, DemoOrder, DemoPerson, DemoRefusal};

@@ -261,6 +261,7 @@ impl AllowedPage<'static> {
             server_name: SERVER,
             action: ALLOWED_PATH,
             handle: "Q7n4AJ3kq8s0mYw2c5PpVt",
+            done: None,
             person: "Ada Lovelace",
             entries: vec![
                 AllowedView {
@@ -296,13 +297,14 @@ impl AllowedPage<'static> {
         }
     }
 
-    /// Three clients, one that is signed in, one whose names are long, and nobody.
+    /// Three clients, one that was just signed out, one that is signed in, one whose names are long, and nobody.
     pub fn samples() -> Vec<(&'static str, Self)> {
         let page = |entries| Self {
             entries,
             ..Self::sample()
         };
-        let one = Self::sample().entries.split_off(2);
+        let mut remembered = Self::sample().entries;
+        let one = remembered.split_off(2);
         let mut long = Self::sample().entries;
         long.truncate(1);
         for entry in &mut long {
@@ -314,6 +316,15 @@ impl AllowedPage<'static> {
         }
         vec![
             ("allowed", Self::sample()),
+            (
+                "allowed-signed-out",
+                Self {
+                    done: Some(TakenBack::SignedOut {
+                        client_name: Some("Claude Code"),
+                    }),
+                    ..page(remembered)
+                },
+            ),
             ("allowed-signed-in-alone", page(one)),
             ("allowed-long-names", page(long)),
             ("allowed-nothing", page(Vec::new())),

@@ -65,9 +65,24 @@ pub(crate) fn name(text: &str) -> String {
     }
 }
 
-/// A sentence from elsewhere: as [`name`], at most 300 characters, and it may be empty.
+/// A sentence from elsewhere: as [`name`], at most 300 characters, and it may be empty. Our errors begin
+/// small and end without a full stop, as programs put them together; here they are prose. A word that is
+/// no plain one, such as `redirect_uri`, stays as it is.
 pub(crate) fn sentence(text: &str) -> String {
-    limited(text, 300)
+    let shown = limited(text, 300);
+    let first = shown.split_whitespace().next().unwrap_or_default();
+    let is_plain = first
+        .chars()
+        .all(|character| character.is_alphabetic() || [',', ':', ';'].contains(&character));
+    let mut characters = shown.chars();
+    let mut sentence = match characters.next() {
+        Some(start) if is_plain => start.to_uppercase().chain(characters).collect(),
+        _ => shown,
+    };
+    if !sentence.is_empty() && !sentence.ends_with(['.', '!', '?', '…']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 /// A host name or an address as text, at most 120 characters. What is cut is the middle: the end of
@@ -187,6 +202,29 @@ mod tests {
         let piled = format!("a{}b", "\u{0301}".repeat(40));
         assert_eq!(name(&piled), "a\u{0301}\u{0301}b");
         assert_eq!(sentence(" "), "");
+    }
+
+    #[test]
+    fn what_programs_say_becomes_a_sentence() {
+        for (text, shown) in [
+            (
+                "the client is not known here",
+                "The client is not known here.",
+            ),
+            ("this, and that", "This, and that."),
+            ("Go back.", "Go back."),
+            ("is it you?", "Is it you?"),
+            ("`scope` is missing", "`scope` is missing."),
+            ("redirect_uri is missing", "redirect_uri is missing."),
+            (
+                "https://mcp.example.com is another",
+                "https://mcp.example.com is another.",
+            ),
+            ("no scheme `x`", "No scheme `x`."),
+        ] {
+            assert_eq!(sentence(text), shown);
+        }
+        assert!(sentence(&"long ".repeat(100)).ends_with('…'));
     }
 
     #[test]

@@ -295,12 +295,7 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
 
     /// When a bucket will be empty; now, if it is. One that is fuller than any can be was filled
     /// before the clock was set back.
-    fn level(
-        &self,
-        buckets: &HashMap<K, Timestamp>,
-        group: &K,
-        now: Timestamp,
-    ) -> Timestamp {
+    fn level(&self, buckets: &HashMap<K, Timestamp>, group: &K, now: Timestamp) -> Timestamp {
         let possible = now..=now.after(self.quota.full() * 2);
         let known = buckets.get(group).copied();
         known

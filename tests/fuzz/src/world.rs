@@ -3,11 +3,12 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use oauth::{
-    AuthorizationServer, BoxFuture, ClientKeys, FetchDocument, FetchFault, FetchedDocument, Grant,
-    MemoryStore, PublicKey, Random, RefreshCheck, RefreshRefusal, Sealed, ServerKey, ServerKeys,
-    Settings, Timestamp,
+    AuthorizationServer, BoxFuture, ClientId, ClientKeys, FetchDocument, FetchFault,
+    FetchedDocument, Grant, MemoryStore, PublicKey, Random, RefreshCheck, RefreshRefusal, Sealed,
+    ServerKey, ServerKeys, Settings, Timestamp,
 };
 use tokio::runtime::Runtime;
 use url::Url;
@@ -86,6 +87,10 @@ impl FetchDocument for Web {
 }
 
 impl ClientKeys for Web {
+    fn presented_secret(&self, _: &ClientId, _: bool) -> Option<Duration> {
+        None
+    }
+
     fn document<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<FetchedDocument, FetchFault>> {
         self.fetch(url)
     }

@@ -51,12 +51,7 @@ impl Client {
                 AccessTokenClaims::of_machine_jwt(&claims, now(), policy)
             }
             TokenForm::OauthOpaque => {
-                let request = Request::new(
-                    "verifyOAuthAccessToken",
-                    Method::POST,
-                    "/oauth_applications/access_tokens/verify",
-                );
-                let answer = self.ask(request, json!({ "access_token": token })).await?;
+                let answer = self.ask_about_oauth(token).await?;
                 AccessTokenClaims::of_oauth_answer(&answer, now(), policy)
             }
             TokenForm::MachineOpaque => {
@@ -70,6 +65,26 @@ impl Client {
                 AccessTokenClaims::of_api_key_answer(&answer, now())
             }
         }
+    }
+
+    /// Whether Clerk says that somebody else acts as the user of this access token of an OAuth client
+    /// (`act` of what `verifyOAuthAccessToken` answers), whatever else is to be said of the token.
+    ///
+    /// # Errors
+    /// [`AccessTokenError::Ended`] when Clerk does not know it; [`AccessTokenError::Unavailable`] when
+    /// Clerk could not be asked.
+    pub async fn is_impersonated(&self, access_token: &str) -> Result<bool, AccessTokenError> {
+        let answer = self.ask_about_oauth(access_token).await?;
+        Ok(answer.get("act").is_some_and(|act| !act.is_null()))
+    }
+
+    async fn ask_about_oauth(&self, token: &str) -> Result<Map<String, Value>, AccessTokenError> {
+        let request = Request::new(
+            "verifyOAuthAccessToken",
+            Method::POST,
+            "/oauth_applications/access_tokens/verify",
+        );
+        self.ask(request, json!({ "access_token": token })).await
     }
 
     async fn signed_claims(&self, token: &str) -> Result<Map<String, Value>, AccessTokenError> {

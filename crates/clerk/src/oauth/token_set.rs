@@ -3,6 +3,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::secret::Secret;
+use crate::jws::unverified_claims;
 
 /// The form of [`TokenSet::to_bytes`].
 const VERSION: u64 = 1;
@@ -31,6 +32,20 @@ pub struct TokenSet {
 pub struct TokenSetError;
 
 impl TokenSet {
+    /// Whether somebody else acts as the person, as far as the tokens themselves say (`act`, RFC 8693
+    /// section 4.1): they came from Clerk, and their signatures are not looked at. `None` for an access
+    /// token that only Clerk can read: [`Client::is_impersonated`](crate::Client::is_impersonated) asks.
+    pub fn is_impersonated(&self) -> Option<bool> {
+        let acts = |token: &Secret| {
+            let claims = unverified_claims(token.expose())?;
+            Some(claims.get("act").is_some_and(|act| !act.is_null()))
+        };
+        if self.id_token.as_ref().and_then(acts) == Some(true) {
+            return Some(true);
+        }
+        acts(&self.access_token)
+    }
+
     /// Bytes to encrypt and store: they hold the tokens in plain text. The ID token is left out: it
     /// has done its work once it is verified.
     pub fn to_bytes(&self) -> Vec<u8> {

@@ -9,6 +9,7 @@ use crate::support::actors::{
     at_clerk_pressing, borrowed, consent_page, decision, press, tokens,
 };
 use crate::support::browser::{Browser, Page, origin};
+use crate::support::database::sql;
 use crate::support::http::{Response, get, parameter, post};
 use crate::support::mcp::status_with;
 use crate::support::server::{CONFIG, Server, shared};
@@ -98,6 +99,11 @@ fn a_person_sees_what_they_allowed_and_forgets_it() {
     let next = response.location();
     assert!(next.starts_with(&format!("{PAGE}?handle=")), "{next}");
     let page = open(server, &mut browser, &server.at(&next));
+    assert!(
+        page.words().contains("An Honest Client was forgotten"),
+        "{}",
+        page.words()
+    );
     assert!(!page.words().contains("and remembered"), "{}", page.words());
     assert!(is_asked(server, &mut browser, &client));
     assert_eq!(status_with(server, &tokens.access), 200);
@@ -115,6 +121,17 @@ fn a_person_sees_what_they_allowed_and_forgets_it() {
     assert!(is_asked(server, &mut browser, &client));
     let page = open(server, &mut browser, &server.at(&response.location()));
     assert!(page.words().contains("Terminal"), "{}", page.words());
+    assert!(
+        page.words().contains("An Honest Client was signed out."),
+        "{}",
+        page.words()
+    );
+    // Opened again, it is as before.
+    let page = open(
+        server,
+        &mut browser,
+        &server.at(&format!("{PAGE}?handle={}", page.form(PAGE)[0].1)),
+    );
     assert!(
         !page.words().contains("An Honest Client"),
         "{}",
@@ -160,6 +177,11 @@ fn a_page_of_somebody_else_forgets_nothing() {
         let response = browser.post(&url, &borrowed(&fields), foreign);
         assert_eq!(response.status, 403, "{foreign}");
     }
+    // One that names none, and is another site's all the same.
+    let unnamed = post(&url)
+        .header("sec-fetch-site", "cross-site")
+        .form(&borrowed(&fields));
+    assert_eq!(browser.send(&url, unnamed).status, 403);
     // Whoever has seen the handle, in a browser without a cookie, and in one with their own.
     let mut stranger = client.browser();
     let response = stranger.post(&url, &borrowed(&fields), &server.url);
@@ -203,27 +225,76 @@ fn a_page_of_somebody_else_forgets_nothing() {
 }
 
 #[test]
-fn a_form_sent_twice_forgets_once() {
-    let server = shared();
-    let client = Client::public(server, HTTPS_CALLBACK);
-    let (mut browser, _) = remembered(server, &client, PRIYA);
-    let page = visit(server, &mut browser, PRIYA);
-    let first = press_first(server, &mut browser, &page, "forget").location();
-    // Meanwhile they have thought better of it.
-    let asked = consent_page(server, &mut browser, &client.authorize_url());
-    let mut fields = decision(&asked, "approve");
-    fields.push(("remember".to_owned(), "yes".to_owned()));
-    let response = browser.post(&server.at(CONSENT), &borrowed(&fields), &server.url);
-    let callback = at_clerk(server, &mut browser, &response.location(), PRIYA);
-    assert!(parameter(&browser.get(&callback).location(), "code").is_some());
-    let again = press_first(server, &mut browser, &page, "sign-out").location();
-    assert_eq!(again, first, "it leads to the same page");
-    assert!(
-        !is_asked(server, &mut browser, &client),
-        "and changes nothing"
-    );
-    // Going back leads to the page as it is now.
-    assert_eq!(browser.get(&page.url).location(), first);
+fn each_window_signs_out_what_it_shows() {
+    let server = &Server::start("consents-windows", CONFIG);
+    let clients = [HTTPS_CALLBACK, "https://other.example.com/callback"].map(|uri| {
+        let name = format!("Client at {}", uri.split('/').nth(2).unwrap());
+        Client::register(server, uri, "none", &name)
+    });
+    let [(mut browser, one), (_, two)] = clients
+        .each_ref()
+        .map(|client| remembered(server, client, NOAH));
+    let page = visit(server, &mut browser, NOAH);
+    let handle = page.form(PAGE)[0].1.clone();
+    let entries: Vec<String> = page
+        .html()
+        .select(&scraper::Selector::parse("input[name=entry]").unwrap())
+        .filter_map(|input| input.attr("value"))
+        .filter(|entry| *entry != "*")
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(entries.len(), 2, "{}", page.words());
+    // The page is open in two windows: each of its forms takes effect, whichever was sent before.
+    for (entry, shown) in [
+        (0, "was signed out"),
+        (1, "was signed out"),
+        (0, "was done before"),
+    ] {
+        let fields = [
+            ("handle", &*handle),
+            ("entry", &*entries[entry]),
+            ("do", "sign-out"),
+        ];
+        let next = browser.post(&server.at(PAGE), &fields, &server.url);
+        let page = open(server, &mut browser, &server.at(&next.location()));
+        assert!(page.words().contains(shown), "{}", page.words());
+    }
+    for tokens in [one, two] {
+        assert_eq!(status_with(server, &tokens.access), 401);
+    }
+    for client in &clients {
+        assert!(is_asked(server, &mut browser, client));
+    }
+}
+
+#[test]
+fn what_a_failing_store_did_not_do_is_done_by_the_same_form() {
+    const FAULTS: [[&str; 2]; 2] = [
+        [
+            "CREATE TRIGGER full BEFORE UPDATE OF revoked_at ON grants
+             BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END",
+            "DROP TRIGGER full",
+        ],
+        [
+            "CREATE TRIGGER full BEFORE DELETE ON consents
+             BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END",
+            "DROP TRIGGER full",
+        ],
+    ];
+    let server = &Server::start("consents-store", CONFIG);
+    for [fails, works] in FAULTS {
+        let client = Client::public(server, HTTPS_CALLBACK);
+        let (mut browser, own) = remembered(server, &client, NOAH);
+        let page = visit(server, &mut browser, NOAH);
+        sql(server, fails);
+        let failed = press_first(server, &mut browser, &page, "sign-out");
+        assert_eq!(failed.status, 503, "{}", failed.brief());
+        sql(server, works);
+        let done = press_first(server, &mut browser, &page, "sign-out");
+        assert_eq!(done.status, 303, "{}", done.brief());
+        assert_eq!(status_with(server, &own.access), 401);
+        assert!(is_asked(server, &mut browser, &client));
+    }
 }
 
 #[test]

@@ -78,6 +78,10 @@ fn no_page_is_shown_under_a_foreign_name() {
                 let response = get(&url).header("host", &host).send();
                 assert_eq!(response.status, 403, "{path} as {host}");
                 assert!(!response.has("location") && !response.has("set-cookie"));
+                // Whoever set up the proxy is told what is wrong.
+                let text = response.text();
+                assert!(text.contains("This server has another name"), "{text}");
+                assert!(text.contains(&server.url), "{text}");
             }
         }
     }
@@ -95,4 +99,11 @@ fn no_page_is_shown_under_a_foreign_name() {
     }
     let form = post(&server.at("/consents")).header("host", "evil.example");
     assert_eq!(form.form(&[("do", "forget")]).send().status, 403);
+    // The log has it as well, and not each time.
+    server.logs("a request for another name was refused");
+    let log = server.log();
+    let told = log
+        .matches("a request for another name was refused")
+        .count();
+    assert!(told < 5, "{told} times");
 }

@@ -26,6 +26,7 @@ mod dropped_requests;
 mod durable_sessions;
 mod health;
 mod http_sse;
+mod impersonated_sign_in;
 mod impersonation;
 mod kept_connections;
 mod limits;

@@ -220,8 +220,21 @@ fn what_would_keep_the_server_from_starting_is_found() {
     clerk.finds(
         "",
         &[("CLERK_CLIENT_SECRET", secret)],
-        &["OAuth application", "CLERK_CLIENT_SECRET"],
+        &[
+            "OAuth application",
+            "does not take this client id and secret",
+            "CLERK_CLIENT_SECRET",
+        ],
     );
+    let (_, said) = clerk.check("", &[("CLERK_CLIENT_SECRET", secret)]);
+    assert!(
+        !said.contains("authorization code"),
+        "there is none: {said}"
+    );
+    // One cause is one fault.
+    let (_, said) = clerk.check("", &[("CLERK_CLIENT_SECRET", "")]);
+    assert_eq!(said.matches("fault  ").count(), 1, "{said}");
+    assert!(said.contains("CLERK_CLIENT_SECRET"), "{said}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine as _;
+use serde_json::json;
 
 use crate::support::actors::{
     Client, HTTPS_CALLBACK, NOAH, OTHER_VERIFIER, PRIYA, RUBY, Tokens, VERIFIER, tokens,
@@ -399,6 +400,27 @@ fn what_is_no_token_request_gets_the_right_error() {
         .body("{\"grant_type\":\"authorization_code\"}")
         .send();
     refused(&json, 400, "invalid_request");
+    for path in ["/token", "/revoke"] {
+        let json = client
+            .bare(path)
+            .json(&json!({ "grant_type": "refresh_token" }));
+        let json = json.send();
+        refused(&json, 400, "invalid_request");
+        assert!(
+            json.text().contains("application/x-www-form-urlencoded"),
+            "{}",
+            json.text()
+        );
+    }
+    for (path, bytes) in [
+        ("/token", 40_000),
+        ("/revoke", 40_000),
+        ("/register", 80_000),
+    ] {
+        let large = client.bare(path).body(vec![b'a'; bytes]).send();
+        refused(&large, 413, "invalid_request");
+        assert_eq!(large.header("access-control-allow-origin"), "*");
+    }
     let nobody = Client {
         id: "nobody".to_owned(),
         ..client.clone()

@@ -14,7 +14,7 @@ use crate::web;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How long a browser keeps its cookie: a year, in seconds.
 pub(super) const COOKIE_LIFETIME: u64 = 365 * 24 * 60 * 60;
@@ -24,6 +24,8 @@ pub(super) const COOKIE_LIFETIME: u64 = 365 * 24 * 60 * 60;
 pub(crate) struct SignedIn {
     pub(crate) user_id: Id,
     pub(crate) active_organization_id: Option<Id>,
+    /// Who acts as them, in an impersonation.
+    pub(crate) actor: Option<Value>,
     /// When they signed in.
     pub(crate) since: u64,
 }
@@ -41,6 +43,7 @@ pub(crate) fn current(call: &Call<'_>) -> Option<SignedIn> {
     Some(SignedIn {
         user_id: session.user_id,
         active_organization_id: session.active_organization_id,
+        actor: session.actor,
         since: session.created_at,
     })
 }

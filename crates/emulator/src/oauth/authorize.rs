@@ -70,6 +70,7 @@ fn automatic(call: &mut Call<'_>, request: &AuthorizationRequest, name: &Id) -> 
     let person = SignedIn {
         user_id: name.clone(),
         active_organization_id: None,
+        actor: None,
         since: call.now,
     };
     issue_code(call, request, &person, None)
@@ -181,6 +182,7 @@ fn issue_code(
         audience: request.audience.clone(),
         nonce: request.nonce.clone(),
         authenticated_at: person.since,
+        actor: person.actor.clone(),
         revoked: false,
         created_at: now,
     };

@@ -71,6 +71,9 @@ fn jwt_access_token(call: &mut Call<'_>, subject: &Subject<'_>) -> String {
     if let Some(audience) = &subject.grant.audience {
         claims["aud"] = json!(audience);
     }
+    if let Some(actor) = &subject.grant.actor {
+        claims["act"] = actor.clone();
+    }
     sign(call, Kind::Type("at+jwt"), &claims)
 }
 
@@ -106,6 +109,9 @@ fn id_token(call: &mut Call<'_>, subject: &Subject<'_>, access_token: &str) -> S
     });
     if let Some(nonce) = &subject.grant.nonce {
         claims["nonce"] = json!(nonce);
+    }
+    if let Some(actor) = &subject.grant.actor {
+        claims["act"] = actor.clone();
     }
     if let Some(organization) = &subject.organization_id {
         claims["org_id"] = json!(organization);

@@ -18,6 +18,8 @@ pub(super) struct ReceivedToken {
     pub(super) scopes: Vec<String>,
     pub(super) organization_id: Option<String>,
     pub(super) audience: Option<String>,
+    /// Who acts as the user.
+    pub(super) actor: Option<Value>,
     pub(super) jwt: bool,
     pub(super) grant_id: Option<Id>,
     pub(super) revoked: bool,
@@ -53,6 +55,7 @@ impl ReceivedToken {
             scopes: token.scopes.clone(),
             organization_id: token.organization_id.as_deref().map(str::to_owned),
             audience: grant.audience.clone(),
+            actor: grant.actor.clone(),
             jwt: false,
             grant_id: Some(grant.id.clone()),
             revoked: grant.revoked,
@@ -78,6 +81,7 @@ impl ReceivedToken {
                 .and_then(Value::as_str)
                 .map(str::to_owned),
             audience: claim("aud"),
+            actor: claims.get("act").cloned(),
             jwt: true,
             grant_id: None,
             revoked: false,

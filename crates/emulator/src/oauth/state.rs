@@ -5,6 +5,7 @@ use crate::clock::{DAY, MINUTE};
 use crate::ids::Id;
 use crate::table::{Row, Table};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// How long a code may be exchanged.
 pub(crate) const CODE_LIFETIME: u64 = 10 * MINUTE;
@@ -193,6 +194,9 @@ pub(crate) struct Grant {
     pub(crate) nonce: Option<String>,
     /// When the person signed in.
     pub(crate) authenticated_at: u64,
+    /// Who acted as the person when they signed in.
+    #[serde(default)]
+    pub(crate) actor: Option<Value>,
     pub(crate) revoked: bool,
     pub(crate) created_at: u64,
 }

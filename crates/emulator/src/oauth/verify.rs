@@ -37,5 +37,8 @@ pub(crate) fn verify(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if let Some(audience) = &token.audience {
         view["aud"] = json!([audience]);
     }
+    if let Some(actor) = token.actor {
+        view["act"] = actor;
+    }
     Ok(view)
 }

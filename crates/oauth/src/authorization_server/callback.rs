@@ -113,7 +113,7 @@ impl AuthorizationServer {
                         let location = self.repeated_location(&authorization, browser, now).await?;
                         Ok(Callback::Repeated { location })
                     }
-                    Stage::Visiting { .. } | Stage::Left { .. } => {
+                    Stage::Visiting { .. } => {
                         let location = self.visit_location(&authorization);
                         Ok(Callback::Repeated { location })
                     }

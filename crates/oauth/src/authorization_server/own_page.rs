@@ -2,7 +2,8 @@
 //!
 //! Who they are is asked of Clerk anew, with the same `state`, nonce and binding to the browser as for
 //! a client's sign-in: a visit is an [`Authorization`] that begins at the sign-in and ends without a
-//! code. Its id is the page's handle. Each form uses it up, and the visit goes on under another.
+//! code. Its id is the page's handle, with which each of the page's forms can be sent until the visit's
+//! time is over, however often and from however many windows: what is taken back twice is taken back.
 
 use std::collections::BTreeMap;
 
@@ -20,27 +21,19 @@ use crate::grant::{Grant, GrantId};
 use crate::pkce::CodeChallenge;
 use crate::redirect_uri::RedirectUri;
 use crate::scope::{ScopeDefinition, ScopeSet};
-use crate::store::{ConsentKey, StoreError};
+use crate::store::{ConsentKey, RememberedConsent, StoreError};
 use crate::time::Timestamp;
 use crate::token::PlainToken;
 
 use super::{AuthorizationServer, Next, StepFault, authorization_id};
 
-/// Who is at the page, and the handle that its forms carry.
+/// Who is at the page: they have signed in for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Visitor {
-    /// They have signed in for it.
-    Here {
-        /// The handle.
-        handle: AuthorizationId,
-        /// Who.
-        person: SignedIn,
-    },
-    /// A form of this page was used already; the visit goes on under this handle.
-    Gone {
-        /// The handle.
-        next: AuthorizationId,
-    },
+pub struct Visitor {
+    /// The handle that the page's forms carry.
+    pub handle: AuthorizationId,
+    /// Who.
+    pub person: SignedIn,
 }
 
 /// What a person has allowed a client.
@@ -80,14 +73,16 @@ pub struct Forget {
 }
 
 /// What [`AuthorizationServer::forget`] did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forgotten {
-    /// The handle under which the visit goes on.
-    pub next: AuthorizationId,
+    /// The name of the one client that was meant, where it has one that can be shown.
+    pub client_name: Option<String>,
     /// How many consents are remembered no more.
     pub consents: usize,
-    /// The grants that ended: streams and caches are to be told.
+    /// The grants that ended: streams and caches are to be told, also where there is a `fault`.
     pub ended: Vec<GrantId>,
+    /// What kept the rest from being done. The same form can be sent again.
+    pub fault: Option<StoreError>,
 }
 
 impl AuthorizationServer {
@@ -150,11 +145,10 @@ impl AuthorizationServer {
             .authorization(&authorization_id(handle)?, browser, now)
             .await?;
         match visit.stage {
-            Stage::Visiting { person } => Ok(Visitor::Here {
+            Stage::Visiting { person } => Ok(Visitor {
                 handle: visit.id,
                 person,
             }),
-            Stage::Left { next } => Ok(Visitor::Gone { next }),
             // A handle of another page.
             _ => Err(AuthorizationFault::Unknown.into()),
         }
@@ -215,83 +209,58 @@ impl AuthorizationServer {
         Ok(all)
     }
 
-    /// Takes back what a form of the page names, of the person whose visit it is. The form works once:
-    /// sent again, it changes nothing and leads to the same page. An entry that is gone by then, or
-    /// that is somebody else's, names nothing.
+    /// Takes back what a form of the page names, of the person whose visit it is. An entry that is gone by
+    /// then, or that is somebody else's, names nothing; but a client is signed out though what was
+    /// remembered of it is forgotten already.
     ///
     /// # Errors
-    /// [`StepFault`].
+    /// [`StepFault`], before anything is taken back.
     pub async fn forget(
         &self,
         handle: &str,
         browser: &PlainToken,
         wish: &Forget,
         now: Timestamp,
-        random: &dyn Random,
     ) -> Result<Forgotten, StepFault> {
-        let id = authorization_id(handle)?;
-        let visit = self.authorization(&id, browser, now).await?;
-        let next = Authorization {
-            id: AuthorizationId::generate(random),
-            ..visit
-        };
-        let nothing = |next| Forgotten {
-            next,
-            consents: 0,
-            ended: Vec::new(),
-        };
-        let person = match &next.stage {
-            Stage::Visiting { person } => person.clone(),
-            Stage::Left { next } => return Ok(nothing(next.clone())),
-            _ => return Err(AuthorizationFault::Unknown.into()),
-        };
-        // The page to go on at is there before the form is used up: a crash between the two costs a
-        // row, and not the person's way.
-        self.store.begin_authorization(&next).await?;
-        let step = Step::Leave {
-            next: next.id.clone(),
-        };
-        let advanced = self
-            .store
-            .advance_authorization(&id, browser.hash(), &step, now)
-            .await??;
-        if let Advanced::Repeated(visit) = advanced {
-            return match visit.stage {
-                Stage::Left { next } => Ok(nothing(next)),
-                _ => Err(AuthorizationFault::AlreadyUsed.into()),
-            };
+        let user_id = self.visitor(handle, browser, now).await?.person.user_id;
+        let mut consents = self.store.remembered_consents(&user_id).await?;
+        let mut grants = self.store.grants_of_user(&user_id, now).await?;
+        let wished = wish.entry.as_deref();
+        let known = grants.clone();
+        consents
+            .retain(|consent| wished.is_none_or(|wished| wished == consent_entry(&consent.key)));
+        grants.retain(|grant| {
+            let is_meant = |wished| client_of(wished) == client_entry(&grant.client_id);
+            wish.sign_out && wished.is_none_or(is_meant)
+        });
+        let mut forgotten = Forgotten::default();
+        let of_consents = consents.iter().map(|consent| &consent.key.client_id);
+        let mut clients = of_consents.chain(grants.iter().map(|grant| &grant.client_id));
+        if let (Some(_), Some(client)) = (wished, clients.next()) {
+            let mut names = Clients::default();
+            forgotten.client_name = names.get(self, client, &known, now).await?.0;
         }
-        let mut forgotten = nothing(next.id);
-        self.take_back(&person.user_id, wish, now, &mut forgotten)
-            .await?;
+        let taking = self.take_back(&consents, &grants, now, &mut forgotten);
+        forgotten.fault = taking.await.err();
         Ok(forgotten)
     }
 
+    /// Signs out first: what can be wished again stays on the page until all of it is done.
     async fn take_back(
         &self,
-        user_id: &str,
-        wish: &Forget,
+        consents: &[RememberedConsent],
+        grants: &[Grant],
         now: Timestamp,
         forgotten: &mut Forgotten,
     ) -> Result<(), StoreError> {
-        let is_meant = |entry: String| wish.entry.as_ref().is_none_or(|wished| *wished == entry);
-        let mut signed_out = Vec::new();
-        for consent in self.store.remembered_consents(user_id).await? {
-            if is_meant(consent_entry(&consent.key)) {
-                let was_there = self.store.forget_consent(&consent.key).await?;
-                forgotten.consents += usize::from(was_there);
-                signed_out.push(consent.key.client_id);
+        for grant in grants {
+            if self.store.revoke_grant(&grant.id, now).await? {
+                forgotten.ended.push(grant.id.clone());
             }
         }
-        if !wish.sign_out {
-            return Ok(());
-        }
-        for grant in self.store.grants_of_user(user_id, now).await? {
-            let is_meant =
-                signed_out.contains(&grant.client_id) || is_meant(client_entry(&grant.client_id));
-            if is_meant && self.store.revoke_grant(&grant.id, now).await? {
-                forgotten.ended.push(grant.id);
-            }
+        for consent in consents {
+            let was_there = self.store.forget_consent(&consent.key).await?;
+            forgotten.consents += usize::from(was_there);
         }
         Ok(())
     }
@@ -361,18 +330,19 @@ fn last_of(grants: &[Grant], client: &ClientId) -> Option<Timestamp> {
     of_client.map(|grant| grant.created_at).max()
 }
 
+/// It names the client as well, which may be signed in for longer than the consent is remembered.
 fn consent_entry(key: &ConsentKey) -> String {
-    let parts = [
-        "consent",
-        key.client_id.as_str(),
-        &key.redirect_uri,
-        &key.resource,
-    ];
-    entry(&parts)
+    let consent = entry(&["consent", &key.redirect_uri, &key.resource]);
+    format!("{}.{consent}", client_entry(&key.client_id))
 }
 
 fn client_entry(client: &ClientId) -> String {
     entry(&["client", client.as_str()])
+}
+
+/// The client that an entry names.
+fn client_of(entry: &str) -> &str {
+    entry.split('.').next().unwrap_or_default()
 }
 
 /// A short name of these texts, none of which holds a line feed.

@@ -116,12 +116,6 @@ pub(super) async fn an_authorization_is_kept_as_it_is(subject: &Subject) {
                 person: person("user_1"),
             },
         ),
-        (
-            "left",
-            Stage::Left {
-                next: authorization("next").id,
-            },
-        ),
     ] {
         let authorization = Authorization {
             stage,
@@ -315,7 +309,7 @@ pub(super) async fn one_of_many_concurrent_callbacks_wins(subject: &Subject) {
     assert_eq!((won, won + lost), (1, outcomes.len()));
 }
 
-pub(super) async fn a_visit_gets_no_code_and_its_form_works_once(subject: &Subject) {
+pub(super) async fn a_visit_gets_no_code_and_stays_a_visit(subject: &Subject) {
     let store = &*subject.store;
     let visit = Authorization {
         stage: Stage::SignIn(Approval {
@@ -346,26 +340,10 @@ pub(super) async fn a_visit_gets_no_code_and_its_form_works_once(subject: &Subje
     no_code().await;
     step(store, &visit, &arrive, START).await.unwrap();
     no_code().await;
-    let outcomes = subject
-        .race(|store, number| {
-            let visit = visit.clone();
-            let next = authorization(&format!("next {number}")).id;
-            let leave = Step::Leave { next };
-            Box::pin(async move { step(&*store, &visit, &leave, START).await })
-        })
-        .await;
-    let mut moved = outcomes.iter().filter_map(|one| match one {
-        Ok(Advanced::Moved(visit)) => Some(&visit.stage),
-        _ => None,
-    });
-    let (Some(won), None) = (moved.next(), moved.next()) else {
-        panic!("one wins: {outcomes:?}")
-    };
-    for one in &outcomes {
-        let Ok(Advanced::Moved(visit) | Advanced::Repeated(visit)) = one else {
-            panic!("{one:?}")
-        };
-        assert_eq!(visit.stage, *won, "all are told the same");
+    // They stay there, whatever comes.
+    for again in [&arrive, &TAKE, &Step::Decline, &Step::Fail] {
+        let refused = step(store, &visit, again, START).await;
+        assert_eq!(refused, Err(AuthorizationFault::AlreadyUsed));
     }
     no_code().await;
 }

@@ -141,7 +141,7 @@ cases! { $
         a_state_from_clerk_works_once,
         a_state_of_another_consent_is_refused,
         one_of_many_concurrent_callbacks_wins,
-        a_visit_gets_no_code_and_its_form_works_once,
+        a_visit_gets_no_code_and_stays_a_visit,
         a_held_sign_in_waits_for_confirmation,
         a_declined_or_failed_sign_in_ends,
         finishing_keeps_grant_code_and_consent,

@@ -61,9 +61,7 @@ impl World {
             entry: entry.map(str::to_owned),
             sign_out,
         };
-        self.server
-            .forget(handle, browser, &wish, self.now(), &self.random)
-            .await
+        self.server.forget(handle, browser, &wish, self.now()).await
     }
 
     /// Consents, remembers if wished, and signs in; gives the code.
@@ -101,9 +99,7 @@ async fn a_visit_shows_what_is_remembered_and_who_is_signed_in() {
     world.let_in(&once, "user_2", true).await;
     let visit = world.visit("user_1").await;
     let visitor = world.server.visitor(&visit, &world.browser, world.now());
-    let Visitor::Here { handle, person } = visitor.await.unwrap() else {
-        panic!("they are there")
-    };
+    let Visitor { handle, person } = visitor.await.unwrap();
     assert_eq!((handle.as_str(), &*person.user_id), (&*visit, "user_1"));
     let allowed = world.allowed(&person.user_id).await;
     let [first, second] = &allowed[..] else {
@@ -143,10 +139,11 @@ async fn what_is_forgotten_is_asked_about_again_and_what_is_signed_out_is_out() 
     assert!(matches!(next, Next::Consent(_)), "the page comes again");
     assert!(world.lets_in(&tokens.access_token).await, "still signed in");
 
-    // The visit goes on under another handle, at which the client is listed as signed in.
+    assert_eq!(forgotten.client_name.as_deref(), Some("A client"));
+
+    // The client is listed as signed in now.
     let entry = world.allowed("user_1").await[0].entry.clone();
-    let next = forgotten.next.as_str();
-    let forgotten = world.forget(next, Some(&entry), true).await.unwrap();
+    let forgotten = world.forget(&visit, Some(&entry), true).await.unwrap();
     assert_eq!(forgotten.ended, std::slice::from_ref(&tokens.grant.id));
     assert!(!world.lets_in(&tokens.access_token).await);
     assert!(
@@ -186,30 +183,40 @@ async fn signing_out_reaches_every_grant_of_that_client_and_person_and_no_other(
     assert_eq!((forgotten.consents, forgotten.ended.len()), (1, 2));
     assert_eq!(left(&world, "user_1").await, (1, 1));
     assert_eq!(left(&world, "user_2").await, (1, 1));
-    let next = forgotten.next.as_str();
-    let forgotten = world.forget(next, None, true).await.unwrap();
+    let forgotten = world.forget(&visit, None, true).await.unwrap();
     assert_eq!((forgotten.consents, forgotten.ended.len()), (1, 1));
+    assert_eq!(forgotten.client_name, None, "it was no one client");
     assert_eq!(left(&world, "user_1").await, (0, 0));
     assert_eq!(left(&world, "user_2").await, (1, 1), "all of one's own");
 }
 
 #[tokio::test]
-async fn a_form_of_the_page_works_once() {
+async fn each_form_of_a_visit_takes_effect_however_often_it_is_sent() {
     let world = World::new();
     let client = world.register().await;
+    let other = world
+        .register_at(&[crate::world::CALLBACK, "https://app.example.com/2"])
+        .await;
     world.let_in(&client, "user_1", true).await;
+    world.let_in(&other, "user_1", false).await;
     let visit = world.visit("user_1").await;
-    let entry = world.allowed("user_1").await[0].entry.clone();
-    let first = world.forget(&visit, Some(&entry), false).await.unwrap();
-    world.let_in(&client, "user_1", true).await;
-    // A double click, or a form that somebody kept.
-    let again = world.forget(&visit, None, true).await.unwrap();
-    assert_eq!((again.consents, again.ended.len()), (0, 0));
-    assert_eq!(again.next, first.next, "it leads to the same page");
-    assert_eq!(left(&world, "user_1").await, (1, 2));
-    let visitor = world.server.visitor(&visit, &world.browser, world.now());
-    let gone = Visitor::Gone { next: first.next };
-    assert_eq!(visitor.await.unwrap(), gone);
+    let entries = world.allowed("user_1").await;
+    let [remembered, signed_in] = [0, 1].map(|place: usize| entries[place].entry.clone());
+    // Two windows show the same page: the form of one does not take the other's effect away.
+    let first = world.forget(&visit, Some(&signed_in), true).await.unwrap();
+    assert_eq!((first.consents, first.ended.len()), (0, 1));
+    let second = world
+        .forget(&visit, Some(&remembered), false)
+        .await
+        .unwrap();
+    assert_eq!((second.consents, second.ended.len()), (1, 0));
+    // What is remembered no more is signed out all the same: the other window still names it so.
+    let third = world.forget(&visit, Some(&remembered), true).await.unwrap();
+    assert_eq!((third.consents, third.ended.len()), (0, 1));
+    assert_eq!(left(&world, "user_1").await, (0, 0));
+    // A double click.
+    let again = world.forget(&visit, Some(&remembered), true).await.unwrap();
+    assert_eq!(again, Forgotten::default());
 }
 
 #[tokio::test]
@@ -221,10 +228,7 @@ async fn an_entry_of_somebody_else_names_nothing() {
     let visit = world.visit("user_2").await;
     let forgotten = world.forget(&visit, Some(&theirs), true).await.unwrap();
     assert_eq!((forgotten.consents, forgotten.ended.len()), (0, 0));
-    let forgotten = world
-        .forget(forgotten.next.as_str(), None, true)
-        .await
-        .unwrap();
+    let forgotten = world.forget(&visit, None, true).await.unwrap();
     assert_eq!((forgotten.consents, forgotten.ended.len()), (0, 0));
     assert_eq!(left(&world, "user_1").await, (1, 1));
 }
@@ -242,13 +246,9 @@ async fn a_visit_is_bound_to_its_browser_and_lives_ten_minutes() {
     assert_eq!(done.unwrap_err(), OTHER_BROWSER);
     // A form does not make it longer.
     world.wait(seconds(9 * 60));
-    let next = world
-        .forget(&visit, Some("nothing"), false)
-        .await
-        .unwrap()
-        .next;
+    world.forget(&visit, Some("nothing"), false).await.unwrap();
     world.wait(seconds(60));
-    let late = world.forget(next.as_str(), None, true).await;
+    let late = world.forget(&visit, None, true).await;
     let expired = StepFault::Authorization(AuthorizationFault::Expired);
     assert_eq!(late.unwrap_err(), expired);
     assert_eq!(left(&world, "user_1").await, (1, 1));

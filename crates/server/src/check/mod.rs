@@ -308,10 +308,11 @@ async fn client_fault(provider: &Provider) -> Option<String> {
     );
     let asked = provider.redeem_code(&code, &verifier, Machine::now_ms());
     match asked.await {
-        Err(OAuthError::Refused { error, .. })
-            if error != "invalid_client" && error != "unauthorized_client" =>
-        {
-            None
+        Err(OAuthError::Refused { error, hint, .. }) => {
+            let is_of_client = ["invalid_client", "unauthorized_client"].contains(&error.as_str());
+            is_of_client.then(|| {
+                format!("Clerk does not take this client id and secret ({error})\nhint: {hint}")
+            })
         }
         Err(error) => Some(error.to_string()),
         Ok(_) => Some(

@@ -1,26 +1,32 @@
 //! `/consents`: what a person allowed, and taking it back. Who they are is asked of Clerk each time, in
-//! this browser; the page and its forms work for ten minutes then.
+//! this browser; the page and its forms work for ten minutes then, as often as they are sent.
 
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{body::Body, extract::State};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use oauth::{
-    Allowed, Forget, Parameters, PlainToken, ScopeSet, StepFault, StoreError, TokenKind, Visitor,
+    Allowed, Forget, Forgotten, Parameters, PlainToken, ScopeSet, StepFault, StoreError, TokenKind,
+    Visitor,
 };
 use pages::{
     ALLOWED_PATH, AllowedPage, AllowedView, EVERY_ENTRY, RememberedView, SignInFailedPage,
+    TakenBack,
 };
+use url::form_urlencoded;
 
 use super::{
     address_of, answer,
-    answer::{
-        check_form, collect, error_page, step_fault, store_fault, to_public_name, too_many,
-    },
+    answer::{check_form, collect, error_page, step_fault, store_fault, to_public_name, too_many},
     authorize::{MAX_FORM_BYTES, follow},
     views,
 };
 use crate::app::{App, AuthorizationApp};
+
+/// What `done` of the page's address says.
+const SIGNED_OUT: &str = "signed-out";
+const FORGOTTEN: &str = "forgotten";
+const NOTHING: &str = "nothing";
 
 type Shared = State<Arc<AuthorizationApp>>;
 
@@ -38,10 +44,10 @@ pub(super) async fn show(State(app): Shared, request: Request<Body>) -> Response
     let address = address_of(&app, &request);
     if let (Some(handle), Some(browser)) = (only("handle"), &browser) {
         match app.oauth.visitor(handle, browser, app.now()).await {
-            Ok(Visitor::Here { handle, person }) => {
-                return page(&app, handle.as_str(), &person).await;
+            Ok(visitor) => {
+                let done = done(only("done"), only("client"));
+                return page(&app, &visitor, done).await;
             }
-            Ok(Visitor::Gone { next }) => return to_page(next.as_str()),
             // Whoever comes too late, or in another browser, signs in for a page of their own.
             Err(StepFault::Authorization(_)) => {}
             Err(fault) => return step_fault(&app, &fault),
@@ -102,25 +108,50 @@ pub(super) async fn forget(State(app): Shared, request: Request<Body>) -> Respon
         entry: Some(entry).filter(|entry| entry != EVERY_ENTRY),
         sign_out: wish == "sign-out",
     };
-    let forgotten = app
-        .oauth
-        .forget(&handle, &browser, &wish, app.now(), app.random.as_ref())
-        .await;
+    let forgotten = app.oauth.forget(&handle, &browser, &wish, app.now()).await;
     match forgotten {
         Ok(forgotten) => {
             for grant in &forgotten.ended {
                 tracing::info!(%grant, "a grant was revoked by its person");
                 app.ends.end(grant);
             }
-            to_page(forgotten.next.as_str())
+            match &forgotten.fault {
+                Some(error) => store_fault(&app, error),
+                None => to_page(&handle, &wish, &forgotten),
+            }
         }
         Err(StepFault::Authorization(_)) => too_late(&app),
         Err(fault) => step_fault(&app, &fault),
     }
 }
 
-fn to_page(handle: &str) -> Response<Body> {
-    answer::see_other(&format!("{ALLOWED_PATH}?handle={handle}"))
+/// Back to the page, which says what was done.
+fn to_page(handle: &str, wish: &Forget, forgotten: &Forgotten) -> Response<Body> {
+    let done = match forgotten {
+        Forgotten { ended, .. } if !ended.is_empty() => SIGNED_OUT,
+        Forgotten { consents, .. } if *consents > 0 => FORGOTTEN,
+        _ => NOTHING,
+    };
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair("handle", handle)
+        .append_pair("done", done);
+    if wish.entry.is_some() {
+        let name = views::client_name(forgotten.client_name.as_deref());
+        query.append_pair("client", name);
+    }
+    answer::see_other(&format!("{ALLOWED_PATH}?{}", query.finish()))
+}
+
+/// What the page says was done. Only who knows the visit's handle, in its browser, comes this far: the
+/// words of the address are this server's own.
+fn done<'a>(done: Option<&str>, client_name: Option<&'a str>) -> Option<TakenBack<'a>> {
+    match done? {
+        SIGNED_OUT => Some(TakenBack::SignedOut { client_name }),
+        FORGOTTEN => Some(TakenBack::Forgotten { client_name }),
+        NOTHING => Some(TakenBack::Nothing),
+        _ => None,
+    }
 }
 
 fn too_late(app: &App) -> Response<Body> {
@@ -159,7 +190,8 @@ fn not_signed_in(app: &App, error: &str) -> Response<Body> {
     response
 }
 
-async fn page(app: &App, handle: &str, person: &oauth::SignedIn) -> Response<Body> {
+async fn page(app: &App, visitor: &Visitor, done: Option<TakenBack<'_>>) -> Response<Body> {
+    let Visitor { handle, person } = visitor;
     let allowed: Result<Vec<Allowed>, StoreError> =
         app.oauth.allowed(&person.user_id, app.now()).await;
     let allowed = match allowed {
@@ -169,7 +201,8 @@ async fn page(app: &App, handle: &str, person: &oauth::SignedIn) -> Response<Bod
     let page = AllowedPage {
         server_name: &app.name,
         action: ALLOWED_PATH,
-        handle,
+        handle: handle.as_str(),
+        done,
         person: person.display_name.as_deref().unwrap_or(&person.user_id),
         entries: allowed.iter().map(view).collect(),
     };

@@ -200,7 +200,7 @@ pub(super) fn sign_in(
         SignInConfig::ClerkOauth(application) => {
             let provider = provider(config, application, &around.clerk)?;
             let env = Arc::clone(&around.env);
-            let clerk = ClerkOauth::new(provider, application.organizations, env);
+            let clerk = ClerkOauth::new(provider, application.organizations, client.clone(), env);
             Some(SignIn::ClerkOauth(clerk))
         }
         SignInConfig::App(app) => Some(SignIn::App(AppSignIn::new(

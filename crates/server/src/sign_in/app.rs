@@ -14,7 +14,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    Completed, RETRY_AFTER,
+    Completed, IMPERSONATED, RETRY_AFTER,
     app_callback::{Answer, AppCallback},
 };
 
@@ -109,10 +109,7 @@ impl fmt::Display for AppFault {
                 error.message()
             ),
             Self::Token(error) => error.fmt(f),
-            Self::Impersonated => f.write_str(
-                "the session is an impersonation: somebody else acts as this person\n\
-                 hint: sign in as yourself",
-            ),
+            Self::Impersonated => f.write_str(IMPERSONATED),
             Self::Session(NotActive::Over) => {
                 f.write_str("the session is over\nhint: sign in to the application again")
             }

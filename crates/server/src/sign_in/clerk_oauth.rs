@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use clerk::{
-    Env,
+    Client, Env,
+    access_token::AccessTokenError,
     oauth::{AuthorizationRequest, CallbackQuery, OAuthError, Prompt, Provider, TokenSet},
 };
 use moka::future::Cache;
@@ -28,6 +29,7 @@ const MOST_REFRESHED: u64 = 10_000;
 pub struct ClerkOauth {
     provider: Provider,
     scopes: Vec<&'static str>,
+    client: Client,
     env: Arc<dyn Env>,
     /// What Clerk gave for one version of what a grant keeps: asked for once, however many refreshes
     /// come at the same moment.
@@ -52,12 +54,14 @@ impl fmt::Debug for ClerkOauth {
 }
 
 impl ClerkOauth {
-    /// Through this provider; `organizations` lets the person pick one at Clerk.
+    /// Through this provider; `organizations` lets the person pick one at Clerk. `client` asks the
+    /// instance's Backend API about access tokens that only Clerk can read.
     #[must_use]
-    pub fn new(provider: Provider, organizations: bool, env: Arc<dyn Env>) -> Self {
+    pub fn new(provider: Provider, organizations: bool, client: Client, env: Arc<dyn Env>) -> Self {
         Self {
             provider,
             scopes: scopes(organizations),
+            client,
             env,
             refreshed: Cache::builder()
                 .max_capacity(MOST_REFRESHED)
@@ -97,6 +101,13 @@ impl ClerkOauth {
             .provider
             .verify_id_token(&tokens, &upstream.nonce, leeway, self.env.now())
             .await?;
+        if self
+            .is_impersonated(&tokens)
+            .await
+            .map_err(SignInFault::Unread)?
+        {
+            return Err(SignInFault::Impersonated);
+        }
         Ok(Completed {
             upstream: Some(tokens.to_bytes()),
             person: SignedIn {
@@ -125,12 +136,25 @@ impl ClerkOauth {
             tracing::error!(grant = %grant.id, "what Clerk gave cannot be read any more");
             return Err(RefreshRefusal::Ended);
         };
+        if tokens.is_impersonated() == Some(true) {
+            return Err(impersonated(grant));
+        }
         let margin = u64::try_from(REFRESH_MARGIN.as_millis()).unwrap_or(u64::MAX);
         if tokens.is_fresh(self.env.now(), margin) {
             return Ok(None);
         }
+        // Of a token that only Clerk can read, Clerk is asked before it gives another for it: if it
+        // cannot say, nothing is used up.
+        self.check_actor(grant, &tokens).await?;
         match self.refreshed(grant, tokens).await {
-            Ok(refreshed) => Ok(refreshed.map(|bytes| bytes.to_vec())),
+            Ok(None) => Ok(None),
+            Ok(Some(bytes)) => {
+                let given = TokenSet::from_bytes(&bytes);
+                if given.is_ok_and(|given| given.is_impersonated() == Some(true)) {
+                    return Err(impersonated(grant));
+                }
+                Ok(Some(bytes.to_vec()))
+            }
             Err(error) if error.is_dead_refresh_token() => {
                 used_up(grant, store).await.map(|()| None)
             }
@@ -139,6 +163,33 @@ impl ClerkOauth {
                 let retry_after = error.retry_after().map(Duration::from_secs);
                 Err(RefreshRefusal::Unavailable {
                     retry_after: retry_after.unwrap_or(RETRY_AFTER),
+                })
+            }
+        }
+    }
+
+    /// Whether somebody else acts as the person, as far as Clerk says. Clerk is asked only where the
+    /// access token does not say it itself.
+    async fn is_impersonated(&self, tokens: &TokenSet) -> Result<bool, AccessTokenError> {
+        match tokens.is_impersonated() {
+            Some(is_impersonated) => Ok(is_impersonated),
+            None => {
+                let access_token = tokens.access_token.expose();
+                self.client.is_impersonated(access_token).await
+            }
+        }
+    }
+
+    async fn check_actor(&self, grant: &Grant, tokens: &TokenSet) -> Result<(), RefreshRefusal> {
+        match self.is_impersonated(tokens).await {
+            Ok(true) => Err(impersonated(grant)),
+            // One that ran out long ago is not known at Clerk any more.
+            Ok(false) | Err(AccessTokenError::Ended) => Ok(()),
+            Err(error) => {
+                tracing::warn!(grant = %grant.id, %error, "Clerk could not say who acts with a grant");
+                let told = error.unavailable().and_then(clerk::Error::retry_after);
+                Err(RefreshRefusal::Unavailable {
+                    retry_after: told.map_or(RETRY_AFTER, Duration::from_secs),
                 })
             }
         }
@@ -191,6 +242,12 @@ impl ClerkOauth {
         let at = self.env.now();
         Ok(Refreshed { given, at })
     }
+}
+
+fn impersonated(grant: &Grant) -> RefreshRefusal {
+    tracing::info!(grant = %grant.id, "a grant ends: it was made in an impersonation, where somebody \
+        else acts as the person");
+    RefreshRefusal::Ended
 }
 
 fn version(grant: &Grant) -> Version {

@@ -7,7 +7,10 @@ mod unkept;
 
 use std::{fmt, time::Duration};
 
-use clerk::oauth::{CallbackError, CallbackQuery, OAuthError};
+use clerk::{
+    access_token::AccessTokenError,
+    oauth::{CallbackError, CallbackQuery, OAuthError},
+};
 use oauth::{Grant, RefreshRefusal, SignedIn, Store, UpstreamRequest};
 
 pub use self::{
@@ -19,6 +22,10 @@ pub(crate) use self::{app_callback::without_token, unkept::pauses};
 
 /// When to try again if Clerk does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// What is said where an impersonator signs in as somebody.
+const IMPERSONATED: &str = "the session is an impersonation: somebody else acts as this person\n\
+                            hint: sign in as yourself";
 
 /// The way people sign in.
 #[derive(Debug)]
@@ -74,6 +81,10 @@ pub enum SignInFault {
     AppCallback(AppCallbackError),
     /// Clerk, or the way there.
     Clerk(OAuthError),
+    /// Clerk could not say who acts with the access token that it gave.
+    Unread(AccessTokenError),
+    /// Somebody else acts as the person.
+    Impersonated,
     /// What the owner's application sent.
     App(AppFault),
 }
@@ -85,7 +96,8 @@ impl SignInFault {
         match self {
             Self::Clerk(error) => error.is_access_denied(),
             Self::App(fault) => fault.is_declined(),
-            Self::Callback(_) | Self::AppCallback(_) => false,
+            Self::Impersonated => true,
+            Self::Callback(_) | Self::AppCallback(_) | Self::Unread(_) => false,
         }
     }
 
@@ -95,7 +107,8 @@ impl SignInFault {
         match self {
             Self::Clerk(error) => error.is_unavailable(),
             Self::App(fault) => fault.is_unavailable(),
-            Self::Callback(_) | Self::AppCallback(_) => false,
+            Self::Unread(error) => error.unavailable().is_some(),
+            Self::Callback(_) | Self::AppCallback(_) | Self::Impersonated => false,
         }
     }
 }
@@ -106,6 +119,12 @@ impl fmt::Display for SignInFault {
             Self::Callback(error) => error.fmt(f),
             Self::AppCallback(error) => error.fmt(f),
             Self::Clerk(error) => error.fmt(f),
+            Self::Unread(AccessTokenError::Ended) => f.write_str(
+                "Clerk does not know the access token that it has just given\n\
+                 hint: check that CLERK_SECRET_KEY and CLERK_CLIENT_ID are of the same instance",
+            ),
+            Self::Unread(error) => error.fmt(f),
+            Self::Impersonated => f.write_str(IMPERSONATED),
             Self::App(fault) => fault.fmt(f),
         }
     }

@@ -107,13 +107,23 @@ impl Server {
 
     /// Starts where a server was before: to its clients it is the same one.
     pub(crate) fn start_again(self, config: &str, level: &str) -> Self {
+        self.start_again_after(config, level, |_| ())
+    }
+
+    /// The same, with something done to its folder in between.
+    pub(crate) fn start_again_after(
+        self,
+        config: &str,
+        level: &str,
+        change: impl FnOnce(&Path),
+    ) -> Self {
         let port = self.url.rsplit(':').next().unwrap().to_owned();
         let mut before = self;
         before.terminate();
         assert!(before.wait().success());
-        let folder = before.folder.clone();
         // Its folder stays.
-        before.folder = PathBuf::new();
+        let folder = std::mem::take(&mut before.folder);
+        change(&folder);
         Self::start_at(folder, config, level, &port)
     }
 
