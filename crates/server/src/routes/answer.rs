@@ -110,15 +110,12 @@ pub(super) fn other_name(app: &App, uri: &Uri, headers: &HeaderMap) -> Response<
     error_page(app, StatusCode::FORBIDDEN, &other.to_string(), None)
 }
 
-/// Whether a form came here by our name, from a page of ours; otherwise what to say to it.
-pub(super) fn check_form(app: &App, uri: &Uri, headers: &HeaderMap) -> Result<(), Response<Body>> {
+/// What to say to a form that did not come by our name, or not from a page of ours.
+pub(super) fn refused_form(app: &App, uri: &Uri, headers: &HeaderMap) -> Option<Response<Body>> {
     if !app.allowed.host(uri, headers) {
-        return Err(other_name(app, uri, headers));
+        return Some(other_name(app, uri, headers));
     }
-    if !app.allowed.is_own_form(headers) {
-        return Err(foreign_form(app));
-    }
-    Ok(())
+    (!app.allowed.is_own_form(headers)).then(|| foreign_form(app))
 }
 
 /// A step of somebody's that is refused.

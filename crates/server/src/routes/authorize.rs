@@ -16,7 +16,7 @@ use pages::{
 use super::{
     address_of, answer,
     answer::{
-        check_form, collect, error_page, link_problem, split_hint, step_fault, store_fault,
+        collect, error_page, link_problem, refused_form, split_hint, step_fault, store_fault,
         to_client, to_public_name, too_many,
     },
     views,
@@ -100,7 +100,7 @@ pub(super) async fn show_consent(State(app): Shared, request: Request<Body>) -> 
 pub(super) async fn decide(State(app): Shared, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
-    if let Err(refusal) = check_form(&app, &parts.uri, &headers) {
+    if let Some(refusal) = refused_form(&app, &parts.uri, &headers) {
         return refusal;
     }
     let Some(browser) = app.cookies.browser(&headers) else {

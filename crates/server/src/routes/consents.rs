@@ -17,7 +17,9 @@ use url::form_urlencoded;
 
 use super::{
     address_of, answer,
-    answer::{check_form, collect, error_page, step_fault, store_fault, to_public_name, too_many},
+    answer::{
+        collect, error_page, refused_form, step_fault, store_fault, to_public_name, too_many,
+    },
     authorize::{MAX_FORM_BYTES, follow},
     views,
 };
@@ -83,7 +85,7 @@ async fn begin(
 
 /// `POST /consents`: forgets, and signs out where that is wished.
 pub(super) async fn forget(State(app): Shared, request: Request<Body>) -> Response<Body> {
-    if let Err(refusal) = check_form(&app, request.uri(), request.headers()) {
+    if let Some(refusal) = refused_form(&app, request.uri(), request.headers()) {
         return refusal;
     }
     let Some(browser) = app.cookies.browser(request.headers()) else {
