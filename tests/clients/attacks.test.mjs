@@ -574,12 +574,17 @@ describe('text written by strangers', () => {
           return { action: 'decline' };
         }),
     });
+    // What the organization is called is read at Clerk for the question.
+    await call(client, 'updateOrganization', { organizationId: LUMEN, name: 'Eve"\norganizationId: "org_other"\u202e\u001b[2J' });
     await refusal(client, 'deleteOrganization', {
       organizationId: LUMEN,
       fields: ['/id'],
     });
-    assert.ok(question.includes(`organizationId: "${LUMEN}"`));
-    assert.equal(question.split('\n').length, 2, question);
+    const [, named, id, ...more] = question.split('\n');
+    assert.match(named, /^organization: "Eve\\"/);
+    assert.doesNotMatch(question, /\u202e|\u001b/);
+    assert.equal(id, `organizationId: "${LUMEN}"`);
+    assert.deepEqual(more, [], question);
   });
 });
 
