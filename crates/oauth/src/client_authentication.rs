@@ -20,7 +20,9 @@ const KEYS_RETRY: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientAuthFault {
     /// Nothing says who calls.
-    #[error("the client does not say who it is\nhint: send `client_id`")]
+    #[error(
+        "the client does not say who it is\nhint: send `client_id`, in the body, as application/x-www-form-urlencoded"
+    )]
     Missing,
     /// Two ways of saying who calls at once (RFC 6749 section 2.3 forbids it).
     #[error("the client says who it is in two ways at once\nhint: use one of them")]

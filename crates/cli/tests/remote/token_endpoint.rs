@@ -400,18 +400,11 @@ fn what_is_no_token_request_gets_the_right_error() {
         .body("{\"grant_type\":\"authorization_code\"}")
         .send();
     refused(&json, 400, "invalid_request");
-    for path in ["/token", "/revoke"] {
-        let json = client
-            .bare(path)
-            .json(&json!({ "grant_type": "refresh_token" }));
-        let json = json.send();
-        refused(&json, 400, "invalid_request");
-        assert!(
-            json.text().contains("application/x-www-form-urlencoded"),
-            "{}",
-            json.text()
-        );
-    }
+    let json = client.bare("/revoke").json(&json!({ "token": "cmr_x" }));
+    let json = json.send();
+    refused(&json, 400, "invalid_request");
+    let said = json.text();
+    assert!(said.contains("application/x-www-form-urlencoded"), "{said}");
     for (path, bytes) in [
         ("/token", 40_000),
         ("/revoke", 40_000),

@@ -19,9 +19,6 @@ const MAX_FORM_BYTES: usize = 32 * 1024;
 /// The most bytes of a registration; `oauth` has bounds for each of its parts.
 const MAX_REGISTRATION_BYTES: usize = 64 * 1024;
 
-/// Of these a request to `/token` or `/revoke` has at least one.
-const FORM_PARAMETERS: [&str; 3] = ["client_id", "grant_type", "token"];
-
 type Shared = State<Arc<AuthorizationApp>>;
 
 /// `POST /token` (OAuth 2.1, section 3.2)
@@ -129,27 +126,7 @@ async fn read_form(request: Request<Body>) -> Result<(Parameters, HeaderMap), Re
     let form = collect(body, MAX_FORM_BYTES)
         .await
         .map_err(|status| answer::no_body(status, MAX_FORM_BYTES))?;
-    let form = Parameters::parse(&form);
-    // Forms of another type are read all the same; what reads as none was meant as something else.
-    let is_form = FORM_PARAMETERS
-        .iter()
-        .any(|name| form.all(name).next().is_some());
-    let content_type = parts.headers.get(header::CONTENT_TYPE);
-    let is_said = content_type.is_some_and(|value| is_form_type(value.as_bytes()));
-    if !is_form && !is_said {
-        return Err(answer::oauth_error(
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            "the body is no form. Hint: send the parameters as application/x-www-form-urlencoded",
-        ));
-    }
-    Ok((form, parts.headers))
-}
-
-fn is_form_type(content_type: &[u8]) -> bool {
-    const FORM: &[u8] = b"application/x-www-form-urlencoded";
-    let named = content_type.split(|byte| *byte == b';').next();
-    named.is_some_and(|named| named.trim_ascii().eq_ignore_ascii_case(FORM))
+    Ok((Parameters::parse(&form), parts.headers))
 }
 
 /// The value of the one `Authorization` header; two are as wrong as a broken one.
