@@ -275,8 +275,9 @@ impl Checker {
         tokens: &ClerkTokens,
         token: &PlainToken,
     ) -> Result<Admitted, Refusal> {
-        let holder = tokens.holder(token).await?;
+        // What is found out is as old as the question.
         let now = self.app.now();
+        let holder = tokens.holder(token).await?;
         let ended = self.ends.of(token, &holder, now, Weak::clone(&self.weak));
         let in_use = Arc::new(TokenInUse::new(Arc::clone(&ended)));
         Ok(Admitted {

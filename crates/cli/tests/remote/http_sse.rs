@@ -389,6 +389,18 @@ fn a_batch_through_a_stream_is_taken_whole_or_not_at_all() {
 }
 
 #[test]
+fn the_longest_batch_is_taken_through_a_stream() {
+    let server = shared();
+    let tokens = Client::public(server, HTTPS_CALLBACK).connect(PRIYA);
+    let mut stream = Stream::ready(server, &tokens);
+    let longest: Vec<Value> = (100..150).map(add).collect();
+    let taken = stream.send(&tokens, &Value::Array(longest));
+    assert_eq!(taken.status, 202, "{}", taken.brief());
+    let answered = (0..50).filter(|_| stream.message()["result"].is_object());
+    assert_eq!(answered.count(), 50);
+}
+
+#[test]
 fn each_request_of_a_batch_counts() {
     let config = CONFIG.replace("[limits]", "[limits]\nmax_calls_per_person = 4");
     let server = Server::start("batch-bounds", &config);

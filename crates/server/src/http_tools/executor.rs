@@ -130,8 +130,26 @@ struct Call<'a> {
     progress: &'a dyn Progress,
     /// When its time is up, milliseconds since the Unix epoch.
     until: u64,
+    reached: &'a Reached,
+}
+
+/// How far a call has come: what a fault means depends on it.
+#[derive(Debug, Default)]
+struct Reached {
     /// Whether a request of it has left.
-    sent: &'a AtomicBool,
+    sent: AtomicBool,
+    /// Whether the API took a change and led elsewhere for its answer (303).
+    taken: AtomicBool,
+}
+
+impl Reached {
+    fn is_sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed)
+    }
 }
 
 /// A tool over the owner's API, ready to be called.
@@ -161,11 +179,14 @@ impl ApiTool {
         progress: &dyn Progress,
     ) -> Result<ToolResult, OwnToolError> {
         self.tool.check(arguments)?;
-        let of = Told {
-            writes: !self.tool.definition().hints.read_only,
-            as_person: self.tool.credential.is_persons(),
+        let reached = Reached::default();
+        let told = |fault: ToolFault| {
+            fault.told(Told {
+                writes: !self.tool.definition().hints.read_only,
+                as_person: self.tool.credential.is_persons(),
+                taken: reached.is_taken(),
+            })
         };
-        let told = |fault: ToolFault| fault.told(of);
         let saved = &self.surroundings.saved;
         let state = saved.load(&self.tool, caller).await.map_err(told)?;
         let values = Values {
@@ -174,11 +195,10 @@ impl ApiTool {
         };
         let request = self.tool.build(values)?;
         let limit = self.tool.timeout;
-        let sent = AtomicBool::new(false);
         let call = Call {
             caller,
             progress,
-            sent: &sent,
+            reached: &reached,
             until: self
                 .surroundings
                 .env
@@ -187,7 +207,7 @@ impl ApiTool {
         };
         let calling = self.calls(request, call);
         let called = tokio::time::timeout(limit, calling).await;
-        let called = called.unwrap_or_else(|_| Err(in_time(limit, sent.load(Ordering::Relaxed))));
+        let called = called.unwrap_or_else(|_| Err(in_time(limit, reached.is_sent())));
         let (result, values) = called.map_err(told)?;
         saved.save(caller, values).await.map_err(told)?;
         Ok(result)
@@ -275,7 +295,8 @@ impl ApiTool {
             .headers_mut()
             .insert(header.name.clone(), header.value.clone());
         let response = hide(self.repeated(first, call).await?, header.value.as_bytes());
-        if response.status() != 401 || !may_renew {
+        // What the API took is not sent a second time, whoever it did not believe afterwards.
+        if response.status() != 401 || !may_renew || call.reached.is_taken() {
             return Ok((response, false));
         }
         let renewed = credentials.header(caller, kind, Some(&header)).await?;
@@ -298,9 +319,9 @@ impl ApiTool {
     ) -> Result<Response<Bytes>, ToolFault> {
         let env = &self.surroundings.env;
         let mut attempt = 0;
-        call.sent.store(true, Ordering::Relaxed);
+        call.reached.sent.store(true, Ordering::Relaxed);
         loop {
-            let sent = self.redirected(request.clone()).await;
+            let sent = self.redirected(request.clone(), call.reached).await;
             let wait = (attempt < self.tool.retries)
                 .then(|| wait(&sent, attempt, env.random()))
                 .flatten()
@@ -315,14 +336,22 @@ impl ApiTool {
     }
 
     /// Sends, and follows redirects that stay below the base URL.
-    async fn redirected(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportFault> {
+    async fn redirected(
+        &self,
+        request: Request<Bytes>,
+        reached: &Reached,
+    ) -> Result<Response<Bytes>, TransportFault> {
         let mut request = request;
         for _ in 0..MOST_REDIRECTS {
             let response = self.send(request.clone()).await?;
-            match self.redirect(&request, &response) {
-                Some(next) => request = next,
-                None => return Ok(response),
+            let Some(next) = self.redirect(&request, &response) else {
+                return Ok(response);
+            };
+            // 303 to what changed something: it was done, and the answer is elsewhere (RFC 9110 section 15.4.4).
+            if request.method() != next.method() {
+                reached.taken.store(true, Ordering::Relaxed);
             }
+            request = next;
         }
         self.send(request).await
     }

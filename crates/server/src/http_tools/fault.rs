@@ -218,11 +218,15 @@ pub(crate) struct Told {
     pub(crate) writes: bool,
     /// Whether the API was told who the person is.
     pub(crate) as_person: bool,
+    /// Whether the API took a change and led elsewhere for what to answer (303): what failed came after.
+    pub(crate) taken: bool,
 }
 
 const DISAGREE: &str =
     "the tool's definition and the API do not agree; tell whoever runs this server";
 const LOOK: &str = "it may have been done all the same: look before you call again";
+const TAKEN: &str = "the API took the call and then led elsewhere for its answer, which failed: look before you \
+                     call again";
 const DONE: &str = "the API has taken the call: do not call again blindly. The tool's definition and the \
                     API do not agree about its answer; tell whoever runs this server";
 
@@ -333,6 +337,10 @@ impl ToolFault {
 
     fn hint(&self, told: Told) -> Option<String> {
         let text = match self {
+            Self::State { .. } => "try again later",
+            Self::StateMissing { names } => return Some(what_saves(names)),
+            Self::NotSaved { .. } => "do not call again blindly: the API has done its part",
+            _ if told.taken => TAKEN,
             Self::Refused { status, .. } if told.writes && *status >= 500 => LOOK,
             Self::Timeout { .. } | Self::Interrupted | Self::TooLarge { .. } if told.writes => LOOK,
             Self::Redirect { .. } if told.writes => {
@@ -354,9 +362,7 @@ impl ToolFault {
             Self::Refused { .. } => "check the arguments",
             Self::Timeout { .. } => "try again later, or ask for less",
             Self::TooLarge { .. } => "ask for less: a filter, a smaller page",
-            Self::Unreachable | Self::Interrupted | Self::State { .. } => "try again later",
-            Self::StateMissing { names } => return Some(what_saves(names)),
-            Self::NotSaved { .. } => "do not call again blindly: the API has done its part",
+            Self::Unreachable | Self::Interrupted => "try again later",
             Self::Redirect { .. } | Self::ContentType { .. } | Self::InvalidAnswer { .. } => {
                 DISAGREE
             }
@@ -380,6 +386,7 @@ impl Default for Told {
         Self {
             writes: false,
             as_person: true,
+            taken: false,
         }
     }
 }

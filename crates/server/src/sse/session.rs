@@ -22,7 +22,7 @@ use tokio::sync::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::host::SseHost;
+use super::{host::SseHost, message::MOST_IN_BATCH};
 use crate::{
     front::PrincipalKey,
     tool_lists::{Heard, Listener, NEWS, NotTold},
@@ -32,8 +32,9 @@ use crate::{
 pub(super) const OUTBOX: usize = 64;
 /// How long a client may leave its stream unread before the session is given up.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// The most requests of one session that are answered at the same time.
-pub(crate) const MOST_CALLS: usize = 32;
+/// The most requests of one session that are answered at the same time: a whole batch, which would else
+/// never be taken.
+const MOST_CALLS: usize = MOST_IN_BATCH;
 
 /// One client's session.
 #[derive(Debug)]

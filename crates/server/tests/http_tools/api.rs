@@ -208,6 +208,8 @@ async fn answer(State(asked): State<Arc<Mutex<Vec<Asked>>>>, request: Request) -
         "/redirect-away" => redirect(307, "http://localhost:1/v1/echo"),
         "/redirect-loop" => redirect(302, "/v1/redirect-loop"),
         "/see-other" => redirect(303, "/v1/echo"),
+        "/see-refused" => redirect(303, "/v1/status/401"),
+        "/see-missing" => redirect(303, "/v1/status/404"),
         "/whoami" if authorization.as_deref() == Some("Bearer token-1") => {
             respond(200, "application/json", "{}")
         }

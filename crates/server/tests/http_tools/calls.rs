@@ -271,6 +271,25 @@ async fn a_credential_that_does_not_come_is_no_api_that_does_not_answer() {
     assert!(api.asked().is_empty());
 }
 
+/// 303: it was done, and only the answer is elsewhere.
+#[tokio::test]
+async fn a_write_that_led_elsewhere_for_its_answer_is_not_sent_again() {
+    for (path, code) in [
+        ("/see-refused", "sign_in_again"),
+        ("/see-missing", "not_found"),
+    ] {
+        let api = Api::start().await;
+        let entry = format!("method = \"POST\"\npath = \"{path}\"");
+        let error = api.call(&entry, json!({})).await.unwrap_err();
+        assert_eq!(error.code, code);
+        let hint = error.hint.unwrap();
+        assert!(hint.contains("took the call"), "{hint}");
+        let asked = api.asked();
+        let methods = asked.iter().map(|asked| asked.line.split(' ').next().unwrap());
+        assert_eq!(methods.collect::<Vec<_>>(), ["POST", "GET"], "{path}");
+    }
+}
+
 #[tokio::test]
 async fn reads_are_repeated_and_writes_are_not() {
     let api = Api::start().await;
