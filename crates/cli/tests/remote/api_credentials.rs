@@ -171,7 +171,7 @@ fn an_access_token_that_the_api_refuses_is_renewed_once_before_anybody_is_asked_
     api.refuse_all(true);
     let (code, text) = fault(&order(&server, &noah.access));
     assert_eq!(code, "sign_in_again", "{text}");
-    assert!(text.contains("authorizedParties"), "{text}");
+    assert!(text.contains("oauth_token"), "{text}");
     assert!(!text.contains(&second));
     assert_eq!(asked(&server, "getOAuthToken"), 1);
     server.advance(Duration::from_secs(11));

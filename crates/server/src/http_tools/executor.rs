@@ -184,6 +184,7 @@ impl ApiTool {
             fault.told(Told {
                 writes: !self.tool.definition().hints.read_only,
                 as_person: self.tool.credential.is_persons(),
+                by_oauth: self.tool.credential == CredentialKind::Oauth,
                 taken: reached.is_taken(),
             })
         };

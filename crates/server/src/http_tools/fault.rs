@@ -218,6 +218,8 @@ pub(crate) struct Told {
     pub(crate) writes: bool,
     /// Whether the API was told who the person is.
     pub(crate) as_person: bool,
+    /// Whether it was told by the access token of Clerk's OAuth provider.
+    pub(crate) by_oauth: bool,
     /// Whether the API took a change and led elsewhere for what to answer (303): what failed came after.
     pub(crate) taken: bool,
 }
@@ -348,6 +350,10 @@ impl ToolFault {
                  this server"
             }
             Self::ContentType { .. } | Self::InvalidAnswer { .. } if told.writes => DONE,
+            Self::SignInAgain if told.by_oauth => {
+                "ask the person to sign in again; if that does not help, the API may take session tokens \
+                 alone: with Clerk's SDKs it has to accept `oauth_token`"
+            }
             Self::SignInAgain => {
                 "ask the person to sign in again; if that does not help, the API may check \
                  `authorizedParties`: tokens that a backend mints may carry no `azp`"
@@ -386,6 +392,7 @@ impl Default for Told {
         Self {
             writes: false,
             as_person: true,
+            by_oauth: false,
             taken: false,
         }
     }

@@ -210,6 +210,19 @@ async fn a_refused_credential_is_renewed_once() {
 }
 
 #[tokio::test]
+async fn an_api_that_takes_no_oauth_tokens_is_told_with_what_it_has_to_accept() {
+    let api = Api::start().await;
+    let entry = format!("{}\ncredential = \"oauth\"", get("/status/401"));
+    let error = api.call(&entry, json!({})).await.unwrap_err();
+    assert_eq!(error.code, "sign_in_again");
+    let hint = error.hint.unwrap();
+    assert!(
+        hint.contains("oauth_token") && !hint.contains("authorizedParties"),
+        "{hint}"
+    );
+}
+
+#[tokio::test]
 async fn a_credential_that_the_api_repeats_is_not_shown() {
     let api = Api::start().await;
     let shared = Surroundings {
