@@ -232,7 +232,6 @@ fn the_question_names_what_it_is_about_and_goes_to_those_who_may() {
     assert_eq!(error_code(&answer), "not_permitted");
 }
 
-/// Arguments with which a destructive tool would go ahead.
 /// Asks nobody, and keeps what would have been asked.
 #[derive(Default)]
 struct Listener(Mutex<Vec<String>>);
@@ -319,6 +318,23 @@ fn the_question_names_what_the_ids_stand_for() {
     assert_eq!(rest, r#"organizationId: "org_nowhere""#);
 }
 
+#[test]
+fn a_clerk_that_does_not_answer_holds_up_no_question() {
+    let (stuck, _) = service_with(None, true);
+    let host = Listener::default();
+    let request = CallRequest {
+        name: "deleteOrganization".into(),
+        arguments: json!({ "organizationId": NORTHWIND }),
+        answer: None,
+    };
+    let answer = stuck.call_tool(request, &host).now_or_never().unwrap();
+    assert_eq!(error_code(&answer), "declined");
+    let message = host.0.lock().unwrap().pop().unwrap();
+    let (_, rest) = message.split_once('\n').unwrap();
+    assert_eq!(rest, format!("organizationId: \"{NORTHWIND}\""));
+}
+
+/// Arguments with which a destructive tool would go ahead.
 fn arguments_of(name: &str) -> Value {
     match name {
         "deleteOrganization" => json!({"organizationId": "org_none"}),

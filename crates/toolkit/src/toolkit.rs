@@ -1,9 +1,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    pin::pin,
+    time::Duration,
 };
 
 use clerk::{BoxFuture, Client};
+use futures_util::future::{Either, select};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -18,6 +21,9 @@ use crate::{
     subject::{Subject, SubjectLine},
     tool::{Bound, Tool},
 };
+
+/// How long Clerk has to name what a call takes away: somebody waits for the question.
+const SUBJECT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A set of tools with the client they use, for one principal.
 #[derive(Clone, Debug)]
@@ -294,7 +300,7 @@ impl ClerkToolkit {
     /// What a prepared call takes away, as Clerk names it: name and slug of an organization, name and e-mail
     /// address of a member, the address of an invitation. What people wrote is in quotes and cut short, so
     /// that it stays on its line. Empty where the call names nothing of the kind, or where it cannot be read
-    /// now: it only helps whoever is asked about the call, and decides nothing. One request.
+    /// now, within 3 s: it only helps whoever is asked about the call, and decides nothing. One request.
     pub async fn subject(&self, prepared: &Prepared) -> Vec<SubjectLine> {
         let Prepared { tool, arguments } = prepared;
         let subject = Subject::of(tool, arguments, self.session.as_ref());
@@ -304,8 +310,12 @@ impl ClerkToolkit {
         let Ok(request) = subject.request() else {
             return Vec::new();
         };
-        let answer = self.client.send(&request).await;
-        answer.map_or_else(|_| Vec::new(), |answer| subject.describe(&answer.body))
+        let asked = pin!(self.client.send(&request));
+        let late = self.client.env().sleep(SUBJECT_PATIENCE);
+        match select(asked, late).await {
+            Either::Left((Ok(answer), _)) => subject.describe(&answer.body),
+            Either::Left((Err(_), _)) | Either::Right(_) => Vec::new(),
+        }
     }
 
     /// Calls a tool. Dropping the future cancels the call: no further request is sent.
