@@ -16,7 +16,7 @@ use crate::support::server::{CONFIG, Server, shared};
 /// Whoever hangs up is lucky or not: each way is gone so many times.
 const TIMES: usize = 8;
 /// Nothing takes as long as this, and no token is believed for as long without a look at its grant.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn status(server: &Server, token: &str) -> u16 {
     let request = at_mcp(server, "POST", token).json(&initialize_message());
@@ -90,7 +90,7 @@ fn a_guess_of_a_secret_is_counted_though_nobody_waits_for_the_answer() {
         "client_secret_post",
         "Keeps a Secret",
     );
-    for number in 0..60 {
+    let guess = |number: u32| {
         let guess = format!("guess-{number}");
         let fields = [
             ("token", "cmr_never"),
@@ -98,10 +98,16 @@ fn a_guess_of_a_secret_is_counted_though_nobody_waits_for_the_answer() {
             ("client_secret", &guess),
         ];
         client.bare("/revoke").form(&fields).abandon();
-    }
-    // The right secret costs nothing, and is refused as long as there were too many wrong ones.
+    };
+    (0..60).for_each(guess);
+    // The right secret costs nothing, and is refused as long as there were too many wrong ones: one every
+    // two seconds is forgiven, which a slow machine makes up for by guessing on.
     let begun = Instant::now();
-    while client.revoke("cmr_never").status != 429 {
+    for number in 60.. {
+        guess(number);
+        if client.revoke("cmr_never").status == 429 {
+            break;
+        }
         assert!(begun.elapsed() < PATIENCE, "guessing is cheap");
         std::thread::sleep(Duration::from_millis(50));
     }

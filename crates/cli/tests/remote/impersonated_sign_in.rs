@@ -115,7 +115,8 @@ fn a_clerk_that_cannot_say_who_acts_signs_nobody_in() {
 
 #[test]
 fn a_grant_that_turns_out_to_be_an_impersonators_ends_at_the_next_refresh_at_clerk() {
-    for signed in [true, false] {
+    // Signed tokens, and opaque ones of which Clerk still knows the old one, or the new one alone.
+    for (signed, forgotten) in [(true, false), (false, false), (false, true)] {
         let server = Server::start("impersonated-grant", CONFIG);
         sign_tokens(&server, signed);
         let client = Client::public(&server, HTTPS_CALLBACK);
@@ -146,6 +147,10 @@ fn a_grant_that_turns_out_to_be_an_impersonators_ends_at_the_next_refresh_at_cle
         };
         let second = tokens(&client.refresh(&own.refresh));
         server.advance(LATER);
+        if forgotten {
+            let fault = json!({ "operation": "verifyOAuthAccessToken", "status": 404, "times": 1 });
+            server.control("faults", &fault);
+        }
         let refused = client.refresh(&second.refresh).error();
         assert_eq!(refused, (400, "invalid_grant".to_owned()));
         server.logs("it was made in an impersonation");

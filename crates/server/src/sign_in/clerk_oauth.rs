@@ -145,16 +145,13 @@ impl ClerkOauth {
         }
         // Of a token that only Clerk can read, Clerk is asked before it gives another for it: if it
         // cannot say, nothing is used up.
-        self.check_actor(grant, &tokens).await?;
+        let is_told = self.check_actor(grant, &tokens).await?;
         match self.refreshed(grant, tokens).await {
             Ok(None) => Ok(None),
-            Ok(Some(bytes)) => {
-                let given = TokenSet::from_bytes(&bytes);
-                if given.is_ok_and(|given| given.is_impersonated() == Some(true)) {
-                    return Err(impersonated(grant));
-                }
-                Ok(Some(bytes.to_vec()))
-            }
+            Ok(Some(bytes)) => match TokenSet::from_bytes(&bytes) {
+                Ok(given) if self.is_found_out(&given, is_told).await => Err(impersonated(grant)),
+                Ok(_) | Err(_) => Ok(Some(bytes.to_vec())),
+            },
             Err(error) if error.is_dead_refresh_token() => {
                 used_up(grant, store).await.map(|()| None)
             }
@@ -180,11 +177,13 @@ impl ClerkOauth {
         }
     }
 
-    async fn check_actor(&self, grant: &Grant, tokens: &TokenSet) -> Result<(), RefreshRefusal> {
+    /// Whether Clerk said that nobody else acts as the person. Of a token that ran out it says nothing
+    /// any more: then the one that is given for it tells.
+    async fn check_actor(&self, grant: &Grant, tokens: &TokenSet) -> Result<bool, RefreshRefusal> {
         match self.is_impersonated(tokens).await {
             Ok(true) => Err(impersonated(grant)),
-            // One that ran out long ago is not known at Clerk any more.
-            Ok(false) | Err(AccessTokenError::Ended) => Ok(()),
+            Ok(false) => Ok(true),
+            Err(AccessTokenError::Ended) => Ok(false),
             Err(error) => {
                 tracing::warn!(grant = %grant.id, %error, "Clerk could not say who acts with a grant");
                 let told = error.unavailable().and_then(clerk::Error::retry_after);
@@ -193,6 +192,16 @@ impl ClerkOauth {
                 })
             }
         }
+    }
+
+    /// Whether tokens that were just given show that somebody else acts as the person. Clerk is asked where
+    /// they do not say it and the ones before them did not either; if it cannot answer now, the tokens are
+    /// kept all the same, for those before are used up, and the next refresh asks.
+    async fn is_found_out(&self, given: &TokenSet, is_told: bool) -> bool {
+        if is_told {
+            return given.is_impersonated() == Some(true);
+        }
+        self.is_impersonated(given).await.unwrap_or(false)
     }
 
     /// What Clerk gives for what `grant` keeps, `tokens`: to be kept by the grant, which may hold

@@ -298,7 +298,9 @@ async fn a_write_that_led_elsewhere_for_its_answer_is_not_sent_again() {
         let hint = error.hint.unwrap();
         assert!(hint.contains("took the call"), "{hint}");
         let asked = api.asked();
-        let methods = asked.iter().map(|asked| asked.line.split(' ').next().unwrap());
+        let methods = asked
+            .iter()
+            .map(|asked| asked.line.split(' ').next().unwrap());
         assert_eq!(methods.collect::<Vec<_>>(), ["POST", "GET"], "{path}");
     }
 }
