@@ -90,7 +90,7 @@ test('malformed JSON is answered with a parse error, and the connection survives
   const lines = startLines(t, ['--emulate']);
   await lines.initialize('2025-11-25');
   for (const text of ['{', 'hello', '{"jsonrpc":"2.0","id":5,"method":"ping"', '\u0000', '[1,']) {
-    const refused = lines.next((message) => message.error && message.id == null, { timeoutMs: 20_000 });
+    const refused = lines.next((message) => message.error && message.id == null);
     lines.send(text);
     assert.equal((await refused).error.code, -32700, text);
   }
@@ -101,7 +101,7 @@ test('JSON that is no request is answered as such, and the connection survives',
   const lines = startLines(t, ['--emulate']);
   await lines.initialize('2025-11-25');
   for (const text of ['[]', '42', '"x"', '{}', '{"jsonrpc":"1.0","id":1,"method":"ping"}', '{"jsonrpc":"2.0"}']) {
-    const refused = lines.next((message) => message.error, { timeoutMs: 20_000 });
+    const refused = lines.next((message) => message.error);
     lines.send(text);
     assert.equal((await refused).error.code, -32600, text);
   }
@@ -122,7 +122,7 @@ test('wrong types get an error with the id of the request', async (t) => {
     ['completion/complete', { ref: { type: 'ref/nothing' }, argument: {} }],
   ]) {
     const id = `${method} ${JSON.stringify(params)}`;
-    const { error } = await lines.request(method, params, { id, timeoutMs: 20_000 });
+    const { error } = await lines.request(method, params, { id });
     assert.equal(error?.code, -32602, `${id}: ${JSON.stringify(error)}`);
   }
   const { error } = await lines.request('no/such/method', {});
@@ -157,7 +157,7 @@ test('an oversized line is answered and dropped', async (t) => {
   const lines = startLines(t, ['--emulate']);
   await lines.initialize('2025-11-25');
   const long = { name: 'getUserList', arguments: { query: 'x'.repeat(5 * 1024 * 1024) } };
-  const refused = lines.next((message) => message.error, { timeoutMs: 5000 });
+  const refused = lines.next((message) => message.error);
   lines.send({ jsonrpc: '2.0', id: 'long', method: 'tools/call', params: long });
   const { error } = await refused;
   assert.match(error.message, /long|large|size|4 MiB|bytes/i);
@@ -183,7 +183,7 @@ for (const [name, text] of [
   test(`a value ${name} is refused, not met with silence`, async (t) => {
     const lines = startLines(t, ['--emulate']);
     await lines.initialize('2025-11-25');
-    const answer = lines.next((message) => message.error || message.result, { timeoutMs: 20_000 });
+    const answer = lines.next((message) => message.error || message.result);
     const params = `{"name":"updateUserPublicMetadata","arguments":{"userId":"${AVA}","metadata":{"a":${text}}}}`;
     lines.send(`{"jsonrpc":"2.0","id":"odd","method":"tools/call","params":${params}}`);
     const { error, result } = await answer;
@@ -226,7 +226,7 @@ for (const delayMs of [700, 7000]) {
 test('the last line needs no line end', async (t) => {
   const lines = startLines(t, ['--emulate']);
   await lines.initialize('2025-11-25');
-  const answer = lines.answer('last', { timeoutMs: 20_000 });
+  const answer = lines.answer('last');
   lines.write(JSON.stringify({ jsonrpc: '2.0', id: 'last', method: 'tools/call', params: getUser }));
   lines.closeInput();
   assert.ok((await answer).result);

@@ -426,7 +426,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("clerk-mcp-audit-{}", std::process::id()));
         let queue = AuditQueue::new(10, Arc::new(JsonLinesFile::open(&path).unwrap()));
         (1..=3).for_each(|at| queue.record(row(at)));
-        queue.shut_down(Duration::from_secs(5)).await;
+        queue.shut_down(Duration::from_secs(60)).await;
         let text = std::fs::read_to_string(&path).unwrap();
         #[cfg(unix)]
         {

@@ -208,6 +208,11 @@ impl Conversation {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpStream as Client,
+    };
+
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         time::Instant,
@@ -215,8 +220,38 @@ mod tests {
 
     use super::*;
 
-    /// What a client gets that sends these bytes, and after how long the connection is over.
-    async fn said(sent: &[u8]) -> (String, Duration) {
+    /// Nothing that must come takes this long.
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A client that has sent these bytes, and for which `ready` has then passed. tokio's paused clock leaps
+    /// to the next timer whenever its runtime has nothing to do, though bytes may be on their way; but not
+    /// while something blocks, as all of this does.
+    async fn client(
+        address: SocketAddr,
+        sent: &'static [u8],
+        ready: impl FnOnce(&mut Client) + Send + 'static,
+    ) -> TcpStream {
+        let connected = tokio::task::spawn_blocking(move || {
+            let mut client = Client::connect(address).unwrap();
+            client.set_read_timeout(Some(LONG)).unwrap();
+            client.write_all(sent).unwrap();
+            ready(&mut client);
+            client.set_nonblocking(true).unwrap();
+            client
+        });
+        TcpStream::from_std(connected.await.unwrap()).unwrap()
+    }
+
+    /// What comes until the end of the connection, which is reset when something sent was not read.
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut said = String::new();
+        let _ = stream.read_to_string(&mut said).await;
+        said
+    }
+
+    /// What a client gets that sends these bytes, and after how long the connection is over. An answer is
+    /// waited for where there is to be one.
+    async fn said(sent: &'static [u8], is_answered: bool) -> (String, Duration) {
         let (listener, address) = bind(([127, 0, 0, 1], 0).into(), "--bind").await.unwrap();
         let bounds = ConnectionBounds {
             all: 1,
@@ -227,26 +262,36 @@ mod tests {
         let app = Router::new().route("/", axum::routing::get(|| async { "hello" }));
         let stop = CancellationToken::new();
         let serving = tokio::spawn(serve(listener, app, bounds, stop.clone(), Duration::ZERO));
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(sent).await.unwrap();
+        let (answer, answered) = std::sync::mpsc::channel();
+        let ready = move |client: &mut Client| {
+            let mut said = Vec::new();
+            while is_answered && !said.ends_with(b"hello") {
+                let mut byte = [0];
+                client.read_exact(&mut byte).unwrap();
+                said.extend(byte);
+            }
+            answer.send(said).unwrap();
+        };
         let begun = Instant::now();
-        let mut said = String::new();
-        stream.read_to_string(&mut said).await.unwrap();
+        let stream = client(address, sent, ready).await;
+        let answer = String::from_utf8(answered.recv().unwrap()).unwrap();
+        let said = answer + &rest(stream).await;
+        let after = begun.elapsed();
         stop.cancel();
         serving.await.unwrap();
-        (said, begun.elapsed())
+        (said, after)
     }
 
     /// The clock is tokio's, which goes on when nothing else is to be done.
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_more_is_let_go() {
         for sent in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: h\r\n"] {
-            let (said, after) = said(sent.as_bytes()).await;
+            let (said, after) = said(sent.as_bytes(), false).await;
             assert!(!said.contains("200 OK"), "{sent:?}: {said}");
             assert_eq!(after.as_secs(), HEADER_TIMEOUT.as_secs(), "{sent:?}");
         }
         // A connection that is kept after an answer, too.
-        let (said, after) = said(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n").await;
+        let (said, after) = said(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n", true).await;
         assert!(said.contains("200 OK") && said.ends_with("hello"), "{said}");
         assert_eq!(after.as_secs(), HEADER_TIMEOUT.as_secs());
     }
@@ -291,7 +336,7 @@ mod tests {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n";
         stream.write_all(request).await.unwrap();
-        let given_up = tokio::time::timeout(Duration::from_secs(60), over.cancelled()).await;
+        let given_up = tokio::time::timeout(LONG, over.cancelled()).await;
         assert!(given_up.is_ok(), "it is held for ever");
         drop(stream);
         stop.cancel();
@@ -299,7 +344,7 @@ mod tests {
     }
 
     /// After how long a server ends that is stopped once a client has sent this, and what that client got.
-    async fn ends(sent: &[u8]) -> (String, Duration) {
+    async fn ends(sent: &'static [u8]) -> (String, Duration) {
         let (listener, address) = bind(([127, 0, 0, 1], 0).into(), "--bind").await.unwrap();
         let bounds = ConnectionBounds {
             all: 1,
@@ -307,8 +352,7 @@ mod tests {
             proxies: crate::config::TrustedProxies::default(),
             unread: Duration::from_secs(60),
         };
-        let (has_come, mut came) = tokio::sync::mpsc::unbounded_channel();
-        let seen = has_come.clone();
+        let (seen, came) = std::sync::mpsc::channel();
         let answer = move |body: Body| async move {
             seen.send(()).unwrap();
             let body = axum::body::to_bytes(body, usize::MAX).await;
@@ -319,21 +363,22 @@ mod tests {
         let stop = CancellationToken::new();
         let grace = Duration::from_secs(30);
         let serving = tokio::spawn(serve(listener, app, bounds, stop.clone(), grace));
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(sent).await.unwrap();
-        if sent.ends_with(b"\n\r\n") || sent.ends_with(b"half") {
-            came.recv().await.unwrap();
-        } else {
-            // Of half a head nobody hears: a moment of the paused clock passes once all have read.
+        let is_heard = sent.ends_with(b"\n\r\n") || sent.ends_with(b"half");
+        let stream = client(address, sent, move |_| {
+            if is_heard {
+                came.recv_timeout(LONG).unwrap();
+            }
+        })
+        .await;
+        if !is_heard {
+            // Of half a head nobody hears: a moment of the paused clock passes once nobody has anything to do.
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         let begun = Instant::now();
         stop.cancel();
         serving.await.unwrap();
-        let mut said = String::new();
-        // A connection that was cut off may be reset.
-        let _ = stream.read_to_string(&mut said).await;
-        (said, begun.elapsed())
+        let after = begun.elapsed();
+        (rest(stream).await, after)
     }
 
     #[tokio::test(start_paused = true)]

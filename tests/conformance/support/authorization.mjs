@@ -20,7 +20,7 @@ export async function testAuthorization(issuer, { revision, namesResource, resul
   }
   const start = `${metadata.authorization_endpoint}?`;
   const onLine = (line) => (line.startsWith(start) ? signIn(line.trim(), redirectUri) : null);
-  const ended = await runSuite(args, { onLine, limitMs: 60_000 });
+  const ended = await runSuite(args, { onLine, limitMs: 300_000 });
   const name = `authorization ${revision}${namesResource ? '' : ', no resource named'}`;
   return judge(name, readChecks(results), ended);
 }

@@ -9,6 +9,6 @@ const isRequired = (check) => !check.scenario.startsWith('tasks-');
 /** Tests the server at `url`; the suite writes what it finds to `results`. */
 export async function testServer(url, revision, results) {
   const args = ['server', '--url', url, '--requirements', revision, '--output-dir', results];
-  const ended = await runSuite(args, { limitMs: 120_000 });
+  const ended = await runSuite(args, { limitMs: 300_000 });
   return judge(`server ${revision}`, readChecks(results).filter(isRequired), ended);
 }

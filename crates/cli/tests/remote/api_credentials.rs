@@ -1,7 +1,7 @@
 //! What tools over the owner's API are sent with: whose token it is, how often Clerk is asked for one,
 //! and that it ends with the sign-in.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use crate::support::actors::{AVA, Client, HTTPS_CALLBACK, NOAH, PRIYA, tokens};
 use crate::support::api::Api;
 use crate::support::http::{Response, get, post, request};
 use crate::support::mcp::{at_mcp, call_stateless, initialize_message, is_refused, result};
+use crate::support::patience::until;
 use crate::support::server::{CONFIG, Server, folder};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -100,16 +101,6 @@ pub(crate) fn asked(server: &Server, operation: &str) -> usize {
 pub(crate) fn forget(server: &Server) {
     let url = format!("{}/_emulator/requests", server.clerk);
     assert_eq!(request("DELETE", &url).send().status, 200);
-}
-
-/// Waits for something that the server does by itself.
-#[track_caller]
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "never: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 pub(crate) fn claims(jwt: &str) -> Value {
@@ -258,7 +249,7 @@ fn a_session_by_a_ticket_is_started_once_and_revoked_with_the_grant() {
 
     server.never_writes(&[&token, &next, &other, &priya.access]);
     assert_eq!(client.revoke(&priya.refresh).status, 200);
-    eventually("the session is revoked with the grant", || {
+    until("the session is revoked with the grant", || {
         sessions(&server, PRIYA, "revoked").contains(&second)
     });
     assert_eq!(sessions(&server, PRIYA, "active"), before);

@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 use crate::support::actors::{AVA, Client, HTTPS_CALLBACK, Tokens};
 use crate::support::http::{Incoming, Request};
 use crate::support::mcp::at_mcp;
+use crate::support::patience::PATIENCE;
 use crate::support::server::{CONFIG, Server};
-
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An API whose first page says that there is another, and whose second waits.
 struct Pages {

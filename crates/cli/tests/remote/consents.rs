@@ -1,6 +1,6 @@
 //! The page of what a person allowed: whose it is, and what its forms can do.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -12,6 +12,7 @@ use crate::support::browser::{Browser, Page, origin};
 use crate::support::database::sql;
 use crate::support::http::{Response, get, parameter, post};
 use crate::support::mcp::status_with;
+use crate::support::patience::until;
 use crate::support::server::{CONFIG, Server, shared};
 
 const PAGE: &str = "/consents";
@@ -425,14 +426,8 @@ fn a_form_takes_effect_though_its_browser_hangs_up() {
         .header("origin", &server.url)
         .form(&borrowed(&fields));
     browser.abandon(&url, form);
-    let begun = Instant::now();
-    while status_with(server, &own.access) != 401 {
-        let waited = begun.elapsed();
-        assert!(
-            waited < Duration::from_secs(15),
-            "the client stays signed in"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until("the client is signed out", || {
+        status_with(server, &own.access) == 401
+    });
     assert!(is_asked(server, &mut browser, &client));
 }

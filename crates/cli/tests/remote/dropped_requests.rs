@@ -11,26 +11,22 @@ use crate::support::actors::{
 use crate::support::browser::Browser;
 use crate::support::http::{Response, get, parameter, post};
 use crate::support::mcp::{at_mcp, initialize_message};
+use crate::support::patience::{PATIENCE, until};
 use crate::support::server::{CONFIG, Server, shared};
 
 /// Whoever hangs up is lucky or not: each way is gone so many times.
 const TIMES: usize = 8;
-/// Nothing takes as long as this, and no token is believed for as long without a look at its grant.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn status(server: &Server, token: &str) -> u16 {
     let request = at_mcp(server, "POST", token).json(&initialize_message());
     request.send().status
 }
 
-/// The grant of this access token ends.
+/// The grant of this access token ends. (No token is believed without a look at its grant for as long as
+/// this waits.)
 #[track_caller]
 fn ends(server: &Server, token: &str) {
-    let begun = Instant::now();
-    while status(server, token) != 401 {
-        assert!(begun.elapsed() < PATIENCE, "the token is still good");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until("the token is no good", || status(server, token) == 401);
 }
 
 /// What a browser gets that asks again: it may be told to wait for a moment, and to ask by itself.
@@ -163,11 +159,9 @@ fn a_decision_counts_though_its_browser_hangs_up() {
             .form(&borrowed(&fields));
         browser.abandon(&url, form);
         // The page has its answer.
-        let begun = Instant::now();
-        while browser.get(&page.url).status == 200 {
-            assert!(begun.elapsed() < PATIENCE, "the page waits for an answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        until("the page waits for no answer", || {
+            browser.get(&page.url).status != 200
+        });
         // The same form again leads on.
         let next = browser
             .post(&url, &borrowed(&fields), &server.url)
@@ -181,7 +175,8 @@ fn a_decision_counts_though_its_browser_hangs_up() {
 
 #[test]
 fn a_server_that_ends_finishes_the_sign_in_of_a_browser_that_is_gone() {
-    let server = Server::start("dropped-end", CONFIG);
+    let config = CONFIG.replace("shutdown_grace = \"10s\"", "shutdown_grace = \"2m\"");
+    let server = Server::start("dropped-end", &config);
     let client = Client::public(&server, HTTPS_CALLBACK);
     let mut browser = client.browser();
     let page = consent_page(&server, &mut browser, &client.authorize_url());
@@ -194,7 +189,7 @@ fn a_server_that_ends_finishes_the_sign_in_of_a_browser_that_is_gone() {
     let status = browser.get(&callback).status;
     assert!([409, 303].contains(&status), "{status}");
     let (redirect_uri, id) = (client.redirect_uri.clone(), client.id.clone());
-    let server = server.start_again(CONFIG, "warn");
+    let server = server.start_again(&config, "warn");
     let back = browser.get(&callback).location();
     let code = parameter(&back, "code").unwrap_or_else(|| panic!("no code: {back}"));
     let fields = [

@@ -1,13 +1,12 @@
 //! HTTP+SSE, the transport of revision 2024-11-05, with the same rights and bounds as `/mcp`; and the
 //! batches of revision 2025-03-26.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::support::actors::{Client, HTTPS_CALLBACK, NOAH, PRIYA, Tokens};
 use crate::support::http::{Response, get, post};
 use crate::support::mcp::{at_mcp, tool_names};
+use crate::support::patience::PATIENCE;
 use crate::support::server::{CONFIG, Server, shared};
 use crate::support::sse::{Stream, initialize};
 
@@ -217,14 +216,15 @@ fn it_can_be_switched_off() {
 
 #[test]
 fn open_streams_end_at_shutdown() {
-    let mut server = Server::start("sse-shutdown", CONFIG);
+    let config = CONFIG.replace("shutdown_grace = \"10s\"", "shutdown_grace = \"2m\"");
+    let mut server = Server::start("sse-shutdown", &config);
     let tokens = Client::public(&server, HTTPS_CALLBACK).connect(PRIYA);
     let mut stream = Stream::ready(&server, &tokens);
     let before = std::time::Instant::now();
     server.terminate();
     assert_eq!(stream.event(), None);
     assert!(
-        before.elapsed() < Duration::from_secs(8),
+        before.elapsed() < PATIENCE,
         "it waited for the end of its grace"
     );
 }

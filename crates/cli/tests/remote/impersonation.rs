@@ -5,7 +5,6 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -15,6 +14,7 @@ use crate::support::http::{post, request};
 use crate::support::mcp::{
     call, call_message, call_stateless, initialize, is_refused, result, tool_names,
 };
+use crate::support::patience::until;
 use crate::support::server::{CONFIG, Server, folder};
 
 /// An API that keeps the tokens it is sent, and answers unless it is asked to be silent.
@@ -417,16 +417,4 @@ fn emulator() -> (Child, String) {
     let url = line.unwrap().split_whitespace().last().unwrap().to_owned();
     std::thread::spawn(move || lines.for_each(drop));
     (child, url)
-}
-
-#[track_caller]
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "still not: {what}"
-        );
-        std::thread::sleep(Duration::from_millis(25));
-    }
 }

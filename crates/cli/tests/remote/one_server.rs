@@ -6,9 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::serve_check::Clerk;
-
-/// Longer than a start waits for the server before it to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::patience::PATIENCE;
+use crate::support::server::Server;
 
 /// A start is refused no sooner.
 const WAITS: Duration = Duration::from_secs(5);
@@ -109,11 +108,7 @@ fn a_second_server_does_not_start_on_the_same_database() {
 #[test]
 fn a_server_that_starts_while_the_one_before_it_ends_waits_for_it() {
     let clerk = Clerk::start();
-    let address = {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap()
-    };
-    let config = format!("bind = \"{address}\"\n");
+    let config = format!("bind = \"127.0.0.1:{}\"\n", Server::free_port());
     let mut running = Serving::start(&mut clerk.serve(&config));
     for _ in 0..3 {
         running.signal("TERM");

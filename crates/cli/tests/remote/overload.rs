@@ -11,6 +11,7 @@ use crate::support::actors::{AVA, Client, HTTPS_CALLBACK, NOAH, PRIYA, Tokens};
 use crate::support::clerk::{self, machine_token};
 use crate::support::http::Response;
 use crate::support::mcp::{at_mcp, call_stateless, initialize, message, result};
+use crate::support::patience::{PATIENCE, until};
 use crate::support::server::{CONFIG, Server, folder};
 
 fn with(limits: &str) -> String {
@@ -59,15 +60,14 @@ fn slow_call(server: &Server, tokens: &Tokens) -> TcpStream {
 
 /// Tries until there is room again, for that a client has gone is noticed in a moment.
 fn until_a_call_is_taken(server: &Server, tokens: &Tokens) {
-    for _ in 0..100 {
+    until("the place of a call that has ended is free", || {
         let answer = add(server, tokens);
-        if answer.status == 200 {
+        let is_taken = answer.status == 200;
+        if is_taken {
             assert_eq!(result(&answer)["sum"], 5);
-            return;
         }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("the place of a call that has ended is not given back");
+        is_taken
+    });
 }
 
 #[test]
@@ -166,15 +166,9 @@ fn open_streams_are_bounded_for_each_and_for_all() {
     // Calls are not streams.
     assert_eq!(result(&add(&server, &people[2]))["sum"], 5);
     drop(first);
-    let mut tries = 0;
-    while open(2).status != 200 {
-        tries += 1;
-        assert!(
-            tries < 100,
-            "the place of a closed stream is not given back"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until("the place of a closed stream is free", || {
+        open(2).status == 200
+    });
 }
 
 #[test]
@@ -229,9 +223,7 @@ calls_per_second = 1
 /// A connection on which nothing is said yet.
 fn connection(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 
@@ -247,13 +239,9 @@ fn asked_on(mut stream: &TcpStream) -> String {
 
 /// Tries until there is room again, for what was closed is noticed in a moment.
 fn until_there_is_room(server: &Server) {
-    for _ in 0..100 {
-        if asked_on(&connection(server)).starts_with("HTTP/1.1 200") {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("the place of a closed connection is not given back");
+    until("the place of a closed connection is free", || {
+        asked_on(&connection(server)).starts_with("HTTP/1.1 200")
+    });
 }
 
 #[track_caller]

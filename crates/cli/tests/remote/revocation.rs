@@ -1,6 +1,6 @@
 //! The ends of a grant: revoked by its client, banned, deleted, or refused by Clerk.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -119,18 +119,13 @@ fn revocation_ends_streams_that_are_open() {
             .starts_with("text/event-stream")
     );
 
-    let begun = Instant::now();
     assert_eq!(client.revoke(&own.refresh).status, 200);
     while waiting.piece().is_some() {}
     let mut said = Vec::new();
     while let Some(piece) = calling.piece() {
         said.extend(piece);
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(30),
-        "{:?}",
-        begun.elapsed()
-    );
+    // Had the call gone on, it would have a result, if only that Clerk did not answer in time.
     let said = String::from_utf8_lossy(&said);
     assert!(!said.contains("\"result\""), "{said}");
     // Somebody else's stream goes on.

@@ -128,11 +128,8 @@ impl Drop for Clerk {
     }
 }
 
-/// An address at which nobody listens.
-fn nobody() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
-}
+/// An address at which nobody listens: a free port could be another test's in a moment.
+const NOBODY: &str = "http://127.0.0.1:1";
 
 #[test]
 fn what_is_in_order_is_said_to_be_and_nothing_is_made() {
@@ -387,14 +384,10 @@ fn clerk_as_the_authorization_server_is_checked() {
     assert!(code == Some(0) && said.contains("The server"), "{said}");
     let wrong = with("client_ids = [\"no-such-client\"]\nmachine = \"mch_nobody\"");
     clerk.finds(&wrong, &[], &["no-such-client", "sign_in.machine"]);
+    clerk.finds(&any, &[("CLERK_FRONTEND_API", NOBODY)], &["Frontend API"]);
     clerk.finds(
         &any,
-        &[("CLERK_FRONTEND_API", &nobody())],
-        &["Frontend API"],
-    );
-    clerk.finds(
-        &any,
-        &[("CLERK_API_URL", &nobody())],
+        &[("CLERK_API_URL", NOBODY)],
         &["fault  Clerk's Backend API", "skip   Clerk's keys"],
     );
     // Another instance: its issuer is its own, and its keys are others.
@@ -437,7 +430,7 @@ fn another_instance(clerk: &Clerk) -> String {
 fn keys_of_different_instances_are_found_whatever_the_way_of_signing_in() {
     let clerk = Clerk::start();
     let other = another_instance(&clerk);
-    let app = format!("[sign_in]\nmode = \"app\"\napp_url = \"{}\"\n", nobody());
+    let app = format!("[sign_in]\nmode = \"app\"\napp_url = \"{NOBODY}\"\n");
     for sign_in in [
         "",
         &app,
@@ -467,8 +460,8 @@ fn faults_that_only_show_at_clerk_are_named() {
         &[("CLERK_SECRET_KEY", "sk_test_of_another_instance")],
         &["Backend API"],
     );
-    clerk.finds("", &[("CLERK_API_URL", &nobody())], &["Backend API"]);
-    clerk.finds("", &[("CLERK_FRONTEND_API", &nobody())], &["Frontend API"]);
+    clerk.finds("", &[("CLERK_API_URL", NOBODY)], &["Backend API"]);
+    clerk.finds("", &[("CLERK_FRONTEND_API", NOBODY)], &["Frontend API"]);
     clerk.finds(
         "",
         &[("CLERK_CLIENT_ID", "no-such-client")],
@@ -608,7 +601,7 @@ fn a_machines_key_and_the_way_of_tickets_are_tried_and_nothing_is_made() {
     assert!(said.contains("ticket sessions"), "{said}");
     clerk.finds(
         &config,
-        &[("CLERK_FRONTEND_API", &nobody())],
+        &[("CLERK_FRONTEND_API", NOBODY)],
         &["ticket sessions"],
     );
 }
@@ -673,13 +666,12 @@ fn a_variable_that_is_no_text_is_a_fault_and_not_missing() {
 #[test]
 fn one_cause_is_one_fault() {
     let clerk = Clerk::start();
-    let nobody = nobody();
     let app = "[sign_in]\nmode = \"app\"\napp_url = \"http://127.0.0.1:1\"";
     let tokens = "[sign_in]\nmode = \"clerk-tokens\"\naudience = \"resource\"\nmachine = \"mch_a\"";
     let keys = "skip   Clerk's keys: Clerk's Backend API has to answer first";
     let wrong_key = ("CLERK_SECRET_KEY", "sk_test_of_another_instance");
-    let no_backend = ("CLERK_API_URL", &*nobody);
-    let no_frontend = ("CLERK_FRONTEND_API", &*nobody);
+    let no_backend = ("CLERK_API_URL", NOBODY);
+    let no_frontend = ("CLERK_FRONTEND_API", NOBODY);
     for (config, change, count, words) in [
         ("", wrong_key, 1, [keys, "skip   OAuth application: "]),
         ("", no_backend, 1, [keys, "hint: nothing was sent"]),

@@ -8,11 +8,18 @@ use serde_json::json;
 
 use crate::support::actors::{AVA, Client, HTTPS_CALLBACK};
 use crate::support::mcp::{at_mcp, call_message, initialize, message, result};
+use crate::support::patience::PATIENCE;
 use crate::support::server::{CONFIG, Server};
+
+/// A server that may take longer to end than any test here waits: what ends sooner did not wait for that.
+fn patient(name: &str) -> Server {
+    let config = CONFIG.replace("shutdown_grace = \"10s\"", "shutdown_grace = \"2m\"");
+    Server::start(name, &config)
+}
 
 #[test]
 fn calls_in_flight_are_finished_and_waiting_streams_end() {
-    let mut server = Server::start("shutdown", CONFIG);
+    let mut server = patient("shutdown");
     let client = Client::public(&server, HTTPS_CALLBACK);
     let own = client.connect(AVA);
     let session = initialize(&server, &own.access);
@@ -25,7 +32,7 @@ fn calls_in_flight_are_finished_and_waiting_streams_end() {
     let _silent = TcpStream::connect(&address).unwrap();
     server.control(
         "faults",
-        &json!({ "operation": "GetUsersCount", "latency_ms": 5000 }),
+        &json!({ "operation": "GetUsersCount", "latency_ms": 20_000 }),
     );
     let call = message(
         &server,
@@ -39,11 +46,7 @@ fn calls_in_flight_are_finished_and_waiting_streams_end() {
     let begun = Instant::now();
     server.terminate();
     while waiting.piece().is_some() {}
-    assert!(
-        begun.elapsed() < Duration::from_secs(4),
-        "the stream does not wait for the call"
-    );
-    assert!(!calling.is_finished(), "the call is still under way");
+    assert!(!calling.is_finished(), "the stream waited for the call");
     let answer = calling.join().unwrap();
     assert!(
         result(&answer).to_string().contains("30"),
@@ -56,11 +59,9 @@ fn calls_in_flight_are_finished_and_waiting_streams_end() {
     );
     let status = server.wait();
     assert!(status.success(), "{status:?}: {}", server.log());
-    assert!(
-        begun.elapsed() < Duration::from_secs(9),
-        "{:?}",
-        begun.elapsed()
-    );
+    // The call's 20 s are among them.
+    let took = begun.elapsed();
+    assert!(took < PATIENCE + Duration::from_secs(20), "{took:?}");
     let rows = server.audited(|row| row["tool"] == "getUserCount");
     assert_eq!(rows.len(), 1, "what was finished is audited");
 }
@@ -84,14 +85,8 @@ fn what_takes_longer_than_the_grace_is_cut_off() {
     );
     let _calling = call.open();
     server.until_clerk_is_asked("GetUsersCount", 1);
-    let begun = Instant::now();
     server.terminate();
     assert!(server.wait().success());
-    assert!(
-        begun.elapsed() < Duration::from_secs(30),
-        "{:?}",
-        begun.elapsed()
-    );
     assert!(server.log().contains("cut off"), "{}", server.log());
 }
 
@@ -99,8 +94,7 @@ fn what_takes_longer_than_the_grace_is_cut_off() {
 /// signed in can make every restart last as long as the grace.
 #[test]
 fn half_a_request_holds_up_no_end() {
-    let config = CONFIG.replace("shutdown_grace = \"10s\"", "shutdown_grace = \"2m\"");
-    let mut server = Server::start("half", &config);
+    let mut server = patient("half");
     let address = server.url.strip_prefix("http://").unwrap();
     let begin = |text: String| {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -121,9 +115,6 @@ fn half_a_request_holds_up_no_end() {
     let begun = Instant::now();
     server.terminate();
     assert!(server.wait().success());
-    assert!(
-        begun.elapsed() < Duration::from_secs(60),
-        "{:?}",
-        begun.elapsed()
-    );
+    let took = begun.elapsed();
+    assert!(took < PATIENCE, "{took:?}");
 }

@@ -8,6 +8,7 @@ use crate::support::actors::{Client, HTTPS_CALLBACK, LUCAS, NOAH, PRIYA, Tokens,
 use crate::support::events::Events;
 use crate::support::http::Request;
 use crate::support::mcp::{at_mcp, call, initialize, initialize_message, message, tool_names};
+use crate::support::patience::until;
 use crate::support::server::{CONFIG, Server, shared};
 use crate::support::sse::Stream;
 
@@ -352,14 +353,9 @@ fn subscriptions_are_streams_and_bounded_as_such() {
     let _other = subscribed(&server, &other, &wanted, &wanted);
     drop(first);
     // The server sees that the client is gone when it next looks.
-    let begun = std::time::Instant::now();
-    while listen(&server, &own, &wanted).open().status == 429 {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "a place that is left stays taken"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    until("a place that is left is free", || {
+        listen(&server, &own, &wanted).open().status != 429
+    });
     // Calls are not counted among them.
     let listed = stateless(&server, &own, "tools/list", &json!({})).send();
     assert_eq!(listed.status, 200, "{}", listed.brief());

@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -269,6 +269,46 @@ impl Env for NoJitter {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
         Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn random(&self) -> u64 {
+        0
+    }
+}
+
+/// A clock that leaps once a call has begun. Nobody sleeps by it: what was to be waited is kept.
+pub(super) struct Leap {
+    to: u64,
+    has_begun: AtomicBool,
+    waits: Mutex<Vec<Duration>>,
+}
+
+impl Leap {
+    /// From 0 to so many milliseconds.
+    pub(super) fn to(to: u64) -> Self {
+        Self {
+            to,
+            has_begun: AtomicBool::default(),
+            waits: Mutex::default(),
+        }
+    }
+
+    pub(super) fn waits(&self) -> Vec<Duration> {
+        self.waits.lock().unwrap().clone()
+    }
+}
+
+impl Env for Leap {
+    fn now(&self) -> u64 {
+        match self.has_begun.swap(true, Ordering::SeqCst) {
+            false => 0,
+            true => self.to,
+        }
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
+        self.waits.lock().unwrap().push(duration);
+        Box::pin(std::future::ready(()))
     }
 
     fn random(&self) -> u64 {

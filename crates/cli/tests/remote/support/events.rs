@@ -1,16 +1,14 @@
 //! Streams of events.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
 use super::actors::Tokens;
 use super::http::{Incoming, Request};
 use super::mcp::{VERSION, at_mcp};
+use super::patience::PATIENCE;
 use super::server::Server;
-
-/// How long to wait for an event.
-const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The events of a stream, one by one.
 pub(crate) struct Events {

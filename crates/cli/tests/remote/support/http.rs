@@ -2,13 +2,11 @@
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use serde_json::Value;
 use url::Url;
 
-/// Nothing here takes this long; a test that waits longer has failed. (nextest ends it after twice that.)
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::patience::PATIENCE;
 
 /// A request, sent exactly as it is put together.
 #[derive(Clone)]

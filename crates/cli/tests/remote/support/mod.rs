@@ -8,6 +8,7 @@ pub(crate) mod database;
 pub(crate) mod events;
 pub(crate) mod http;
 pub(crate) mod mcp;
+pub(crate) mod patience;
 pub(crate) mod published;
 pub(crate) mod server;
 pub(crate) mod sse;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::http::{Response, get, post, request};
+use super::patience::PATIENCE;
 
 /// What the attacked server runs with: proxies are believed, so that each test has an address, and
 /// with it limits, of its own.
@@ -143,7 +144,7 @@ impl Server {
     }
 
     /// A port that is free, and none of those that the system hands out: after a restart it is free as well.
-    fn free_port() -> String {
+    pub(crate) fn free_port() -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let process = std::process::id().wrapping_mul(16);
         loop {
@@ -258,7 +259,7 @@ impl Server {
         while !self.log().contains(wanted) {
             let waited = begun.elapsed();
             let log = self.log();
-            assert!(waited < Duration::from_secs(20), "no {wanted:?} in: {log}");
+            assert!(waited < PATIENCE, "no {wanted:?} in: {log}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -283,7 +284,7 @@ impl Server {
             if of_operation.count() >= times {
                 return;
             }
-            assert!(begun.elapsed() < Duration::from_secs(20), "{log}");
+            assert!(begun.elapsed() < PATIENCE, "{log}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -319,10 +320,7 @@ impl Server {
             if ready(&kept["state"]["oauth"]) {
                 return kept["state"]["oauth"].clone();
             }
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "it is not kept: {kept}"
-            );
+            assert!(begun.elapsed() < PATIENCE, "it is not kept: {kept}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -372,7 +370,7 @@ impl Server {
                 .lines()
                 .filter_map(|line| serde_json::from_str(line).ok());
             let rows: Vec<Value> = rows.filter(&wanted).collect();
-            if !rows.is_empty() || begun.elapsed() > Duration::from_secs(20) {
+            if !rows.is_empty() || begun.elapsed() > PATIENCE {
                 return rows;
             }
             std::thread::sleep(Duration::from_millis(50));
