@@ -36,7 +36,7 @@ tools = ["api.*"]
 [api]
 base_url = "http://127.0.0.1:{port}/v1"
 credential = {credential}
-timeout = "20s"
+timeout = "60s"
 
 [[tools]]
 name = "getOrder"
