@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Nothing here takes this long, however busy the machine is; a test that waits longer has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) use super::http::PATIENCE;
 
 /// Waits for something that the server does by itself, or in a moment.
 #[track_caller]
