@@ -376,7 +376,11 @@ fn clerk_is_not_asked_about_any_number_of_guesses() {
             .collect();
         guesses.into_iter().map(|one| one.join().unwrap()).collect()
     });
-    assert!(statuses.contains(&429), "{statuses:?}");
+    // Where all of them came before the first was refused, the next one is too much.
+    assert!(
+        statuses.contains(&429) || guess(120).status == 429,
+        "{statuses:?}"
+    );
     // Others are let in.
     assert_eq!(status(&server, &good), 200);
 }

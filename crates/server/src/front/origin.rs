@@ -73,6 +73,16 @@ impl Allowed {
         requested_host(uri, headers).is_some_and(|host| self.is_own(host))
     }
 
+    /// Whether a page that was asked for by this name leads on to the public one: the full name with its
+    /// dot does, and where people come by a loopback name, any other. A server with a public name is called by
+    /// a loopback one through a proxy that passes no `Host` on, and would lead there again without end.
+    #[must_use]
+    pub fn leads_on(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+        requested_host(uri, headers).is_some_and(|host| {
+            self.is_own(&rooted(host)) || self.is_loopback && is_loopback_authority(host)
+        })
+    }
+
     /// Whether this is our authority, with the port of the scheme named or left out (RFC 9110 section
     /// 4.2.3).
     fn is_own(&self, authority: &str) -> bool {
@@ -307,6 +317,19 @@ mod tests {
         assert!(is_public("mcp.example.com:443"));
         assert!(!is_public("mcp.example.com."));
         assert!(!is_public("localhost"));
+    }
+
+    #[test]
+    fn a_loopback_name_leads_on_to_another_alone() {
+        let leads_on = |url: &str, host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            allowed(url, &[]).leads_on(&Uri::from_static("/"), &headers)
+        };
+        assert!(leads_on("http://127.0.0.1:8788", "localhost:8788"));
+        assert!(leads_on("https://mcp.example.com", "mcp.example.com."));
+        assert!(!leads_on("https://mcp.example.com", "127.0.0.1:8788"));
+        assert!(!leads_on("https://mcp.example.com", "evil.example"));
     }
 
     #[test]

@@ -172,6 +172,11 @@ impl ApiTool {
         &self.tool
     }
 
+    /// Whether a call may change something.
+    fn writes(&self) -> bool {
+        !self.tool.definition().hints.read_only
+    }
+
     async fn run(
         &self,
         arguments: &Map<String, Value>,
@@ -182,7 +187,7 @@ impl ApiTool {
         let reached = Reached::default();
         let told = |fault: ToolFault| {
             fault.told(Told {
-                writes: !self.tool.definition().hints.read_only,
+                writes: self.writes(),
                 as_person: self.tool.credential.is_persons(),
                 by_oauth: self.tool.credential == CredentialKind::Oauth,
                 taken: reached.is_taken(),
@@ -323,7 +328,7 @@ impl ApiTool {
         call.reached.sent.store(true, Ordering::Relaxed);
         loop {
             let sent = self.redirected(request.clone(), call.reached).await;
-            let wait = (attempt < self.tool.retries)
+            let wait = (attempt < self.tool.retries && !call.reached.is_taken())
                 .then(|| wait(&sent, attempt, env.random()))
                 .flatten()
                 // What was answered says more than that the time was up while we waited.
@@ -349,7 +354,7 @@ impl ApiTool {
                 return Ok(response);
             };
             // 303 to what changed something: it was done, and the answer is elsewhere (RFC 9110 section 15.4.4).
-            if request.method() != next.method() {
+            if request.method() != next.method() && self.writes() {
                 reached.taken.store(true, Ordering::Relaxed);
             }
             request = next;

@@ -97,7 +97,7 @@ pub(super) fn to_public_name(app: &App, uri: &Uri, headers: &HeaderMap) -> Optio
     if app.allowed.is_public_host(uri, headers) {
         return None;
     }
-    if !app.allowed.host(uri, headers) {
+    if !app.allowed.leads_on(uri, headers) {
         return Some(other_name(app, uri, headers));
     }
     let path = uri.path_and_query().map_or("/", |path| path.as_str());

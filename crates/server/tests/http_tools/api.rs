@@ -209,6 +209,7 @@ async fn answer(State(asked): State<Arc<Mutex<Vec<Asked>>>>, request: Request) -
         "/redirect-loop" => redirect(302, "/v1/redirect-loop"),
         "/see-other" => redirect(303, "/v1/echo"),
         "/see-refused" => redirect(303, "/v1/status/401"),
+        "/see-busy" => redirect(303, "/v1/status/503"),
         "/see-missing" => redirect(303, "/v1/status/404"),
         "/whoami" if authorization.as_deref() == Some("Bearer token-1") => {
             respond(200, "application/json", "{}")

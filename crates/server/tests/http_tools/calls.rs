@@ -296,6 +296,16 @@ async fn a_write_that_led_elsewhere_for_its_answer_is_not_sent_again() {
             .map(|asked| asked.line.split(' ').next().unwrap());
         assert_eq!(methods.collect::<Vec<_>>(), ["POST", "GET"], "{path}");
     }
+    let api = Api::start().await;
+    let entry = "method = \"PUT\"\npath = \"/see-busy\"\nretries = 2";
+    let error = api.call(entry, json!({})).await.unwrap_err();
+    assert_eq!((error.code.as_str(), api.asked().len()), ("api_failed", 2));
+    // What only reads may be sent again, with a new credential.
+    let api = Api::start().await;
+    let entry = "method = \"POST\"\npath = \"/see-refused\"\nannotations = { read_only = true }";
+    let error = api.call(entry, json!({})).await.unwrap_err();
+    assert!(!error.hint.unwrap().contains("took the call"));
+    assert_eq!(api.asked().len(), 4);
 }
 
 #[tokio::test]
