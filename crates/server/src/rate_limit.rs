@@ -33,6 +33,9 @@ use serde_json::json;
 
 use crate::client_address::AddressGroup;
 
+/// How far requests that came at the same time may overtake each other. Only a clock that goes back
+/// further was set back.
+const OVERTAKING: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// `POST /token` and `POST /revoke`, which share a bucket.
 const TOKEN_CALLS: Quota = Quota {
@@ -296,7 +299,7 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
     /// When a bucket will be empty; now, if it is. One that is fuller than any can be was filled
     /// before the clock was set back.
     fn level(&self, buckets: &HashMap<K, Timestamp>, group: &K, now: Timestamp) -> Timestamp {
-        let possible = now..=now.after(self.quota.full() * 2);
+        let possible = now..=now.after(self.quota.full() * 2 + OVERTAKING);
         let known = buckets.get(group).copied();
         known
             .filter(|known| possible.contains(known))
@@ -420,6 +423,9 @@ mod tests {
         for _ in 0..1_200 {
             limits.opaque_token_refused(address(1), START);
         }
+        // One that was overtaken on its way finds the bucket as full.
+        let before = Timestamp(START.0 - 1);
+        limits.opaque_token(address(1), before).unwrap_err();
         let limited = limits.opaque_token(address(1), START).unwrap_err();
         assert_eq!(limited.retry_after, Duration::from_millis(24_020));
         limits.opaque_token(address(1), seconds(24)).unwrap_err();

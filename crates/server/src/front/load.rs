@@ -34,6 +34,9 @@ const BURST_SECONDS: u64 = 10;
 const MICROSECONDS: u64 = 1000;
 /// A full bucket, in microseconds.
 const FULL: u64 = BURST_SECONDS * 1_000_000;
+/// How far requests that came at the same time may overtake each other, in microseconds. Only a clock that
+/// goes back further was set back.
+const OVERTAKING: u64 = 1_000_000;
 /// How many people and clients are remembered before those are forgotten of whom nothing is under way.
 const MOST_REMEMBERED: usize = 20_000;
 
@@ -145,7 +148,7 @@ impl Load {
         if let Some(rate) = bounds.calls_per_second {
             let now = now.saturating_mul(MICROSECONDS);
             // A bucket that is fuller than any can be was filled before the clock was set back.
-            let known = Some(person.drained_at).filter(|at| *at <= now + FULL);
+            let known = Some(person.drained_at).filter(|at| *at <= now + FULL + OVERTAKING);
             person.drained_at = drained(known.unwrap_or(now), rate, now)?;
         }
         person.calls += 1;
@@ -329,6 +332,8 @@ mod tests {
             }
         );
         begin("noah one", NOW).unwrap();
+        // One that was overtaken on its way finds the bucket as full.
+        assert!(begin("ava one", NOW - 1).is_err());
         assert!(begin("ava one", NOW + 99).is_err());
         begin("ava one", NOW + 100).unwrap();
         // The clock was set back by a year: nobody is kept out for it, nor has more than a full bucket.
